@@ -1,0 +1,1 @@
+"""What a buyer starts from: SDK, reference bidder, simulated fleet."""

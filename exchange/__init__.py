@@ -1,0 +1,1 @@
+"""A real-time ping-post auction exchange for consumer leads."""

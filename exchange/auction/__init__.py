@@ -1,0 +1,1 @@
+"""Eligible offers are pinged at once, their bids checked and ranked."""

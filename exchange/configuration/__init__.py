@@ -1,0 +1,1 @@
+"""The market file: read, planned, applied, compiled into one immutable snapshot."""

@@ -1,0 +1,1 @@
+"""What outsiders may rely on: the wire types and the market file."""

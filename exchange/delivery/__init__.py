@@ -1,0 +1,1 @@
+"""The full record goes to the winner, and its answer is understood."""

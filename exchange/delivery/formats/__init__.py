@@ -1,0 +1,1 @@
+"""Pure adapters: a request out, an answer in, no socket."""
