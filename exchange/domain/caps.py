@@ -1,0 +1,105 @@
+"""Caps, budgets and balances as lines of one hold: what a sale takes of each limit.
+
+A counter belongs to one buyer and is named `scope|kind|window`, where the window is the epoch
+second in which it began (0 for the total, and for what is held at once). Market state keeps two
+numbers for each, `settled` and `held`; their sum never passes a limit.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from exchange.domain.ids import LeadId, SaleId
+from exchange.domain.money import Micros
+from exchange.domain.offer import BillingMode, Cap, CapKind, Offer
+from exchange.domain.reason import Reason
+from exchange.domain.schedule import window_start_s
+
+
+class HoldLine(msgspec.Struct, frozen=True):
+    """What one sale takes of one limit."""
+
+    counter: str
+    amount: int
+    limit: int
+    reason: Reason
+    """What to say where there is no room: CAP_AT_AWARD or BUDGET_AT_AWARD."""
+    settles: bool = True
+    """False for a concurrent cap: it counts what is held, nothing remains once settled."""
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """A cap slot and an amount of budget reserved for one sale."""
+
+    sale_id: SaleId
+    lead_id: LeadId
+    buyer_id: str
+    held_at_us: int
+    lines: tuple[HoldLine, ...]
+
+
+class HoldRefused(msgspec.Struct, frozen=True):
+    """No room: which counter, and the reason to write down."""
+
+    counter: str
+    reason: Reason
+
+
+Used = Mapping[str, int]
+"""Settled plus held, by counter, as last read ahead; an absent counter is 0."""
+
+
+def counter(cap: Cap, at_us: int, offer: Offer, *, test: bool) -> str:
+    """Name the counter that this cap moves at this moment."""
+    start = 0 if cap.per is None else window_start_s(cap.per, at_us, offer.buyer.zone)
+    per = cap.per or "now"
+    return f"{'test/' if test else ''}{cap.scope}|{cap.kind}|{per}|{start}"
+
+
+def balance_counter(buyer_id: str) -> str:
+    """Name the counter of all that a buyer was ever charged and not given back."""
+    return f"buyer/{buyer_id}|balance|total|0"
+
+
+def hold_lines(
+    offer: Offer, price: Micros, at_us: int, *, credited: Micros, test: bool
+) -> tuple[HoldLine, ...]:
+    """Return all that this sale would take of its offer's and its buyer's limits."""
+    lines = [
+        HoldLine(
+            counter=counter(cap, at_us, offer, test=test),
+            amount=price if cap.kind is CapKind.SPEND else 1,
+            limit=cap.limit,
+            reason=Reason.BUDGET_AT_AWARD if cap.kind is CapKind.SPEND else Reason.CAP_AT_AWARD,
+            settles=cap.kind is not CapKind.CONCURRENT,
+        )
+        for cap in offer.caps
+    ]
+    limit = payable_limit(offer, credited)
+    if limit is not None and not test:
+        name = balance_counter(offer.buyer.id)
+        lines.append(HoldLine(name, price, limit, Reason.BUDGET_AT_AWARD))
+    return tuple(lines)
+
+
+def payable_limit(offer: Offer, credited: Micros) -> int | None:
+    """Return up to what total this buyer may be charged, or None where nothing limits it."""
+    billing = offer.buyer.billing
+    if billing.mode is BillingMode.OPEN:
+        return None
+    return credited + billing.credit_limit
+
+
+def full(
+    offer: Offer, least: Micros, at_us: int, used: Used, *, credited: Micros, test: bool
+) -> tuple[Reason, str] | None:
+    """Tell which limit leaves no room for a sale at the least possible price, or None.
+
+    Only a look ahead, to spare a full buyer the ping; the hold alone decides.
+    """
+    for line in hold_lines(offer, least, at_us, credited=credited, test=test):
+        # A budget with nothing left is full even where the least price is nothing.
+        if used.get(line.counter, 0) + max(line.amount, 1) > line.limit:
+            is_money = line.reason is Reason.BUDGET_AT_AWARD
+            return (Reason.BUDGET if is_money else Reason.CAP), line.counter
+    return None

@@ -1,0 +1,70 @@
+"""The timeline's events: everything that happened to one lead, in order, with its reason."""
+
+from enum import StrEnum
+
+import msgspec
+
+from exchange.domain.money import Micros
+from exchange.domain.reason import Reason
+
+
+class EventName(StrEnum):
+    """What can happen to a lead; the contract's words."""
+
+    RECEIVED = "received"
+    REJECTED = "rejected"
+    DUPLICATE = "duplicate"
+    BLOCKED = "blocked"
+    SCORED = "scored"
+    QUOTED = "quoted"
+    OFFER_LEFT_OUT = "offer_left_out"
+    PINGED = "pinged"
+    BID = "bid"
+    NO_BID = "no_bid"
+    RANKED = "ranked"
+    HELD = "held"
+    HOLD_FAILED = "hold_failed"
+    AWARDED = "awarded"
+    POSTED = "posted"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    IN_DOUBT = "in_doubt"
+    REPEATED = "repeated"
+    ADVANCED = "advanced"
+    VOIDED = "voided"
+    SOLD = "sold"
+    UNSOLD = "unsold"
+    PENDING = "pending"
+    RESOLVED = "resolved"
+    RETURNED = "returned"
+    OUTCOME = "outcome"
+    CONFIGURED = "configured"
+    VALIDATED = "validated"
+    CLAIMED = "claimed"
+    NOT_ANSWERED = "not_answered"
+    """A ping ended without a bid or no-bid: late, invalid, unreachable, throttled."""
+    STAGE = "stage"
+    RECOVERED = "recovered"
+    LATE_ACCEPTANCE = "late_acceptance"
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One line of a timeline; short keys, for it is stored as it is."""
+
+    at_us: int = msgspec.field(name="t")
+    event: EventName = msgspec.field(name="e")
+    offer: str | None = msgspec.field(default=None, name="o")
+    reason: Reason | None = msgspec.field(default=None, name="r")
+    ms: float | None = msgspec.field(default=None, name="ms")
+    price: Micros | None = msgspec.field(default=None, name="p")
+    """What the buyer pays or bids."""
+    payout: Micros | None = msgspec.field(default=None, name="pay")
+    floor: Micros | None = msgspec.field(default=None, name="f")
+    sale_id: str | None = msgspec.field(default=None, name="s")
+    stage: int | None = msgspec.field(default=None, name="st")
+    detail: str | None = msgspec.field(default=None, name="d")
+    """A clause, a counter, a rule's id, a buyer's cleaned words; never an identity value."""
+    score: int | None = msgspec.field(default=None, name="sc")
+    model: str | None = msgspec.field(default=None, name="m")
+    left_out: dict[int, tuple[str, ...]] | None = msgspec.field(default=None, name="lo")
+    """Offers left out without a word of their own, by reason code; unfolded when read."""

@@ -1,0 +1,170 @@
+"""What a buyer wants: filters, prices, caps, schedule and delivery, compiled and immutable."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from exchange.domain.lead import Facts
+from exchange.domain.money import Micros
+from exchange.domain.schedule import Schedule
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """A filter, parsed against a whitelist and compiled once.
+
+    `holds` never raises: a field that is absent makes a comparison false.
+    `explain` names the first clause that failed, in the words of the market file, never a value.
+    """
+
+    text: str
+    holds: Callable[[Facts], bool]
+    explain: Callable[[Facts], str]
+
+
+class CapKind(StrEnum):
+    """What a cap counts."""
+
+    LEADS = "leads"
+    SPEND = "spend"
+    CONCURRENT = "concurrent"
+
+
+class Per(StrEnum):
+    """The window in which a cap counts, in the buyer's time zone; weeks begin on Monday."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    TOTAL = "total"
+
+
+class Cap(msgspec.Struct, frozen=True):
+    """One limit of a buyer or an offer."""
+
+    scope: str
+    """`offer/acme-tx` or `buyer/acme`: whose limit it is."""
+    kind: CapKind
+    limit: int
+    """A number of leads, or micros for spend."""
+    per: Per | None
+    """None for a concurrent cap: it counts what is held, whenever."""
+
+
+class BillingMode(StrEnum):
+    """How a buyer pays."""
+
+    PREPAID = "prepaid"
+    CREDIT = "credit"
+    OPEN = "open"
+    """No billing was declared: nothing but its caps limits what a buyer spends."""
+
+
+class Billing(msgspec.Struct, frozen=True):
+    """How far a buyer's account may go."""
+
+    mode: BillingMode
+    credit_limit: Micros = Micros(0)
+
+
+class HashKind(StrEnum):
+    """How a buyer recognizes a person in a ping."""
+
+    KEYED = "keyed"
+    SHA256 = "sha256"
+    MD5 = "md5"
+
+
+class Buyer(msgspec.Struct, frozen=True, kw_only=True):
+    """A company that bids."""
+
+    id: str
+    name: str
+    zone: ZoneInfo
+    currency: str
+    billing: Billing
+    caps: tuple[Cap, ...] = ()
+    duplicate_window_s: int = 0
+    """How long a person whom this buyer bought counts as its duplicate; 0: not checked."""
+    paused: bool = False
+
+
+class OnNoAnswer(StrEnum):
+    """What becomes of a sale whose post was not answered."""
+
+    WAIT = "wait"
+    ADVANCE = "advance"
+
+
+class PingTerms(msgspec.Struct, frozen=True):
+    """Where and how long an offer is asked."""
+
+    url: str
+    timeout_ms: int
+    max_bid: Micros
+
+
+class PostTerms(msgspec.Struct, frozen=True):
+    """Where and how long the winner gets the full record."""
+
+    url: str
+    timeout_ms: int
+    on_no_answer: OnNoAnswer
+    in_doubt_max_s: int
+
+
+class OnLowerPrice(StrEnum):
+    """What becomes of a sale whose buyer accepts at less than it bid."""
+
+    TAKE = "take"
+    DISPUTE = "dispute"
+
+
+class PriceRule(msgspec.Struct, frozen=True):
+    """A static price that holds where its condition does; None: always."""
+
+    when: Condition | None
+    price: Micros
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a buyer wants: which leads, at what price, how many, delivered where."""
+
+    id: str
+    buyer: Buyer
+    vertical_id: str
+    where: Condition | None = None
+    caps: tuple[Cap, ...] = ()
+    """The offer's own and its buyer's, in that order."""
+    schedule: Schedule | None = None
+    """None: always open."""
+    prices: tuple[PriceRule, ...] = ()
+    """Conditional prices, then the plain one; the first that holds counts."""
+    floor: Micros = Micros(0)
+    priority: int = 100
+    weight: int = 1
+    ping: PingTerms | None = None
+    post: PostTerms | None = None
+    """None: a sale is delivered with nothing to call (fetched by the buyer's portal)."""
+    format: str = "standard"
+    hash_kind: HashKind = HashKind.KEYED
+    hidden: frozenset[str] = frozenset()
+    """Fields that this offer is not shown, though the vertical would."""
+    on_lower_price: OnLowerPrice = OnLowerPrice.TAKE
+    in_flight_max: int = 0
+    """Calls under way at once; 0: the exchange's own limit."""
+    test: bool = False
+    paused: bool = False
+    secret: bytes | None = None
+    """The buyer's signing secret, decoded; None: calls are not signed."""
+    hash_key: bytes = b""
+    """Keys this buyer's hashes: its signing secret, or one made for it."""
+
+    def static_price(self, facts: Facts) -> Micros | None:
+        """Return what the offer pays for such a lead unasked, or None where it names no price."""
+        for rule in self.prices:
+            if rule.when is None or rule.when.holds(facts):
+                return rule.price
+        return None

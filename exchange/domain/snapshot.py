@@ -1,0 +1,32 @@
+"""The whole market, compiled once and immutable; every worker holds one and swaps it whole."""
+
+import msgspec
+
+from exchange.domain.campaign import Campaign
+from exchange.domain.money import Micros
+from exchange.domain.offer import Buyer, Offer
+from exchange.domain.seller import Seller
+from exchange.domain.vertical import Vertical
+
+
+class Role(msgspec.Struct, frozen=True):
+    """Whom a key speaks for: a role and an account."""
+
+    role: str
+    """seller, buyer, operator or admin."""
+    account: str
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """One version of the configuration: the market, the keys, what was credited to buyers."""
+
+    version: int
+    verticals: dict[str, Vertical]
+    sellers: dict[str, Seller]
+    buyers: dict[str, Buyer]
+    offers: dict[str, Offer]
+    campaigns: dict[str, Campaign]
+    keys: dict[bytes, Role]
+    """By the SHA-256 of the key; the key itself is nowhere."""
+    credited: dict[str, Micros]
+    """What each buyer paid in, opening balance and credits, from the ledger."""
