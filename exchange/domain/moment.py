@@ -54,6 +54,22 @@ class LeadRow(msgspec.Struct, frozen=True, kw_only=True):
     score: int | None = None
 
 
+class QuoteRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A ping as its seller was answered: quoted, unsold, duplicate or rejected."""
+
+    seller_id: str
+    campaign_id: str
+    source_id: str
+    vertical_id: str
+    test: bool
+    version: int
+    status: LeadStatus
+    reason: Reason | None
+    price: Micros | None
+    """What the seller was promised."""
+    expires_at_us: int | None
+
+
 class AwardRow(msgspec.Struct, frozen=True, kw_only=True):
     """The decision to post to one buyer."""
 
@@ -113,6 +129,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     at_us: int
     events: tuple[Event, ...]
     lead: LeadRow | None = None
+    quote: QuoteRow | None = None
     record: bytes | None = None
     """The full record in clear; the ledger seals it under a data key of its own."""
     award: AwardRow | None = None
