@@ -94,17 +94,16 @@ class Endpoint:
             ping = read_ping(body)
         except UnreadableError as error:
             return problem(400, str(error))
-        tmax_ms = ping.auction.tmax_ms
-        answering_ms = min(ANSWERING_MAX_MS, tmax_ms * ANSWERING_SHARE)
+        limit = asyncio.timeout_at(arrived_s + thinking_ms(ping.auction.tmax_ms) / 1000)
         try:
-            async with asyncio.timeout_at(arrived_s + (tmax_ms - answering_ms) / 1000) as limit:
-                bid = await self.threads.call(self.bid, ping)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            logger.warning("no bid: over tmax_ms (ping_id %s, %s ms)", ping.ping_id, tmax_ms)
-            return web.Response(status=204)
-        return bid_response(bid)
+            async with limit:
+                return bid_response(await self.threads.call(self.bid, ping))
+        except Exception:
+            if limit.expired():
+                logger.warning("bid() took longer than tmax_ms (ping_id %s)", ping.ping_id)
+                return web.Response(status=204)
+            logger.exception("bid() failed (ping_id %s)", ping.ping_id)
+            return problem(500, "bid() failed")
 
     async def post(self, request: web.Request) -> web.Response:
         """Answer a post, its repetitions like the first."""
@@ -116,7 +115,11 @@ class Endpoint:
         except UnreadableError as error:
             return problem(400, str(error))
         key = request.headers.get("Idempotency-Key", post.sale_id)
-        answer = await self.memory.answer(key, lambda: self.decide(post))
+        try:
+            answer = await self.memory.answer(key, lambda: self.decide(post))
+        except Exception:
+            logger.exception("take() failed (sale_id %s)", post.sale_id)
+            return problem(500, "take() failed")
         return web.Response(
             status=202 if answer.accepted is None else 200,
             body=encode(answer),
@@ -129,6 +132,11 @@ class Endpoint:
         if not isinstance(decision, Accepted | Refused | Pending):
             raise TypeError(f"take() answers Accepted, Refused or Pending, not {type(decision)}")
         return decision.answer()
+
+
+def thinking_ms(tmax_ms: float) -> float:
+    """Return what of `tmax_ms` the buyer's function may use."""
+    return tmax_ms - min(ANSWERING_MAX_MS, tmax_ms * ANSWERING_SHARE)
 
 
 def bid_response(bid: object) -> web.Response:
