@@ -1,0 +1,113 @@
+"""Reading what a buyer answered to a ping: a bid, a no-bid, or what was wrong with it."""
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from exchange.domain.bid import Bid
+from exchange.domain.money import Micros, MoneyError, parse_json
+from exchange.domain.offer import Offer
+from exchange.domain.reason import Reason
+
+NO_CONTENT = 204
+OK = 200
+TEXT_MAX = 200
+"""No text of a buyer is kept beyond this length."""
+TTL_MAX_S = 86_400
+
+
+class BidWire(msgspec.Struct, frozen=True):
+    """The answer as it comes; every field is checked before it is believed."""
+
+    bid: Raw | UnsetType = UNSET
+    bid_id: str | int | None = None
+    currency: str | None = None
+    ttl_s: float | None = None
+    buyer_name: str | None = None
+    consent_text: str | None = None
+    reason: object = None
+    accepted: bool | None = None
+
+
+class NotABid(msgspec.Struct, frozen=True):
+    """Why an answer is no bid: the buyer's own no, or what made it invalid."""
+
+    reason: Reason
+    detail: str | None = None
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """The terms under which one offer was pinged."""
+
+    offer: Offer
+    ping_id: str
+    currency: str
+    static_price: Micros | None
+
+
+_decode = msgspec.json.Decoder(BidWire).decode
+
+
+def read_bid(status: int, body: bytes, asked: Asked) -> Bid | NotABid:
+    """Return the bid in an answer, or why it is none; nothing in it can raise."""
+    if status == NO_CONTENT:
+        return NotABid(Reason.NO_BID)
+    if status != OK:
+        return NotABid(Reason.INVALID_BID, f"status {status}")
+    try:
+        wire = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return NotABid(Reason.INVALID_BID, "not the JSON of a bid")
+    return _price(wire, asked)
+
+
+def _price(wire: BidWire, asked: Asked) -> Bid | NotABid:
+    if isinstance(wire.bid, UnsetType) or bytes(wire.bid) == b"null":
+        if wire.accepted is False or wire.reason is not None:
+            return NotABid(Reason.NO_BID, clean(wire.reason))
+        if asked.static_price is None:
+            return NotABid(Reason.INVALID_BID, "no price, and the offer names none")
+        return _checked(asked.static_price, wire, asked)
+    try:
+        price = parse_json(bytes(wire.bid))
+    except MoneyError:
+        return NotABid(Reason.INVALID_BID, "bid is no amount")
+    return _checked(price, wire, asked)
+
+
+def _checked(price: Micros, wire: BidWire, asked: Asked) -> Bid | NotABid:
+    if price == 0:
+        return NotABid(Reason.NO_BID, clean(wire.reason))
+    wrong = _wrong(price, wire, asked)
+    if wrong is not None:
+        return NotABid(Reason.INVALID_BID, wrong)
+    return Bid(
+        offer=asked.offer,
+        price=price,
+        ping_id=asked.ping_id,
+        bid_id=None if wire.bid_id is None else clean(wire.bid_id),
+        ttl_s=None if wire.ttl_s is None else int(wire.ttl_s),
+        buyer_name=clean(wire.buyer_name),
+        consent_text=clean(wire.consent_text, 4 * TEXT_MAX),
+    )
+
+
+def _wrong(price: Micros, wire: BidWire, asked: Asked) -> str | None:
+    if price < 0:
+        return "negative bid"
+    if asked.offer.ping is not None and price > asked.offer.ping.max_bid:
+        return "over the offer's maximum"
+    if wire.currency is not None and wire.currency != asked.currency:
+        return "other currency"
+    if wire.ttl_s is not None and not 1 <= wire.ttl_s <= TTL_MAX_S:
+        return "ttl_s out of range"
+    return None
+
+
+def clean(text: object, longest: int = TEXT_MAX) -> str | None:
+    """Return a buyer's words bounded and printable, or None for anything but text and numbers."""
+    if isinstance(text, bool) or not isinstance(text, str | int):
+        return None
+    if isinstance(text, int) and abs(text) >= 2**64:
+        return None
+    words = str(text)[:longest]
+    return words if words.isprintable() else "".join(c for c in words if c.isprintable())

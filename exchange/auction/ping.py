@@ -1,0 +1,97 @@
+"""A ping's body: what all buyers see is encoded once, each buyer's own head and tail around it.
+
+The auction is handed what may be shown; this module cannot reach for more.
+"""
+
+import base64
+import hmac
+from collections.abc import Mapping
+
+import msgspec
+
+from exchange.domain.ids import ENTROPY_BYTES, uuid7
+from exchange.domain.lead import ConsentMarks, Value
+from exchange.domain.money import Micros, to_text
+
+encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class Showing(msgspec.Struct, frozen=True, kw_only=True):
+    """What the buyers of one lead may be shown, decided by the vertical's `show`."""
+
+    vertical_id: str
+    test: bool
+    fields: Mapping[str, Value]
+    """By name; the score among them. Never an identity field."""
+    consent: ConsentMarks
+    currency: str
+    channel: str | None
+
+
+class PingConsent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The marks of a consent, under the names that a ping gives them."""
+
+    tcpa: bool | None = None
+    jornaya_id: str | None = None
+    trustedform_ping_url: str | None = None
+
+
+def shared_part(showing: Showing, hidden: frozenset[str]) -> bytes:
+    """Encode what all offers with the same hidden fields are shown, the lead left open at its end."""
+    marks = showing.consent
+    consent = PingConsent(marks.tcpa, marks.jornaya_id, marks.trustedform_url)
+    fields = showing.fields
+    if hidden:
+        fields = {name: value for name, value in fields.items() if name not in hidden}
+    head = encode(
+        {"vertical": showing.vertical_id, "test": showing.test, "consent": consent, "lead": fields}
+    )
+    return head[1:-2]  # without the outer `{` and the two closing braces
+
+
+def own_head(ping_id: str, floor: Micros, currency: str, tmax_ms: int, source: bytes) -> bytes:
+    """Encode what stands before the shared part: ids and terms of one buyer's ping."""
+    return (
+        (
+            f'{{"ping_id":"{ping_id}","auction":{{"type":"first_price","floor":{to_text(floor)},'
+            f'"currency":"{currency}","tmax_ms":{tmax_ms},"max_buyers":1}},"source":'
+        ).encode()
+        + source
+        + b","
+    )
+
+
+def own_tail(hashes: Mapping[str, str], *, first: bool) -> bytes:
+    """Encode what stands after the shared part: this buyer's hashes, then the closing braces."""
+    if not hashes:
+        return b"}}"
+    text = ",".join(f'"{name}_hash":"{digest}"' for name, digest in hashes.items())
+    return f"{'' if first else ','}{text}}}}}".encode()
+
+
+def signature_headers(secret: bytes, message_id: str, at_s: int, body: bytes) -> bytes:
+    """Return the three Standard Webhooks headers (HMAC-SHA-256, version 1), ready to send."""
+    signed = f"{message_id}.{at_s}.".encode() + body
+    digest = base64.b64encode(hmac.digest(secret, signed, "sha256"))
+    return (
+        (
+            f"webhook-id: {message_id}\r\nwebhook-timestamp: {at_s}\r\nwebhook-signature: v1,"
+        ).encode()
+        + digest
+        + b"\r\n"
+    )
+
+
+class PingIds:
+    """Ids of one auction's pings: one draw of chance, numbered at the end; still UUIDv7."""
+
+    __slots__ = ("_stem",)
+
+    def __init__(self, at_us: int, entropy: bytes) -> None:
+        """Take the moment and `ENTROPY_BYTES` of chance."""
+        assert len(entropy) == ENTROPY_BYTES, "one id's worth of chance"
+        self._stem = uuid7(at_us, entropy)[:-4]
+
+    def number(self, index: int) -> str:
+        """Return the id of the ping with this number."""
+        return f"{self._stem}{index & 0xFFFF:04x}"
