@@ -37,7 +37,7 @@ class PingConsent(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def shared_part(showing: Showing, hidden: frozenset[str]) -> bytes:
-    """Encode what offers with the same hidden fields are shown; the lead is left open at its end."""
+    """Encode what offers with equal hidden fields are shown; the lead is left open at its end."""
     marks = showing.consent
     consent = PingConsent(marks.tcpa, marks.jornaya_id, marks.trustedform_url)
     fields = showing.fields

@@ -50,9 +50,7 @@ def screen(offers: Iterable[Offer], around: Circumstances) -> Screening:
     return Screening(tuple(eligible), tuple(left_out))
 
 
-def left_out_for(  # noqa: PLR0911 - one return a reason, in the order of their cost
-    offer: Offer, around: Circumstances
-) -> tuple[Reason, str | None] | None:
+def left_out_for(offer: Offer, around: Circumstances) -> tuple[Reason, str | None] | None:
     """Return why this offer may not compete, or None. What costs least is asked first."""
     lead = around.lead
     buyer = offer.buyer

@@ -31,15 +31,15 @@ class PostWire(msgspec.Struct, frozen=True):
     currency: str
     vertical: str
     test: bool
-    lead: dict[str, object]
-    source: dict[str, object]
+    lead: Mapping[str, object]
+    source: Mapping[str, object]
     consent: Consent
 
 
 class AnswerWire(msgspec.Struct, frozen=True):
     """The body of an answer, before any of it is believed."""
 
-    accepted: bool | None | UnsetType = UNSET
+    accepted: bool | UnsetType | None = UNSET
     reason: object = None
     reference: object = None
     redirect_url: object = None
@@ -49,7 +49,7 @@ class AnswerWire(msgspec.Struct, frozen=True):
 _decode = msgspec.json.Decoder(AnswerWire).decode
 
 
-def post_body(  # noqa: PLR0913 - the six parts of a post, each from another place
+def post_body(
     sale_id: str, bid: Bid, price: Micros, lead: Lead, person: Person, source: Mapping[str, object]
 ) -> bytes:
     """Encode the full record for the winner: every field that its offer is entitled to."""
@@ -69,7 +69,7 @@ def post_body(  # noqa: PLR0913 - the six parts of a post, each from another pla
             vertical=lead.vertical_id,
             test=lead.test,
             lead=fields,
-            source=dict(source),
+            source=source,
             consent=person.consent,
         )
     )
