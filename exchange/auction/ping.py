@@ -22,7 +22,7 @@ class Showing(msgspec.Struct, frozen=True, kw_only=True):
     vertical_id: str
     test: bool
     fields: Mapping[str, Value]
-    """By name; the score among them. Never an identity field."""
+    """By name, the score always among them; never an identity field."""
     consent: ConsentMarks
     currency: str
     channel: str | None
@@ -49,24 +49,24 @@ def shared_part(showing: Showing, hidden: frozenset[str]) -> bytes:
     return head[1:-2]  # without the outer `{` and the two closing braces
 
 
-def own_head(ping_id: str, floor: Micros, currency: str, tmax_ms: int, source: bytes) -> bytes:
+def own_head(ping_id: str, floor: Micros, tmax_ms: int, source: str, showing: Showing) -> bytes:
     """Encode what stands before the shared part: ids and terms of one buyer's ping."""
+    channel = b"" if showing.channel is None else b',"channel":' + encode(showing.channel)
     return (
         (
             f'{{"ping_id":"{ping_id}","auction":{{"type":"first_price","floor":{to_text(floor)},'
-            f'"currency":"{currency}","tmax_ms":{tmax_ms},"max_buyers":1}},"source":'
+            f'"currency":"{showing.currency}","tmax_ms":{tmax_ms},"max_buyers":1}},'
+            f'"source":{{"id":"{source}"'
         ).encode()
-        + source
-        + b","
+        + channel
+        + b"},"
     )
 
 
-def own_tail(hashes: Mapping[str, str], *, first: bool) -> bytes:
+def own_tail(hashes: Mapping[str, str]) -> bytes:
     """Encode what stands after the shared part: this buyer's hashes, then the closing braces."""
-    if not hashes:
-        return b"}}"
-    text = ",".join(f'"{name}_hash":"{digest}"' for name, digest in hashes.items())
-    return f"{'' if first else ','}{text}}}}}".encode()
+    text = "".join(f',"{name}_hash":"{digest}"' for name, digest in hashes.items())
+    return f"{text}}}}}".encode()
 
 
 def signature_headers(secret: bytes, message_id: str, at_s: int, body: bytes) -> bytes:

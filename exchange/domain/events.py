@@ -66,5 +66,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A clause, a counter, a rule's id, a buyer's cleaned words; never an identity value."""
     score: int | None = msgspec.field(default=None, name="sc")
     model: str | None = msgspec.field(default=None, name="m")
+    offers: tuple[str, ...] | None = msgspec.field(default=None, name="os")
+    """Of `pinged` and `ranked`: all of them in one line, in order; unfolded when read. In a
+    ranking the first stands best, and the others are outbid unless a later line tells more."""
     left_out: dict[int, tuple[str, ...]] | None = msgspec.field(default=None, name="lo")
     """Offers left out without a word of their own, by reason code; unfolded when read."""

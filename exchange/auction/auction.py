@@ -1,0 +1,251 @@
+"""One auction: every eligible offer is asked at once, and each gets exactly one result."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from exchange.auction.bids import Asked, NotABid, read_bid
+from exchange.auction.call import Call, Outcome
+from exchange.auction.endpoint import Endpoint
+from exchange.auction.ping import (
+    PingIds,
+    Showing,
+    own_head,
+    own_tail,
+    shared_part,
+    signature_headers,
+)
+from exchange.domain.bid import Bid, OfferResult
+from exchange.domain.lead import Fingerprint
+from exchange.domain.money import Micros
+from exchange.domain.offer import Offer
+from exchange.domain.ranking import rank
+from exchange.domain.reason import Reason
+
+
+class Contender(msgspec.Struct, frozen=True):
+    """An eligible offer, the least it may pay, and what it pays where it names no price."""
+
+    offer: Offer
+    floor: Micros
+    static_price: Micros | None
+
+
+class Tender(msgspec.Struct, frozen=True, kw_only=True):
+    """What is put up: a lead as it may be shown, and who may compete for it."""
+
+    auction_id: str
+    showing: Showing
+    fingerprint: Fingerprint
+    seller_id: str
+    source_id: str
+    contenders: tuple[Contender, ...]
+    at_us: int
+    timeout_ms: float
+    """What is left until the stage's or the auction's deadline, whichever comes first."""
+
+
+class Exchanged(msgspec.Struct, frozen=True):
+    """The exact bytes of one call, kept sealed for a set time."""
+
+    offer_id: str
+    request: bytes
+    status: int
+    answer: bytes
+
+
+class AuctionResult(msgspec.Struct, frozen=True):
+    """How an auction ended: the bids that stand, best first, and one result for each contender."""
+
+    ranked: tuple[Bid, ...]
+    results: tuple[OfferResult, ...]
+    exchanged: tuple[Exchanged, ...]
+
+
+class Calls(Protocol):
+    """Who carries calls to the buyers."""
+
+    async def fan_out(self, calls: Sequence[Call], deadline_at: float) -> None:
+        """Send every call at once; when this returns, each has its outcome."""
+
+
+class Admission(Protocol):
+    """Who knows how an offer's endpoint fares."""
+
+    def admit(self, offer: Offer) -> Reason | None:
+        """Say why this offer may not be called now, or None and count the call as under way."""
+
+    def network_ms(self, offer: Offer) -> float:
+        """Estimate how much of a call's time the network takes (95th percentile)."""
+
+    def ended(self, offer: Offer, call: Call, *, sound: bool) -> None:
+        """Count a call that ended, once; `sound` where its answer could be used."""
+
+
+class Naming(Protocol):
+    """How a person and a source are called towards one buyer."""
+
+    def hashes(self, fingerprint: Fingerprint, offer: Offer) -> Mapping[str, str]:
+        """Return the person's digests by field, as this offer may see them."""
+
+    def source(self, seller_id: str, source_id: str, offer: Offer) -> str:
+        """Return the source's name, opaque and stable for this buyer."""
+
+
+class AuctionLimits(msgspec.Struct, frozen=True):
+    """How little time is too little."""
+
+    tmax_min_ms: float = 10.0
+    """An offer that would have less than this is not pinged."""
+    preparation_ms: float = 1.0
+    """The exchange's own part of a call's time, taken off what the buyer is told."""
+
+
+class Auction:
+    """Asks offers and ranks their bids; knows nothing of holds, money or persons."""
+
+    def __init__(  # noqa: PLR0913 - the stations that an auction stands on
+        self,
+        wire: Calls,
+        admission: Admission,
+        naming: Naming,
+        endpoint_of: Callable[[Offer], Endpoint],
+        *,
+        monotonic: Callable[[], float],
+        entropy: Callable[[int], bytes],
+        limits: AuctionLimits,
+    ) -> None:
+        """Take the wire, the health of offers, names, prepared endpoints, time and chance."""
+        self._wire = wire
+        self._admission = admission
+        self._naming = naming
+        self._endpoint_of = endpoint_of
+        self._monotonic = monotonic
+        self._entropy = entropy
+        self._limits = limits
+
+    async def run(self, tender: Tender) -> AuctionResult:
+        """Ask every contender; return when all answered or time is up, never later."""
+        deadline_at = self._monotonic() + tender.timeout_ms / 1000
+        results = {
+            contender.offer.id: OfferResult(offer_id=contender.offer.id, floor=contender.floor)
+            for contender in tender.contenders
+        }
+        calls = self._calls(tender, results)
+        if calls:
+            await self._wire.fan_out(calls, deadline_at)
+        for call in calls:
+            self._read(call, results)
+        standing = [result.bid for result in results.values() if result.bid is not None]
+        ranked = rank(
+            [bid for bid in standing if self._above_floor(bid, results)], tender.auction_id
+        )
+        return AuctionResult(
+            ranked=tuple(ranked),
+            results=tuple(results.values()),
+            exchanged=tuple(
+                Exchanged(call.tag.offer.id, call.request, call.status, call.body) for call in calls
+            ),
+        )
+
+    def _calls(self, tender: Tender, results: Mapping[str, OfferResult]) -> list[Call]:
+        """Prepare one call for every contender that is asked; the others bid their static price."""
+        ids = PingIds(tender.at_us, self._entropy(10))
+        shared: dict[frozenset[str], bytes] = {}
+        calls: list[Call] = []
+        for number, contender in enumerate(tender.contenders):
+            offer, result = contender.offer, results[contender.offer.id]
+            if offer.ping is None:
+                self._compete_unasked(contender, result)
+                continue
+            tmax_ms = self._tmax_ms(offer, tender.timeout_ms)
+            if tmax_ms < self._limits.tmax_min_ms:
+                result.reason = Reason.TOO_LATE_TO_PING
+                continue
+            result.reason = self._admission.admit(offer)
+            if result.reason is not None:
+                continue
+            if offer.hidden not in shared:
+                shared[offer.hidden] = shared_part(tender.showing, offer.hidden)
+            asked = Asked(
+                offer, ids.number(number), tender.showing.currency, contender.static_price
+            )
+            calls.append(self._call(tender, contender, asked, shared[offer.hidden], tmax_ms))
+            result.pinged = True
+        return calls
+
+    def _call(
+        self, tender: Tender, contender: Contender, asked: Asked, shared: bytes, tmax_ms: float
+    ) -> Call:
+        offer = contender.offer
+        assert offer.ping is not None, "only offers with a ping are asked"
+        source = self._naming.source(tender.seller_id, tender.source_id, offer)
+        head = own_head(asked.ping_id, contender.floor, int(tmax_ms), source, tender.showing)
+        body = head + shared + own_tail(self._naming.hashes(tender.fingerprint, offer))
+        headers = b""
+        if offer.secret is not None:
+            headers = signature_headers(
+                offer.secret, asked.ping_id, tender.at_us // 1_000_000, body
+            )
+        return Call(
+            endpoint=self._endpoint_of(offer),
+            request=self._endpoint_of(offer).request(body, headers=headers),
+            timeout_ms=min(offer.ping.timeout_ms, tender.timeout_ms),
+            repeatable=True,
+            tag=asked,
+        )
+
+    def _tmax_ms(self, offer: Offer, timeout_ms: float) -> float:
+        """Return the time that the buyer really has: what is enforced less all that is not its."""
+        assert offer.ping is not None, "only offers with a ping have a time"
+        enforced = min(offer.ping.timeout_ms, timeout_ms)
+        return enforced - self._admission.network_ms(offer) - self._limits.preparation_ms
+
+    @staticmethod
+    def _compete_unasked(contender: Contender, result: OfferResult) -> None:
+        if contender.static_price is None:
+            result.reason, result.detail = Reason.NO_BID, "neither a ping nor a price for this lead"
+        else:
+            result.bid = Bid(offer=contender.offer, price=contender.static_price)
+
+    def _read(self, call: Call, results: Mapping[str, OfferResult]) -> None:
+        """Turn one ended call into its offer's one result."""
+        asked: Asked = call.tag
+        result = results[asked.offer.id]
+        result.ms = round(call.took_ms, 3)
+        if call.outcome is not Outcome.ANSWERED:
+            result.reason = NOT_ANSWERED[call.outcome]
+            result.detail = str(call.detail) or None
+            self._admission.ended(asked.offer, call, sound=False)
+            return
+        try:
+            bid = read_bid(call.status, call.body, asked)
+        except Exception:  # noqa: BLE001 - the one place: nothing that a buyer sends hurts the others
+            bid = NotABid(Reason.INVALID_BID, "could not be read")
+        if isinstance(bid, NotABid):
+            result.reason, result.detail = bid.reason, bid.detail
+        else:
+            result.bid = bid
+        self._admission.ended(asked.offer, call, sound=result.reason is not Reason.INVALID_BID)
+
+    @staticmethod
+    def _above_floor(bid: Bid, results: Mapping[str, OfferResult]) -> bool:
+        """Tell whether a bid reaches its floor; one that does not is kept with its reason."""
+        result = results[bid.offer.id]
+        if bid.price >= result.floor:
+            return True
+        result.reason = Reason.BELOW_FLOOR
+        return False
+
+
+NOT_ANSWERED: dict[Outcome, Reason] = {
+    Outcome.TIMEOUT: Reason.TIMEOUT,
+    Outcome.ABANDONED: Reason.TIMEOUT,
+    Outcome.UNREACHABLE: Reason.UNREACHABLE,
+    Outcome.BROKEN: Reason.UNREACHABLE,
+    Outcome.OVERSIZE: Reason.INVALID_BID,
+    Outcome.BAD_HTTP: Reason.INVALID_BID,
+    Outcome.THROTTLED: Reason.THROTTLED,
+}
+"""A ping that broke after it was sent is unreachable: nothing was promised by it."""
