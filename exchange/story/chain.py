@@ -1,0 +1,93 @@
+"""A lead's chain of moments, as the one worker writes it that sells the lead."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from exchange.domain.events import Event, EventName
+from exchange.domain.ids import LeadId
+from exchange.domain.moment import Moment, MomentKind, SaleEnd
+
+
+class Fenced(Exception):  # noqa: N818 - said as people say it
+    """Another worker took this lead over; whatever it decided holds."""
+
+
+class Broken(Exception):  # noqa: N818 - said as people say it
+    """An earlier moment of this lead could not be written; recovery will tell how it ended."""
+
+
+class Commits(Protocol):
+    """Where moments are written."""
+
+    async def commit(self, moment: Moment) -> bool:
+        """Write the moment durably; False where somebody else has its number."""
+
+
+class Chain:
+    """Gathers events and writes them, moment by moment, each after the one before it."""
+
+    def __init__(
+        self, ledger: Commits, lead_id: LeadId, now_us: Callable[[], int], written: int = 0
+    ) -> None:
+        """Go on after `written` moments of this lead."""
+        self.lead_id = lead_id
+        self._ledger = ledger
+        self._now_us = now_us
+        self._number = written
+        self._events: list[Event] = []
+        self._exchanged: list[tuple[str, bytes, int, bytes]] = []
+        self._ended_sale: SaleEnd | None = None
+        self._order = asyncio.Lock()
+        self._broken = False
+
+    def note(self, name: EventName, **what: Any) -> None:
+        """Add an event, now, to the next moment."""
+        self._events.append(Event(at_us=self._now_us(), event=name, **what))
+
+    def captured(self, offer_id: str, request: bytes, status: int, answer: bytes) -> None:
+        """Keep the exact bytes of a call for the next moment."""
+        self._exchanged.append((offer_id, request, status, answer))
+
+    def sale_ended(self, end: SaleEnd) -> None:
+        """Let the next moment say how the sale before it ended."""
+        assert self._ended_sale is None, "one sale of a lead ends before the next is awarded"
+        self._ended_sale = end
+
+    async def write(self, kind: MomentKind, **rows: Any) -> None:
+        """Write a moment with all events noted so far; raise Fenced where its number is taken.
+
+        Callers that write at once are served in turn. The ledger finishes a write that it began
+        even where the caller is cancelled.
+        """
+        async with self._order:
+            if self._broken:
+                raise Broken
+            events, self._events = tuple(self._events), []
+            exchanged, self._exchanged = self._exchanged, []
+            rows.setdefault("sale_end", self._ended_sale)
+            self._ended_sale = None
+            self._number += 1
+            moment = Moment(
+                lead_id=self.lead_id,
+                number=self._number,
+                kind=kind,
+                at_us=self._now_us(),
+                events=events,
+                capture=packed(exchanged) if exchanged else None,
+                **rows,
+            )
+            self._broken = True  # until the ledger says otherwise: no gap is ever left
+            if not await self._ledger.commit(moment):
+                raise Fenced
+            self._broken = False
+
+
+def packed(exchanged: list[tuple[str, bytes, int, bytes]]) -> bytes:
+    """Encode exact requests and answers for the sealed copy."""
+    return _encode(exchanged)
+
+
+_encode = msgspec.msgpack.Encoder().encode

@@ -1,0 +1,125 @@
+"""What the story stands on: each station by the few methods that the story calls."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from exchange.auction.auction import AuctionResult, Tender
+from exchange.delivery.delivery import Delivered, Parcel
+from exchange.domain.caps import Hold, HoldRefused, Used
+from exchange.domain.exclusivity import Claim
+from exchange.domain.ids import LeadId, SaleId
+from exchange.domain.lead import Fingerprint
+from exchange.domain.moment import Moment
+from exchange.domain.money import Micros
+from exchange.domain.offer import Offer
+
+
+class Ledger(Protocol):
+    """The truth."""
+
+    async def commit(self, moment: Moment) -> bool:
+        """Write the moment durably; False where somebody else has its number."""
+
+
+class Market(Protocol):
+    """Claims, caps and holds."""
+
+    async def claim(self, claim: Claim) -> LeadId | None:
+        """Claim all keys, or say which lead has one of them."""
+
+    async def look_up(self, claim: Claim) -> LeadId | None:
+        """Say which lead has one of the keys; claim nothing."""
+
+    async def unclaim(self, claim: Claim) -> None:
+        """Give back what this lead claimed."""
+
+    async def hold(self, hold: Hold) -> HoldRefused | None:
+        """Reserve all lines, or none and say which had no room."""
+
+    async def settle(self, buyer_id: str, sale_id: SaleId, amount: Micros | None = None) -> bool:
+        """Make the hold count; `amount` where the buyer pays less than was held."""
+
+    async def release(self, buyer_id: str, sale_id: SaleId) -> bool:
+        """Give the hold back."""
+
+    async def bought_by(self, keys: tuple[str, ...]) -> frozenset[str]:
+        """Return the buyers who bought this person inside their own window."""
+
+    async def remember_purchase(self, keys: tuple[str, ...], buyer_id: str, until_us: int) -> None:
+        """Remember that this buyer bought this person."""
+
+    def used(self, buyer_id: str) -> Used:
+        """Return what the buyer's counters were when last read ahead."""
+
+
+class Auctioneer(Protocol):
+    """Asks offers and ranks their bids."""
+
+    async def run(self, tender: Tender) -> AuctionResult:
+        """Ask every contender, once."""
+
+
+class Courier(Protocol):
+    """Posts to winners."""
+
+    async def post(self, parcel: Parcel, *, repeated: bool) -> Delivered:
+        """Send the parcel and say what came of it."""
+
+
+class Names(Protocol):
+    """How persons and sources are called towards one buyer."""
+
+    def source(self, seller_id: str, source_id: str, offer: Offer) -> str:
+        """Return the source's name, opaque and stable for this buyer."""
+
+    def person_keys(self, fingerprint: Fingerprint) -> tuple[str, ...]:
+        """Return the keys under which this person's purchases are remembered."""
+
+
+class Observer(Protocol):
+    """Who counts what happens; never told an identity value."""
+
+    def stage(self, name: str, ms: float) -> None:
+        """Note how long a stage of a sale took."""
+
+    def offer_answered(self, offer_id: str, word: str, ms: float | None) -> None:
+        """Note an offer's answer to a ping, by its reason's word."""
+
+    def post_answered(self, offer_id: str, word: str, ms: float) -> None:
+        """Note what a post came to."""
+
+    def lead_ended(self, campaign_id: str, status: str, reason: str | None, ms: float) -> None:
+        """Note a lead's end."""
+
+    def in_doubt(self, change: int) -> None:
+        """Note that a sale came into doubt, or out of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long things may take."""
+
+    repeat_first_s: float = 1.0
+    """A post in doubt is repeated after this, then after twice as long, and so on."""
+    repeat_longest_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stations:
+    """All that a story needs, handed in where the program is put together."""
+
+    ledger: Ledger
+    market: Market
+    auction: Auctioneer
+    delivery: Courier
+    names: Names
+    observer: Observer
+    now_us: Callable[[], int]
+    monotonic: Callable[[], float]
+    entropy: Callable[[int], bytes]
+    spawn: Callable[..., asyncio.Task[object]]
+    """Run a coroutine beside the story; awaited at shutdown."""
+    claim_secret: bytes
+    limits: Limits = Limits()
