@@ -5,8 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
+from exchange.domain.condition import Condition
 from exchange.domain.money import Micros
-from exchange.domain.offer import Condition
 
 
 class MarginKind(StrEnum):

@@ -1,26 +1,14 @@
 """What a buyer wants: filters, prices, caps, schedule and delivery, compiled and immutable."""
 
-from collections.abc import Callable
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from exchange.domain.condition import Condition
 from exchange.domain.lead import Facts
 from exchange.domain.money import Micros
 from exchange.domain.schedule import Schedule
-
-
-class Condition(msgspec.Struct, frozen=True):
-    """A filter, parsed against a whitelist and compiled once.
-
-    `holds` never raises: a field that is absent makes a comparison false.
-    `explain` names the first clause that failed, in the words of the market file, never a value.
-    """
-
-    text: str
-    holds: Callable[[Facts], bool]
-    explain: Callable[[Facts], str]
 
 
 class CapKind(StrEnum):
