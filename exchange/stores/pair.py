@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import exchange
 from exchange.stores import postgres, valkey
 from exchange.stores.binaries import postgres_program
 from exchange.stores.errors import BusyError
@@ -26,7 +25,7 @@ ANSWER_TIMEOUT_S = 60.0
 TURN_TIMEOUT_S = 150.0
 """How long to wait for others who start or stop: both starts and a stop."""
 
-CODE_FOLDER = Path(exchange.__file__).parent.parent
+CODE_FOLDER = Path(__file__).parents[2]
 
 
 class Pair:

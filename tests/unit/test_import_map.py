@@ -1,0 +1,110 @@
+"""Imports run one way, the way of a lead; what is not on the map cannot be imported."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BASE = ["exchange.domain", "exchange.contract"]
+STATIONS = [
+    f"exchange.{station}"
+    for station in ("configuration", "intake", "auction", "market", "delivery", "ledger")
+]
+# A post goes out on the same wire as a ping, signed alike; of the auction itself nothing is known.
+WIRE = [
+    f"exchange.auction.{part}" for part in ("wire", "call", "endpoint", "ping.signature_headers")
+]
+MAP = {  # who may import what of ours, besides its own package; read it from the top
+    "exchange.domain": [],
+    "exchange.contract": ["exchange.domain"],
+    "exchange.settings": [],
+    "exchange.master_key": ["exchange.settings"],
+    "exchange.stores": ["exchange.settings"],
+    "exchange.telemetry": BASE,
+    **dict.fromkeys(STATIONS, BASE),
+    "exchange.delivery": [*BASE, *WIRE],
+    "exchange.story": [*BASE, *STATIONS],
+    "exchange.sale": [*BASE, *STATIONS, "exchange.story"],
+    "exchange.recovery": [*BASE, *STATIONS, "exchange.story"],
+    "exchange.web": [*BASE, *STATIONS, "exchange.story", "exchange.settings", "exchange.telemetry"],
+    "exchange.app": ["exchange", "bidders"],
+    "exchange.cli": ["exchange", "bidders"],
+    "exchange": [],
+    "bidders": ["exchange.contract"],
+    "bench": ["exchange.contract", "exchange.auction"],
+}
+NEVER = {  # not even by way of others
+    "exchange.domain": {"asyncio", "os", "random", "secrets", "socket", "time", "uuid"},
+    "exchange.auction": {"exchange.domain.person"},
+}
+
+
+def inside(name, packages):
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def imports(module, code):
+    """All that a module's code imports, by full name, wherever in it."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{module}: imports are absolute, so that the map can be read"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def faults(sources):
+    """Every import of these modules (name → code) that the map does not have."""
+    imported = {module: list(imports(module, code)) for module, code in sources.items()}
+    for module, names in imported.items():
+        place = max((entry for entry in MAP if inside(module, [entry])), key=len)
+        if module.startswith("exchange.") and place == "exchange":
+            yield f"{module} is not on the map"
+        ours = [name for name in names if inside(name, ["exchange", "bidders", "bench"])]
+        yield from (f"{module} → {n}" for n in ours if not inside(n, [place, *MAP[place]]))
+        far = reached(module, imported)
+        yield from (f"{module} ⇒ {n}" for n in sorted(NEVER.get(place, set()) & far))
+
+
+def reached(module, imported):
+    """All that is imported by a module, by those modules of ours that it imports, and so on."""
+    seen, todo = set(), [module]
+    while todo:
+        for name in imported.get(todo.pop(), ()):
+            for found in {name, name.rpartition(".")[0]} - seen:
+                seen.add(found)
+                todo.append(found)
+    return seen
+
+
+def test_imports_run_one_way():
+    """Stations do not know each other, the auction knows no person, outsiders know the contract."""
+    files = [
+        f for folder in ("exchange", "bidders", "bench") for f in ROOT.glob(f"{folder}/**/*.py")
+    ]
+    names = {f: ".".join(f.relative_to(ROOT).with_suffix("").parts) for f in files}
+    assert {"exchange.auction.wire", "exchange.domain.money"} <= set(names.values())
+    sources = {name.removesuffix(".__init__"): f.read_text() for f, name in names.items()}
+    assert list(faults(sources)) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "code"),
+    [
+        ("exchange.domain.money", "import exchange.contract"),
+        ("exchange.domain.money", "from time import monotonic"),
+        ("exchange.market.holds", "from exchange.ledger.store import Store"),
+        ("exchange.auction.wire", "def f():\n    from exchange.domain import person"),
+        ("exchange.auction.wire", "from exchange.domain.facts import Facts"),
+        ("exchange.stores.pair", "from exchange import domain"),
+        ("exchange.sale", "import exchange.web.routes"),
+        ("exchange.helpers", ""),
+        ("bidders.sdk", "import exchange.domain.money"),
+        ("bench.load", "from exchange.ledger import store"),
+    ],
+)
+def test_a_wrong_import_is_found(module, code):
+    """Also one inside a function, and one by way of another module."""
+    neighbour = {"exchange.domain.facts": "from exchange.domain.person import Person"}
+    assert len(list(faults({module: code, **neighbour}))) == 1
