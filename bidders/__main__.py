@@ -1,0 +1,5 @@
+"""`python -m bidders`."""
+
+from bidders.cli import main
+
+main()

@@ -1,0 +1,111 @@
+"""The command line: a reference bidder to try the exchange with, and a fleet to try it on."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import uvloop
+from cyclopts import App, Parameter, validators
+
+from bidders.fleet.fleet import Fleet, Listening
+from bidders.fleet.inventing import invent, one_of_each_fault, read_faults
+from bidders.fleet.spec import BuyerSpec, SpecError, load
+from bidders.serving import Telling, run_fleet, run_reference, tell
+from bidders.table import TableError
+from bidders.table import load as load_table
+
+DEMO = Path(__file__).with_name("demo.toml")
+COUNT = 12
+
+Port = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))]
+
+cli = App(
+    name="bidders",
+    help="A buyer's side of the exchange; docs/buyers.md tells how to write an endpoint.",
+    version_flags=[],
+)
+
+
+@cli.command
+def reference(*, config: Path, port: Port = 9000, host: str = "127.0.0.1") -> None:
+    """Run a bidder with a price table until Ctrl-C.
+
+    Args:
+        config: The price table, a TOML file (docs/buyers.md has one to copy).
+        port: Where it listens; 0 is any free port.
+        host: The address it listens on.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    uvloop.run(run_reference(load_table(config), host, port))
+
+
+@cli.command
+def fleet(  # noqa: PLR0913 - each is an option of its own on the command line
+    *,
+    count: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
+    profile: Path | None = None,
+    seed: int | None = None,
+    faults: str | None = None,
+    latency_ms: Annotated[float | None, Parameter(validator=validators.Number(gte=0))] = None,
+    port: Port = 9100,
+    host: str = "127.0.0.1",
+    json: bool = False,
+    ready_fd: int | None = None,
+) -> None:
+    """Run any number of simulated buyers in one process until Ctrl-C.
+
+    Every price, latency and fault comes from the seed, the buyer's id and the ping's or sale's
+    id. GET /_fleet/books tells what each buyer received and believes.
+
+    Args:
+        count: So many buyers, buyer-01 and on, invented from the seed (12 where nothing is said).
+        profile: A TOML file with the buyers instead, or `demo` for those of the demo.
+        seed: The seed; the profile's own where it is not given, else 0.
+        faults: Faults of invented buyers: `none`, `ping.slow=0.05,post.never=0.01`, `all=0.01`
+            for that share of every fault, or `each` for one buyer per fault.
+        latency_ms: The same latency for all invented buyers; else each has its own.
+        port: Where it listens; 0 is any free port.
+        host: The address it listens on.
+        json: Write one JSON line on stdout when ready, and one with all counts at the end.
+        ready_fd: Write the line on this file descriptor, then close it.
+    """
+    if profile is not None:
+        if (count, faults, latency_ms) != (None, None, None):
+            raise SpecError(
+                "--profile says all about its buyers: no --count, --faults, --latency-ms"
+            )
+        spec = load(DEMO if profile == Path("demo") else profile)
+        buyers, seed = spec.buyer, spec.seed if seed is None else seed
+    else:
+        seed = seed or 0
+        buyers = invented(count, seed, faults or "none", latency_ms)
+    uvloop.run(
+        run_fleet(
+            Fleet(buyers, seed, listening=Listening(host, port)),
+            Telling(json=json, ready_fd=ready_fd),
+        )
+    )
+
+
+def invented(
+    count: int | None, seed: int, faults: str, latency_ms: float | None
+) -> tuple[BuyerSpec, ...]:
+    """Return the buyers that the options ask for; raises `SpecError`."""
+    if faults != "each":
+        return invent(count or COUNT, seed, read_faults(faults), latency_ms)
+    if count is not None:
+        raise SpecError("--faults each makes one buyer per fault: no --count")
+    return one_of_each_fault(invent(1, seed, latency_ms=latency_ms)[0])
+
+
+def main() -> None:
+    """Run the command line; what a person can mend ends with one line and status 2."""
+    try:
+        cli()
+    except (SpecError, TableError) as error:
+        tell(f"bidders: {error}")
+        sys.exit(2)
+    except OSError as error:
+        tell(f"bidders: {error.strerror or error}")
+        sys.exit(2)
