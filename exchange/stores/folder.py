@@ -6,6 +6,7 @@ import shutil
 import stat
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 from exchange.stores.errors import DataFolderError, SocketFolderError
 from exchange.stores.identity import Identity
@@ -17,6 +18,11 @@ LONGEST_SOCKET_NAME = ".s.PGSQL.5432.lock"
 SHORT_PARENT = Path("/tmp")  # noqa: S108 - must be the same for all processes, whatever their TMPDIR; 0700 below
 PRIVATE = 0o700
 MAY_PASS = 0o011
+
+
+def open_log(path: Path) -> BinaryIO:
+    """Open a log file to append to, for its owner's eyes only."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
 
 
 class DataFolder:

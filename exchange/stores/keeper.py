@@ -7,6 +7,7 @@ calls twice a second. Run as `python -m exchange.stores.keeper DATA_DIR`.
 import sys
 import time
 from pathlib import Path
+from subprocess import SubprocessError
 
 from exchange.stores.errors import StoreError
 from exchange.stores.folder import DataFolder
@@ -32,7 +33,7 @@ def keep(pair: Pair) -> None:
                 say("a store has died and is started again")
                 pair.start()
             pause_s = ROUND_S
-        except StoreError as error:
+        except (StoreError, OSError, SubprocessError) as error:  # such as a full disk: it may pass
             say(str(error))
             pause_s = min(pause_s * 2, PAUSE_MAX_S)
         finally:

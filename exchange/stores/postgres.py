@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from exchange.stores.binaries import postgres_program
 from exchange.stores.errors import StartError
-from exchange.stores.folder import DataFolder
+from exchange.stores.folder import DataFolder, open_log
 from exchange.stores.identity import Identity
 from exchange.stores.locks import Lock
 from exchange.stores.server import Server, server_environment
@@ -46,6 +46,8 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",
+    # A DETAIL line would quote a row.
+    "log_error_verbosity": "terse",
     "log_line_prefix": "%m [%p] ",
 }
 
@@ -99,7 +101,7 @@ def make_cluster(folder: DataFolder, identity: Identity) -> None:
         "--no-instructions",
     )
     log_path = folder.log("postgres")
-    with log_path.open("ab") as log:
+    with open_log(log_path) as log:
         made = subprocess.run(  # noqa: S603 - our own launcher, no shell
             identity.launches(*command),
             check=False,

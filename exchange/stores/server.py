@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.stores.errors import SilentError, StartError, StopError
+from exchange.stores.folder import open_log
 from exchange.stores.identity import Identity
 from exchange.stores.locks import Lock
 
@@ -46,7 +47,7 @@ class Server:
         lock = Lock(self.lock_path)
         try:
             assert lock.try_take(), f"{self.name} is started only where it does not run"
-            with self.log.open("ab") as log:
+            with open_log(self.log) as log:
                 subprocess.run(  # noqa: S603 - our own launcher, no shell
                     identity.launches(*self.command, lock=str(lock.fileno())),
                     check=True,
