@@ -298,7 +298,7 @@ async def test_a_making_cut_short_is_begun_anew(tmp_path):
 def test_a_store_that_cannot_start_says_why(folder):
     """The error holds the end of the server's own log, and nothing stays behind."""
     (folder / "postgres" / "PG_VERSION").write_text("9.6\n")
-    with pytest.raises(StartError, match=r"PostgreSQL stopped[^$]*initialized by PostgreSQL"):
+    with pytest.raises(StartError, match=r"PostgreSQL stopped[^$]*files are incompatible"):
         EmbeddedStores(folder).__enter__()
 
 
