@@ -3,6 +3,8 @@
 The auction package may not import this module; the import map's test sees to it.
 """
 
+import re
+
 import msgspec
 
 from exchange.domain.lead import Value
@@ -33,3 +35,26 @@ class Person(msgspec.Struct, frozen=True, omit_defaults=True):
     def __repr__(self) -> str:
         """Show which fields there are, never what is in them."""
         return f"Person(identity={sorted(self.identity)}, extra={len(self.extra)})"
+
+
+MASK = "***"
+TELLING_MIN = 3
+"""Shorter values occur in ordinary words; masking them would say more than it hides."""
+
+
+def masked(text: str | None, person: Person) -> str | None:
+    """Return somebody's words with every identity value of this person taken out.
+
+    A telephone number is found in whatever way its digits are parted.
+    """
+    if text is None:
+        return None
+    consent = person.consent
+    for value in (*person.identity.values(), consent.ip):
+        if not isinstance(value, str) or len(value) < TELLING_MIN:
+            continue
+        text = re.sub(re.escape(value), MASK, text, flags=re.IGNORECASE)
+        digits = "".join(filter(str.isdigit, value))[-10:]
+        if len(digits) >= 2 * TELLING_MIN:
+            text = re.sub(r"\D{0,2}".join(digits), MASK, text)
+    return text

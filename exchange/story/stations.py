@@ -27,10 +27,13 @@ class Market(Protocol):
     """Claims, caps and holds."""
 
     async def claim(self, claim: Claim) -> LeadId | None:
-        """Claim all keys, or say which lead has one of them."""
+        """Claim all keys while the lead is being sold, or say which lead has one of them."""
 
     async def look_up(self, claim: Claim) -> LeadId | None:
         """Say which lead has one of the keys; claim nothing."""
+
+    async def keep_claim(self, claim: Claim) -> None:
+        """Let the claim hold for its whole window: its lead was sold."""
 
     async def unclaim(self, claim: Claim) -> None:
         """Give back what this lead claimed."""

@@ -1,0 +1,221 @@
+"""A stage of the routing plan: who may compete, what they bid, and who stands how."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from exchange.auction.auction import AuctionResult, Contender, Tender
+from exchange.auction.ping import Showing
+from exchange.domain import anonymize
+from exchange.domain.bid import Bid, OfferResult
+from exchange.domain.campaign import Campaign, Method, Stage
+from exchange.domain.eligibility import Circumstances, Screening, screen
+from exchange.domain.events import EventName
+from exchange.domain.floors import Floors
+from exchange.domain.lead import Facts
+from exchange.domain.money import Micros
+from exchange.domain.offer import Offer
+from exchange.domain.reason import Reason
+from exchange.domain.snapshot import Snapshot
+from exchange.domain.submission import Submission
+from exchange.story.chain import Chain
+from exchange.story.ending import Course
+from exchange.story.stations import Stations
+
+US_PER_MS = 1000
+
+
+class Competing:
+    """Lets offers compete for one lead, stage by stage, and notes one result for each."""
+
+    def __init__(  # noqa: PLR0913 - a lead, where it stands, and what it is told with
+        self,
+        stations: Stations,
+        snapshot: Snapshot,
+        submission: Submission,
+        chain: Chain,
+        course: Course,
+        *,
+        score: int,
+        bought_by: frozenset[str],
+        payout_wanted: Micros,
+    ) -> None:
+        """Take the lead with its score, and the least that its seller must get."""
+        self._stations = stations
+        self._snapshot = snapshot
+        self._submission = submission
+        self._chain = chain
+        self._course = course
+        self._bought_by = bought_by
+        self._payout_wanted = payout_wanted
+        self._lead = submission.lead
+        self._campaign: Campaign = snapshot.campaigns[self._lead.campaign_id]
+        self._vertical = snapshot.verticals[self._campaign.vertical_id]
+        self._facts: Facts = {**submission.facts(), "score": score}
+        shown = anonymize.shown(self._lead, self._vertical, frozenset())
+        self._showing = Showing(
+            vertical_id=self._vertical.id,
+            test=self._lead.test,
+            fields={**shown, "score": score},
+            consent=self._lead.consent,
+            currency=self._campaign.currency,
+            channel=self._lead.source.channel,
+        )
+
+    async def compete(self, stage: Stage, posted_to: frozenset[str]) -> tuple[Bid, ...]:
+        """Return the bids that stand in this stage, best first; note a result for every offer."""
+        screening, floors = self._screen(stage, posted_to)
+        contenders = self._contenders(screening.eligible, floors)
+        if stage.method is Method.WATERFALL:
+            return self._in_turn(contenders)
+        left_ms = self._auction_left_ms(stage)
+        result = await self._stations.auction.run(
+            Tender(
+                auction_id=f"{self._lead.lead_id}/{stage.number}",
+                showing=self._showing,
+                fingerprint=self._submission.fingerprint,
+                seller_id=self._lead.seller_id,
+                source_id=self._lead.source.id,
+                contenders=contenders,
+                at_us=self._stations.now_us(),
+                timeout_ms=left_ms,
+            )
+        )
+        self._note_auction(result)
+        return result.ranked
+
+    def stand_again(self, bids: tuple[Bid, ...], stage: Stage) -> tuple[Bid, ...]:
+        """Return which bids of a quote still stand, now that the whole lead is known."""
+        screening, floors = self._screen(stage, frozenset(), only=[bid.offer.id for bid in bids])
+        eligible = {offer.id for offer in screening.eligible}
+        standing: list[Bid] = []
+        for bid in bids:
+            if bid.offer.id not in eligible:
+                continue
+            if bid.price >= floors.of(bid.offer):
+                standing.append(bid)
+            else:
+                self._course.below_floor += 1
+                self._chain.note(
+                    EventName.OFFER_LEFT_OUT, offer=bid.offer.id, reason=Reason.QUOTE_PROMISE
+                )
+        self._course.above_floor += len(standing)
+        self._note_ranking(standing)
+        return tuple(standing)
+
+    # Who may compete
+
+    def _screen(
+        self, stage: Stage, posted_to: frozenset[str], only: Iterable[str] | None = None
+    ) -> tuple[Screening, Floors]:
+        terms = self._campaign.sellers[self._lead.seller_id]
+        floors = Floors(self._lead, stage, terms.margin, self._payout_wanted)
+        offers = self._snapshot.offers
+        around = Circumstances(
+            lead=self._lead,
+            facts=self._facts,
+            currency=self._campaign.currency,
+            at_us=self._stations.now_us(),
+            floors=floors,
+            used=self._stations.market.used,
+            credited=self._snapshot.credited,
+            bought_by=self._bought_by,
+            posted_to=posted_to,
+        )
+        ids = stage.offer_ids if only is None else only
+        screening = screen([offers[name] for name in ids if name in offers], around)
+        self._chain.note(EventName.STAGE, stage=stage.number, detail=stage.method.value)
+        self._note_left_out(screening.left_out)
+        self._course.eligible += len(screening.eligible)
+        return screening, floors
+
+    def _contenders(self, eligible: Iterable[Offer], floors: Floors) -> tuple[Contender, ...]:
+        facts = self._facts
+        return tuple(
+            Contender(offer, floors.of(offer), offer.static_price(facts)) for offer in eligible
+        )
+
+    def _in_turn(self, contenders: Iterable[Contender]) -> tuple[Bid, ...]:
+        """Return the static prices that reach their floors, lower priority numbers first."""
+        standing: list[Bid] = []
+        for contender in sorted(contenders, key=lambda one: one.offer.priority):
+            offer, price = contender.offer, contender.static_price
+            if price is None:
+                self._chain.note(EventName.NO_BID, offer=offer.id, reason=Reason.NO_BID)
+            elif price < contender.floor:
+                self._course.below_floor += 1
+                self._note_bid(offer.id, price, contender.floor, Reason.BELOW_FLOOR)
+            else:
+                standing.append(Bid(offer=offer, price=price))
+        self._course.above_floor += len(standing)
+        self._note_ranking(standing)
+        return tuple(standing)
+
+    def _auction_left_ms(self, stage: Stage) -> float:
+        """Return how long this stage may ask: its own time, the auction's, and the seller's."""
+        lead, now_us = self._lead, self._stations.now_us()
+        closes_us = lead.received_at_us + self._campaign.auction_deadline_ms * US_PER_MS
+        left_us = min(closes_us, lead.answer_by_us) - now_us
+        return max(0.0, min(float(stage.timeout_ms), left_us / US_PER_MS))
+
+    # What is written down
+
+    def _note_left_out(self, left_out: Iterable[OfferResult]) -> None:
+        """Note offers left out: one line each where there is more to say, else one for all."""
+        plain: defaultdict[int, list[str]] = defaultdict(list)
+        for result in left_out:
+            assert result.reason is not None, "an offer that is left out has its reason"
+            if result.detail is None:
+                plain[result.reason.value].append(result.offer_id)
+            else:
+                self._chain.note(
+                    EventName.OFFER_LEFT_OUT,
+                    offer=result.offer_id,
+                    reason=result.reason,
+                    detail=result.detail,
+                )
+        if plain:
+            grouped = {code: tuple(ids) for code, ids in plain.items()}
+            self._chain.note(EventName.OFFER_LEFT_OUT, left_out=grouped)
+
+    def _note_auction(self, result: AuctionResult) -> None:
+        """Note every contender's result, in the order in which they were asked."""
+        pinged = tuple(one.offer_id for one in result.results if one.pinged)
+        if pinged:
+            self._chain.note(EventName.PINGED, offers=pinged)
+        for one in result.results:
+            self._note_result(one)
+        for call in result.exchanged:
+            self._chain.captured(call.offer_id, call.request, call.status, call.answer)
+        self._course.above_floor += len(result.ranked)
+        self._note_ranking(result.ranked)
+
+    def _note_result(self, one: OfferResult) -> None:
+        word = "bid" if one.reason is None else one.reason.word
+        if one.pinged:
+            self._stations.observer.offer_answered(one.offer_id, word, one.ms)
+        if one.bid is not None:
+            self._course.below_floor += one.reason is Reason.BELOW_FLOOR
+            self._note_bid(one.offer_id, one.bid.price, one.floor, one.reason, one.ms)
+            return
+        if not one.pinged and one.reason is not Reason.NO_BID:
+            name = EventName.OFFER_LEFT_OUT
+        else:
+            name = EventName.NO_BID if one.reason is Reason.NO_BID else EventName.NOT_ANSWERED
+        self._chain.note(name, offer=one.offer_id, reason=one.reason, detail=one.detail, ms=one.ms)
+
+    def _note_bid(
+        self,
+        offer_id: str,
+        price: Micros,
+        floor: Micros,
+        reason: Reason | None,
+        ms: float | None = None,
+    ) -> None:
+        self._chain.note(
+            EventName.BID, offer=offer_id, price=price, floor=floor, reason=reason, ms=ms
+        )
+
+    def _note_ranking(self, standing: Iterable[Bid]) -> None:
+        order = tuple(bid.offer.id for bid in standing)
+        if order:
+            self._chain.note(EventName.RANKED, offers=order)

@@ -1,0 +1,98 @@
+"""A post and its doubts: sent once, repeated under the same key until the buyer says what it is."""
+
+import asyncio
+
+from exchange.delivery.answer import Accepted, InDoubt, PostResult, Refused
+from exchange.delivery.delivery import Delivered, Parcel
+from exchange.domain.events import EventName
+from exchange.story.chain import Chain
+from exchange.story.stations import Stations
+
+MS = 0.001
+
+
+class Posting:
+    """One sale's post with its repetitions. All calls carry the same key and the same bytes."""
+
+    def __init__(self, stations: Stations, chain: Chain, parcel: Parcel) -> None:
+        """Take the parcel; nothing is sent yet."""
+        self._stations = stations
+        self._chain = chain
+        self._parcel = parcel
+        self._calls: set[asyncio.Task[Delivered]] = set()
+        self.ms = 0.0
+        """How long the call took that ended last."""
+
+    async def first(self) -> PostResult:
+        """Post, and return what came back within the offer's own time; silence is doubt."""
+        self._chain.note(
+            EventName.POSTED, offer=self._parcel.offer.id, sale_id=self._parcel.sale_id
+        )
+        post = self._parcel.offer.post
+        self._call(repeated=False)
+        answer = await self._answer(None if post is None else post.timeout_ms * MS)
+        return answer or InDoubt("timeout")
+
+    async def resolved(self, in_doubt_max_s: float) -> Accepted | Refused | None:
+        """Repeat the post, ever more slowly, until the buyer decides; None: it never did."""
+        limits = self._stations.limits
+        give_up_at = self._stations.monotonic() + in_doubt_max_s
+        pause_s = limits.repeat_first_s
+        while True:
+            left_s = give_up_at - self._stations.monotonic()
+            decided = await self._decision(min(pause_s, left_s))
+            if decided is not None:
+                return decided
+            if self._stations.monotonic() >= give_up_at:
+                return None
+            self._chain.note(
+                EventName.REPEATED, offer=self._parcel.offer.id, sale_id=self._parcel.sale_id
+            )
+            self._call(repeated=True)
+            pause_s = min(2 * pause_s, limits.repeat_longest_s)
+
+    async def late_acceptance(self) -> Accepted | None:
+        """Wait for what the first call still brings, after the sale was given up."""
+        result = await self._answer(None)
+        self.stop()
+        return result if isinstance(result, Accepted) else None
+
+    def stop(self) -> None:
+        """Wait for no answer any more."""
+        for call in self._calls:
+            call.cancel()
+        self._calls.clear()
+
+    async def _decision(self, within_s: float) -> Accepted | Refused | None:
+        """Return an explicit answer that comes within this time, from whichever call."""
+        until = self._stations.monotonic() + within_s
+        while (left_s := until - self._stations.monotonic()) > 0:
+            if not self._calls:
+                await asyncio.sleep(left_s)
+                return None
+            result = await self._answer(left_s)
+            if isinstance(result, Accepted | Refused):
+                self.stop()
+                return result
+        return None
+
+    async def _answer(self, within_s: float | None) -> PostResult | None:
+        """Return the next answer of any call under way, or None where none comes in time."""
+        ended, self._calls = await asyncio.wait(
+            self._calls, timeout=within_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        results = [self._note(call.result()) for call in ended]
+        decided = [one for one in results if isinstance(one, Accepted | Refused)]
+        return (decided or results or [None])[0]
+
+    def _note(self, delivered: Delivered) -> PostResult:
+        """Keep the exact bytes of a call that ended."""
+        self._chain.captured(
+            self._parcel.offer.id, delivered.request, delivered.status, delivered.answer
+        )
+        self.ms = delivered.ms
+        return delivered.result
+
+    def _call(self, *, repeated: bool) -> None:
+        coroutine = self._stations.delivery.post(self._parcel, repeated=repeated)
+        self._calls.add(asyncio.ensure_future(coroutine))

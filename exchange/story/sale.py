@@ -1,0 +1,263 @@
+"""The story of one lead: checked, claimed, put up stage by stage, awarded, posted, booked."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import structlog
+
+from exchange.domain import qualification, scoring
+from exchange.domain.bid import Bid
+from exchange.domain.campaign import Against, Stage
+from exchange.domain.events import EventName
+from exchange.domain.exclusivity import Claim, claim
+from exchange.domain.moment import LeadEnd, LeadRow, MomentKind
+from exchange.domain.money import Micros
+from exchange.domain.reason import Reason
+from exchange.domain.snapshot import Snapshot
+from exchange.domain.states import LeadStatus
+from exchange.domain.submission import Submission
+from exchange.market.errors import MarketUnavailable
+from exchange.story.awarding import Awarding
+from exchange.story.chain import Chain, Fenced
+from exchange.story.competing import Competing
+from exchange.story.ending import PENDING, Course, Ending, unsold
+from exchange.story.stations import Stations
+
+logger = structlog.get_logger()
+_pack = msgspec.msgpack.Encoder().encode
+_record = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class Carried(msgspec.Struct, frozen=True, kw_only=True):
+    """What a quote brings into the post: its bids and its promise."""
+
+    bids: tuple[Bid, ...]
+    stage: int
+    """Where the bids were made; that stage asks nobody again."""
+    payout_wanted: Micros
+    """The promise, or less where the seller permits less now."""
+
+
+class LeadSale:
+    """One lead on its way; `run` tells its story, once."""
+
+    def __init__(
+        self,
+        stations: Stations,
+        snapshot: Snapshot,
+        submission: Submission,
+        carried: Carried | None = None,
+    ) -> None:
+        """Take the stations, the market as it is now, and the lead; nothing happens yet."""
+        self.lead = submission.lead
+        self.campaign = snapshot.campaigns[self.lead.campaign_id]
+        self.score: int | None = None
+        self.ending: Ending | None = None
+        self.told_pending = False
+        self._stations = stations
+        self._snapshot = snapshot
+        self._submission = submission
+        self._carried = carried
+        self._course = Course(promised=carried is not None)
+        self._claimed: Claim | None = None
+        self._begun = False
+        self._chain = Chain(
+            stations.ledger, self.lead.lead_id, stations.now_us, written=1 if carried else 0
+        )
+        self._awarding = Awarding(
+            stations,
+            snapshot,
+            submission,
+            self._chain,
+            self._course,
+            is_told=lambda: self.told_pending,
+        )
+
+    # The story
+
+    async def run(self) -> Ending:
+        """Bring the lead to its end and write every step down; the end is durable on return."""
+        self._chain.note(EventName.RECEIVED, detail=", ".join(self._submission.flags) or None)
+        try:
+            ending = self._judged() or await self._first_to_come() or self._scored()
+            if ending is None:
+                ending = await self._sell()
+            if ending.status is not LeadStatus.SOLD:
+                await self._write_end(ending)
+        except Fenced:
+            raise  # another one has this lead, and its claim with it
+        except Exception:
+            await self._unclaim_unsold()
+            raise
+        self.ending = ending
+        await self._keep_claim(ending)
+        return ending
+
+    async def tell_pending(self) -> Ending:
+        """Let the seller hear `pending`, durably, unless the end came first."""
+        self.told_pending = True
+        if self.ending is None:
+            self._chain.note(EventName.PENDING, reason=Reason.IN_DOUBT)
+            await self._chain.write(MomentKind.PENDING)
+        return self.ending or PENDING
+
+    # Its steps
+
+    def _judged(self) -> Ending | None:
+        """End as rejected where the campaign or the source does not want such a lead."""
+        seller = self._snapshot.sellers[self.lead.seller_id]
+        verdict = qualification.judge(self._submission, self.campaign, seller)
+        if verdict is None:
+            self._chain.note(EventName.VALIDATED)
+            return None
+        return self._rejected(*verdict)
+
+    async def _first_to_come(self) -> Ending | None:
+        """Claim the person for this lead, or end as a duplicate of the one that came first."""
+        wanted = claim(
+            self._submission.fingerprint,
+            self.campaign,
+            self.lead.lead_id,
+            self._stations.claim_secret,
+            test=self.lead.test,
+        )
+        if wanted is None:
+            return None
+        original = await self._stations.market.claim(wanted)
+        if original is None:
+            self._claimed = wanted
+            self._chain.note(EventName.CLAIMED)
+            return None
+        self._chain.note(EventName.DUPLICATE, reason=Reason.DUPLICATE, detail=original)
+        return Ending(status=LeadStatus.DUPLICATE, reason=Reason.DUPLICATE, original=original)
+
+    def _scored(self) -> Ending | None:
+        """Score the lead; end as rejected below the campaign's least score."""
+        score = scoring.score(self._submission)
+        self.score = score.value
+        self._chain.note(EventName.SCORED, score=score.value, model=score.model)
+        if score.value < self.campaign.min_score:
+            return self._rejected(Reason.LOW_SCORE, None)
+        return None
+
+    async def _sell(self) -> Ending:
+        """Write the lead down beside the first fan-out, and go through the routing plan."""
+        self._begun = True
+        begun = asyncio.ensure_future(self._chain.write(MomentKind.LEAD, **self._rows()))
+        try:
+            return await self._put_up()
+        finally:
+            await begun
+
+    async def _put_up(self) -> Ending:
+        competing = await self._competing()
+        for stage in self.campaign.stages:
+            for bid in await self._ranked(competing, stage):
+                if not self._may_award():
+                    break
+                sold = await self._awarding.try_bid(bid, stage)
+                if sold is not None:
+                    return Ending(status=LeadStatus.SOLD, sales=(sold,))
+            if not self._may_award():
+                break
+        return unsold(self._course)
+
+    async def _ranked(self, competing: Competing, stage: Stage) -> tuple[Bid, ...]:
+        """Return the bids of a stage: asked now, or those that a quote brought."""
+        if self._carried is not None and stage.number == self._carried.stage:
+            return competing.stand_again(self._carried.bids, stage)
+        return await competing.compete(stage, frozenset(self._awarding.posted_to))
+
+    async def _competing(self) -> Competing:
+        assert self.score is not None, "a lead is scored before offers compete for it"
+        carried, lead = self._carried, self.lead
+        bought_by: frozenset[str] = frozenset()
+        if any(buyer.duplicate_window_s for buyer in self._snapshot.buyers.values()):
+            keys = self._stations.names.person_keys(self._submission.fingerprint)
+            bought_by = await self._stations.market.bought_by(keys)
+        return Competing(
+            self._stations,
+            self._snapshot,
+            self._submission,
+            self._chain,
+            self._course,
+            score=self.score,
+            bought_by=bought_by,
+            payout_wanted=lead.min_price if carried is None else carried.payout_wanted,
+        )
+
+    def _may_award(self) -> bool:
+        """Tell whether another buyer may be tried: in time, and never behind the seller's back."""
+        if self.told_pending or self._course.voided:
+            return False
+        if self._stations.now_us() >= self.lead.answer_by_us:
+            self._course.out_of_time = True
+        return not self._course.out_of_time
+
+    def _rejected(self, reason: Reason, detail: str | None) -> Ending:
+        self._chain.note(EventName.REJECTED, reason=reason, detail=detail)
+        return Ending(status=LeadStatus.REJECTED, reason=reason, detail=detail)
+
+    # What is written
+
+    async def _write_end(self, ending: Ending) -> None:
+        """Write the end of a lead that was not sold; a sale writes its own."""
+        if ending.status is LeadStatus.UNSOLD:
+            self._chain.note(EventName.UNSOLD, reason=ending.reason, detail=ending.detail)
+        end = LeadEnd(
+            status=ending.status,
+            reason=ending.reason,
+            detail=ending.detail,
+            original=ending.original,
+        )
+        rows = {} if self._begun else self._rows()
+        await self._chain.write(
+            MomentKind.OUTCOME, lead_end=end, announce=self.told_pending, **rows
+        )
+
+    def _rows(self) -> dict[str, Any]:
+        """Return what the first moment of a lead writes: the lead, and its sealed full record."""
+        lead, state = self.lead, self._submission.facts().get("state")
+        row = LeadRow(
+            seller_id=lead.seller_id,
+            campaign_id=lead.campaign_id,
+            source_id=lead.source.id,
+            channel=lead.source.channel,
+            source_declared=lead.source.declared,
+            vertical_id=lead.vertical_id,
+            seller_ref=lead.seller_ref,
+            test=lead.test,
+            version=self._snapshot.version,
+            answer_by_us=lead.answer_by_us,
+            idempotency_key=self._submission.idempotency_key,
+            claim=None if self._claimed is None else _pack(self._claimed),
+            state=state if isinstance(state, str) else None,
+            score=self.score,
+        )
+        return {"lead": row, "record": _record(self._submission)}
+
+    # The claim lives as long as what it is for
+
+    async def _keep_claim(self, ending: Ending) -> None:
+        """Let a claim hold for its whole window, or give it back where the lead was not sold."""
+        rule = self.campaign.duplicates
+        if self._claimed is None or rule is None:
+            return
+        keep = ending.status is LeadStatus.SOLD or rule.against is Against.ALL
+        try:
+            if keep:
+                await self._stations.market.keep_claim(self._claimed)
+            else:
+                await self._stations.market.unclaim(self._claimed)
+        except MarketUnavailable:
+            logger.warning("claim left to its lease", lead_id=self.lead.lead_id)
+
+    async def _unclaim_unsold(self) -> None:
+        """Give a claim back where the story broke off and no buyer can have the lead."""
+        if self._claimed is None or self._awarding.attempted:
+            return
+        try:
+            await self._stations.market.unclaim(self._claimed)
+        except MarketUnavailable:
+            logger.warning("claim left to its lease", lead_id=self.lead.lead_id)
