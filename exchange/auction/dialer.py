@@ -1,0 +1,91 @@
+"""Connections are opened to addresses that may be called, one after the other until one answers."""
+
+import asyncio
+import ssl
+
+from exchange.auction.call import Detail
+from exchange.auction.endpoint import Endpoint
+from exchange.auction.resolver import Resolver, Unresolved
+from exchange.auction.tls import connect_tls
+
+ADDRESS_TIMEOUT_MIN_S = 0.25
+
+
+class Unreachable(Exception):  # noqa: N818 - what the wire's outcome is called
+    """No connection could be opened."""
+
+    def __init__(self, why: Detail) -> None:
+        super().__init__(why.value)
+        self.why = why
+
+
+class Dialer:
+    """Opens connections; http on the loop's own transports, https through `tls.py`."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        resolver: Resolver,
+        tls: ssl.SSLContext,
+        *,
+        connect_timeout_ms: float = 3000.0,
+    ) -> None:
+        self.loop = loop
+        self.resolver = resolver
+        self.tls = tls
+        self.connect_timeout_s = connect_timeout_ms / 1000.0
+
+    async def dial(self, endpoint: Endpoint, connection: asyncio.Protocol) -> None:
+        """Connect `connection` to the endpoint's host, or raise `Unreachable`."""
+        try:
+            async with asyncio.timeout(self.connect_timeout_s):
+                await self.try_addresses(endpoint, connection)
+        except TimeoutError:
+            raise Unreachable(Detail.CONNECT_TIMEOUT) from None
+
+    async def try_addresses(self, endpoint: Endpoint, connection: asyncio.Protocol) -> None:
+        """Take the host's addresses in turn; the last failure is the reason."""
+        try:
+            addresses = await self.resolver.resolve(endpoint.host)
+        except Unresolved as refusal:
+            raise Unreachable(refusal.why) from None
+        share_s = max(self.connect_timeout_s / len(addresses), ADDRESS_TIMEOUT_MIN_S)
+        why = Detail.CONNECT_FAILED
+        for address in addresses:
+            try:
+                async with asyncio.timeout(share_s):
+                    await self.connect(endpoint, address, connection)
+            except OSError as error:
+                why = reason_of(error)
+                self.resolver.avoid(endpoint.host, address)
+            else:
+                return
+        raise Unreachable(why)
+
+    async def connect(self, endpoint: Endpoint, address: str, connection: asyncio.Protocol) -> None:
+        """Connect to one address; an `OSError` says what failed."""
+        if endpoint.secure:
+            await connect_tls(
+                self.loop,
+                (address, endpoint.port),
+                name=endpoint.host,
+                context=self.tls,
+                protocol=connection,
+            )
+        else:
+            await self.loop.create_connection(lambda: connection, address, endpoint.port)
+
+
+def reason_of(error: OSError) -> Detail:
+    """What an error while connecting is called."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return Detail.CERTIFICATE_REFUSED
+        case ssl.SSLError():
+            return Detail.TLS_FAILED
+        case ConnectionRefusedError():
+            return Detail.CONNECT_REFUSED
+        case TimeoutError():
+            return Detail.CONNECT_TIMEOUT
+        case _:
+            return Detail.CONNECT_FAILED

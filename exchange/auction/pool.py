@@ -1,0 +1,56 @@
+"""The connections to one host: few, warm, last used first."""
+
+from collections import deque
+from typing import Generic, Protocol, TypeVar
+
+from exchange.auction.call import Call, Outcome
+
+
+class Kept(Protocol):
+    """What a pool needs of a connection."""
+
+    stale_at: float
+
+    def usable(self, now: float, *, repeatable: bool) -> bool:
+        """True where a call may be sent on it."""
+
+    def shut(self) -> None:
+        """Close it."""
+
+
+K = TypeVar("K", bound=Kept)
+
+
+class Pool(Generic[K]):
+    """Idle connections, and calls that wait for theirs to stand."""
+
+    __slots__ = ("idle", "open", "waiting")
+
+    def __init__(self) -> None:
+        self.idle: list[K] = []
+        self.waiting: deque[Call] = deque()
+        self.open = 0  # idle, busy and being connected
+
+    def take(self, now: float, *, repeatable: bool) -> K | None:
+        """The connection that was used last and still is good, or None; bad ones are closed."""
+        while self.idle:
+            connection = self.idle.pop()
+            if connection.usable(now, repeatable=repeatable):
+                return connection
+            connection.shut()
+        return None
+
+    def next_waiting(self) -> Call | None:
+        """The call that has waited longest for a connection and still does, or None."""
+        while self.waiting:
+            call = self.waiting.popleft()
+            if call.outcome is Outcome.WAITING and call.line is None:
+                return call
+        return None
+
+    def drop_stale(self, now: float) -> None:
+        """Close the connections that have been idle for too long."""
+        stale = [connection for connection in self.idle if now >= connection.stale_at]
+        self.idle = [connection for connection in self.idle if now < connection.stale_at]
+        for connection in stale:
+            connection.shut()

@@ -1,0 +1,398 @@
+"""Many small requests go out at once under one deadline, for little more than the kernel's cost.
+
+No task, future or timer is made per call: a fan-out has one future and one timer, a connection
+calls straight into the batch that waits for it. A task is made only to open a connection.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Protocol
+
+from exchange.auction.call import Call, Detail, Outcome
+from exchange.auction.connection import Connection, Limits
+from exchange.auction.dialer import Unreachable
+from exchange.auction.endpoint import Endpoint
+from exchange.auction.pool import Pool
+
+WAITING = Outcome.WAITING
+ANSWERED = Outcome.ANSWERED
+SWEEP_S = 1.0
+TIMER_SLACK_S = 0.001
+"""A loop's timer may ring this much early: its clock counts whole milliseconds."""
+
+OnAnswer = Callable[[Call], bool]
+by_due = attrgetter("due_at")
+
+
+class Dials(Protocol):
+    """Who opens connections."""
+
+    async def dial(self, endpoint: Endpoint, connection: asyncio.Protocol) -> None:
+        """Connect `connection` to the endpoint's host, or raise `Unreachable`."""
+
+
+class FanOut:
+    """Calls that are waited for together."""
+
+    __slots__ = ("calls", "done", "left", "next", "on_answer", "order", "timer")
+
+    def __init__(
+        self, calls: Sequence[Call], done: asyncio.Future[None], on_answer: OnAnswer | None
+    ) -> None:
+        self.calls = calls
+        self.done = done
+        self.on_answer = on_answer
+        self.left = len(calls)
+        self.order: Sequence[Call] = sorted(calls, key=by_due)
+        self.next = 0
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class Wire:
+    """A client for many small HTTP/1.1 requests; whatever a server sends ends as an outcome."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        dialer: Dials,
+        limits: Limits | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        on_late: Callable[[Call], None] | None = None,
+    ) -> None:
+        self.loop = loop
+        self.dialer = dialer
+        self.limits = limits or Limits()
+        self.clock = clock
+        self.on_late = on_late
+        self.closing = False
+        self.pools: dict[str, Pool[Connection]] = {}
+        self.standing: set[Connection] = set()
+        self.dialing: set[asyncio.Task[None]] = set()
+        self.batches: set[FanOut] = set()
+        self.draining: deque[tuple[float, Connection, Call]] = deque()
+        self.drain_timer: asyncio.TimerHandle | None = None
+        self.sweep_timer: asyncio.TimerHandle | None = None
+        self.emptied: asyncio.Future[None] | None = None
+        # Counted since the start, for the metrics page
+        self.opened_count = 0
+        self.refused_count = 0  # connections that could not be opened
+        self.reused_count = 0
+        self.repeated_count = 0
+        self.late_count = 0
+        self.throttled_count = 0
+
+    # What callers ask for
+
+    async def fan_out(
+        self, calls: Sequence[Call], deadline_at: float, on_answer: OnAnswer | None = None
+    ) -> None:
+        """Send every call at once; when this returns, each has its outcome.
+
+        Returns when all have ended, at `deadline_at` (of the wire's clock), or as soon as
+        `on_answer`, told of every call that ends, returns True: what is still open then is
+        abandoned. A call's own `timeout_ms` counts from now.
+        """
+        if not calls:
+            return
+        now = self.clock()
+        for call in calls:
+            assert call.outcome is WAITING, "a call is sent once; make a new one to send again"
+            call.begun_at = now
+            due_at = now + call.timeout_ms * 0.001
+            call.due_at = due_at if due_at < deadline_at else deadline_at  # noqa: FURB136 - hot
+        batch = FanOut(calls, self.loop.create_future(), on_answer)
+        self.batches.add(batch)
+        try:
+            for call in calls:
+                call.batch = batch
+            for call in calls:
+                if call.outcome is WAITING:
+                    self.begin(call, now)
+            if batch.left:
+                self.arm(batch, now)
+            await batch.done
+        finally:
+            self.end(batch)
+
+    async def request(self, call: Call) -> None:
+        """Send one call and wait for its outcome, at most its own `timeout_ms`."""
+        await self.fan_out((call,), float("inf"))
+
+    async def close(self) -> None:
+        """End every call, close every connection; afterwards nothing of the wire is left."""
+        self.closing = True
+        for batch in list(self.batches):
+            self.end(batch, Detail.WIRE_CLOSED)
+        for timer in (self.drain_timer, self.sweep_timer):
+            if timer is not None:
+                timer.cancel()
+        self.drain_timer = self.sweep_timer = None
+        self.draining.clear()
+        for task in self.dialing:
+            task.cancel()
+        if self.dialing:
+            await asyncio.wait(self.dialing)
+        for connection in self.standing:
+            connection.shut()
+        if self.standing:
+            self.emptied = self.loop.create_future()
+            await self.emptied
+        self.pools.clear()
+
+    @property
+    def connections_open(self) -> int:
+        """How many connections stand, idle or busy."""
+        return len(self.standing)
+
+    # The way of a call
+
+    def begin(self, call: Call, now: float, *, fresh: bool = False) -> None:
+        """Send the call on a kept connection, or open one for it, or refuse it."""
+        if self.closing:
+            self.settle(call, Outcome.UNREACHABLE, Detail.WIRE_CLOSED, now)
+            return
+        key = call.endpoint.key
+        pool = self.pools.get(key)
+        if pool is None:
+            pool = self.pools[key] = Pool()
+        if not fresh:
+            connection = pool.take(now, repeatable=call.repeatable)
+            if connection is not None:
+                self.reused_count += 1
+                call.line = connection
+                call.sent_at = now
+                connection.carry(call)
+                return
+        if pool.open >= self.limits.connections_per_host_max:
+            self.throttled_count += 1
+            if call.sent_at:
+                self.settle(call, Outcome.BROKEN, Detail.CLOSED_SILENTLY, now)
+            else:
+                self.settle(call, Outcome.THROTTLED, Detail.NONE, now)
+            return
+        pool.open += 1
+        pool.waiting.append(call)
+        task = self.loop.create_task(self.connect(pool, call))
+        self.dialing.add(task)
+        task.add_done_callback(self.dialing.discard)
+
+    def send(self, call: Call, connection: Connection, now: float) -> None:
+        """Hand the request to the connection."""
+        call.line = connection
+        call.sent_at = now
+        connection.carry(call)
+
+    async def connect(self, pool: Pool[Connection], call: Call) -> None:
+        """Open one connection: for this call, else for whoever waits, else for later."""
+        connection = Connection(self, pool, self.limits)
+        why = Detail.CONNECT_FAILED
+        try:
+            await self.dialer.dial(call.endpoint, connection)
+        except Unreachable as refusal:
+            why = refusal.why
+        finally:
+            if connection.transport is None:
+                pool.open -= 1
+        now = self.clock()
+        waits = call.outcome is WAITING and call.line is None
+        if connection.closing:
+            self.refused_count += 1
+            if waits:
+                self.settle(call, unsent(call), why, now)
+            return
+        self.opened_count += 1
+        if waits:
+            self.send(call, connection, now)
+        else:
+            self.release(connection, now)
+
+    def release(self, connection: Connection, now: float) -> None:
+        """Give a free connection to the call that has waited longest, else keep it idle."""
+        pool = connection.pool
+        if pool.waiting:
+            call = pool.next_waiting()
+            if call is not None:
+                self.send(call, connection, now)
+                return
+        connection.rest(now)
+        pool.idle.append(connection)
+        if self.sweep_timer is None:
+            self.sweep_timer = self.loop.call_later(SWEEP_S, self.sweep)
+
+    def settle(self, call: Call, outcome: Outcome, why: Detail, now: float) -> None:
+        """Decide the call's outcome, once, and tell the fan-out that waits for it."""
+        call.outcome = outcome
+        call.detail = why
+        call.ended_at = now
+        self.tell(call)
+
+    def tell(self, call: Call) -> None:
+        """Tell the fan-out that one of its calls has ended; end it where it has heard enough."""
+        batch: FanOut = call.batch
+        batch.left -= 1
+        stop = False
+        if batch.on_answer is not None:
+            try:
+                stop = batch.on_answer(call)
+            except Exception as error:  # noqa: BLE001 - the caller's own fault, raised where it waits
+                if not batch.done.done():
+                    batch.done.set_exception(error)
+        if stop or not batch.left:
+            self.end(batch)
+
+    def end(self, batch: FanOut, why: Detail = Detail.NONE) -> None:
+        """Stop waiting; calls that are still open are abandoned and may drain."""
+        self.batches.discard(batch)
+        if batch.timer is not None:
+            batch.timer.cancel()
+            batch.timer = None
+        if batch.left:
+            now = self.clock()
+            for call in batch.calls:
+                if call.outcome is WAITING:
+                    self.abandon(call, Outcome.ABANDONED, why, now)
+            batch.left = 0
+        batch.calls = batch.order = ()  # the calls hold it: without a cycle, nothing waits for gc
+        if not batch.done.done():
+            batch.done.set_result(None)
+
+    def abandon(self, call: Call, outcome: Outcome, why: Detail, now: float) -> None:
+        """Decide the outcome of a call without telling its fan-out; its answer may still drain."""
+        call.outcome = outcome
+        call.detail = why
+        call.ended_at = now
+        self.drain(call, now)
+
+    # What time does
+
+    def arm(self, batch: FanOut, now: float) -> None:
+        """Set the fan-out's one timer for the next call that is still open."""
+        order = batch.order
+        while order[batch.next].outcome is not WAITING:
+            batch.next += 1
+        delay = max(order[batch.next].due_at - now, TIMER_SLACK_S)
+        batch.timer = self.loop.call_later(delay, self.ring, batch)
+
+    def ring(self, batch: FanOut) -> None:
+        """End the calls whose time is up, and wait for the next."""
+        batch.timer = None
+        now = self.clock()
+        while batch.left:
+            call = batch.order[batch.next]
+            if call.outcome is WAITING:
+                if call.due_at - now > TIMER_SLACK_S:
+                    break
+                self.time_out(call, now)
+            else:
+                batch.next += 1
+        if batch.left:
+            self.arm(batch, now)
+
+    def time_out(self, call: Call, now: float) -> None:
+        """End a call that was not answered in time."""
+        if call.sent_at:
+            self.drain(call, now)
+            self.settle(call, Outcome.TIMEOUT, Detail.NONE, now)
+        else:
+            self.settle(call, Outcome.UNREACHABLE, Detail.CONNECT_TIMEOUT, now)
+
+    def drain(self, call: Call, now: float) -> None:
+        """Let a late answer come in for a while: the connection lives and its time is known."""
+        if call.line is None:
+            return
+        self.draining.append((now + self.limits.drain_ms / 1000.0, call.line, call))
+        call.line = None
+        if self.drain_timer is None and not self.closing:
+            self.drain_timer = self.loop.call_later(self.limits.drain_ms / 1000.0, self.stop_drains)
+
+    def stop_drains(self) -> None:
+        """Close connections whose late answer did not come."""
+        now = self.clock() + TIMER_SLACK_S
+        draining = self.draining
+        while draining and (draining[0][0] <= now or draining[0][1].call is not draining[0][2]):
+            _, connection, call = draining.popleft()
+            if connection.call is call:
+                connection.shut()
+        self.drain_timer = None
+        if draining:
+            delay = draining[0][0] - now + TIMER_SLACK_S
+            self.drain_timer = self.loop.call_later(delay, self.stop_drains)
+
+    def sweep(self) -> None:
+        """Close connections that were idle for too long, and forget hosts that have none."""
+        now = self.clock()
+        self.sweep_timer = None
+        for key, pool in list(self.pools.items()):
+            pool.drop_stale(now)
+            if pool.idle and self.sweep_timer is None:
+                self.sweep_timer = self.loop.call_later(SWEEP_S, self.sweep)
+            if not pool.open:
+                del self.pools[key]
+
+    # What connections say
+
+    def made(self, connection: Connection) -> None:
+        """The connection stands; whoever dials it hears so."""
+        connection.stand(self.clock())
+        self.standing.add(connection)
+
+    def answered(self, connection: Connection, call: Call) -> None:
+        """A whole answer came: in time, or late."""
+        now = self.clock()
+        in_time = call.outcome is WAITING
+        if in_time:
+            call.status = connection.status
+            call.head = connection.head
+            body = connection.body
+            call.body = body if type(body) is bytes else bytes(body)
+            call.outcome = ANSWERED
+            call.ended_at = now
+        else:
+            self.note_late(call, now)
+        if connection.keep and now < connection.old_at and not self.closing:
+            self.release(connection, now)
+            connection.clear()
+        else:
+            connection.shut()
+        if in_time:
+            self.tell(call)
+
+    def failed(self, connection: Connection, call: Call, outcome: Outcome, why: Detail) -> None:
+        """The connection broke under its call; a repeatable one gets a second chance."""
+        if call.outcome is not WAITING:
+            return
+        now = self.clock()
+        call.line = None
+        stale = why is Detail.CLOSED_SILENTLY and connection.uses > 1
+        if stale and call.repeatable and not call.repeated:
+            call.repeated = True
+            self.repeated_count += 1
+            self.begin(call, now, fresh=True)
+            return
+        self.settle(call, outcome, why, now)
+
+    def gone(self, connection: Connection) -> None:
+        """The connection is closed; its place is free."""
+        pool = connection.pool
+        pool.open -= 1
+        if connection in pool.idle:
+            pool.idle.remove(connection)
+        self.standing.discard(connection)
+        if self.emptied is not None and not self.standing:
+            self.emptied.set_result(None)
+
+    def note_late(self, call: Call, now: float) -> None:
+        """Count an answer that came after its call had ended, and tell how long it took."""
+        self.late_count += 1
+        call.late_ms = (now - call.begun_at) * 1000.0
+        if self.on_late is not None:
+            self.on_late(call)
+
+
+def unsent(call: Call) -> Outcome:
+    """How a call ends that cannot be sent: in doubt where it was sent once already."""
+    return Outcome.BROKEN if call.sent_at else Outcome.UNREACHABLE
