@@ -6,11 +6,10 @@ from typing import Any
 import msgspec
 import structlog
 
-from exchange.domain import qualification, scoring
 from exchange.domain.bid import Bid
 from exchange.domain.campaign import Against, Stage
 from exchange.domain.events import EventName
-from exchange.domain.exclusivity import Claim, claim
+from exchange.domain.exclusivity import Claim
 from exchange.domain.moment import LeadEnd, LeadRow, MomentKind
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
@@ -20,6 +19,7 @@ from exchange.domain.submission import Submission
 from exchange.market.errors import MarketUnavailable
 from exchange.story.awarding import Awarding
 from exchange.story.chain import Chain, Fenced
+from exchange.story.checking import Checking
 from exchange.story.competing import Competing
 from exchange.story.ending import PENDING, Course, Ending, unsold
 from exchange.story.stations import Stations
@@ -52,7 +52,6 @@ class LeadSale:
         """Take the stations, the market as it is now, and the lead; nothing happens yet."""
         self.lead = submission.lead
         self.campaign = snapshot.campaigns[self.lead.campaign_id]
-        self.score: int | None = None
         self.ending: Ending | None = None
         self.told_pending = False
         self._stations = stations
@@ -65,6 +64,7 @@ class LeadSale:
         self._chain = Chain(
             stations.ledger, self.lead.lead_id, stations.now_us, written=1 if carried else 0
         )
+        self._checking = Checking(snapshot, submission, self._chain)
         self._awarding = Awarding(
             stations,
             snapshot,
@@ -74,13 +74,18 @@ class LeadSale:
             is_told=lambda: self.told_pending,
         )
 
+    @property
+    def score(self) -> int:
+        """What the lead was scored, from 0 to 100; 0 before it was."""
+        return self._checking.score
+
     # The story
 
     async def run(self) -> Ending:
         """Bring the lead to its end and write every step down; the end is durable on return."""
-        self._chain.note(EventName.RECEIVED, detail=", ".join(self._submission.flags) or None)
+        checking = self._checking
         try:
-            ending = self._judged() or await self._first_to_come() or self._scored()
+            ending = checking.judged() or await self._first_to_come() or checking.scored()
             if ending is None:
                 ending = await self._sell()
             if ending.status is not LeadStatus.SOLD:
@@ -104,41 +109,16 @@ class LeadSale:
 
     # Its steps
 
-    def _judged(self) -> Ending | None:
-        """End as rejected where the campaign or the source does not want such a lead."""
-        seller = self._snapshot.sellers[self.lead.seller_id]
-        verdict = qualification.judge(self._submission, self.campaign, seller)
-        if verdict is None:
-            self._chain.note(EventName.VALIDATED)
-            return None
-        return self._rejected(*verdict)
-
     async def _first_to_come(self) -> Ending | None:
         """Claim the person for this lead, or end as a duplicate of the one that came first."""
-        wanted = claim(
-            self._submission.fingerprint,
-            self.campaign,
-            self.lead.lead_id,
-            self._stations.claim_secret,
-            test=self.lead.test,
-        )
+        wanted = self._checking.claim(self._stations.claim_secret)
         if wanted is None:
             return None
         original = await self._stations.market.claim(wanted)
-        if original is None:
-            self._claimed = wanted
-            self._chain.note(EventName.CLAIMED)
-            return None
-        self._chain.note(EventName.DUPLICATE, reason=Reason.DUPLICATE, detail=original)
-        return Ending(status=LeadStatus.DUPLICATE, reason=Reason.DUPLICATE, original=original)
-
-    def _scored(self) -> Ending | None:
-        """Score the lead; end as rejected below the campaign's least score."""
-        score = scoring.score(self._submission)
-        self.score = score.value
-        self._chain.note(EventName.SCORED, score=score.value, model=score.model)
-        if score.value < self.campaign.min_score:
-            return self._rejected(Reason.LOW_SCORE, None)
+        if original is not None:
+            return self._checking.repeats(original)
+        self._claimed = wanted
+        self._chain.note(EventName.CLAIMED)
         return None
 
     async def _sell(self) -> Ending:
@@ -170,7 +150,6 @@ class LeadSale:
         return await competing.compete(stage, frozenset(self._awarding.posted_to))
 
     async def _competing(self) -> Competing:
-        assert self.score is not None, "a lead is scored before offers compete for it"
         carried, lead = self._carried, self.lead
         bought_by: frozenset[str] = frozenset()
         if any(buyer.duplicate_window_s for buyer in self._snapshot.buyers.values()):
@@ -194,10 +173,6 @@ class LeadSale:
         if self._stations.now_us() >= self.lead.answer_by_us:
             self._course.out_of_time = True
         return not self._course.out_of_time
-
-    def _rejected(self, reason: Reason, detail: str | None) -> Ending:
-        self._chain.note(EventName.REJECTED, reason=reason, detail=detail)
-        return Ending(status=LeadStatus.REJECTED, reason=reason, detail=detail)
 
     # What is written
 

@@ -14,6 +14,7 @@ from exchange.domain.lead import Fingerprint
 from exchange.domain.moment import Moment
 from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
+from exchange.domain.quote import Quote
 
 
 class Ledger(Protocol):
@@ -81,6 +82,13 @@ class Names(Protocol):
         """Return the keys under which this person's purchases are remembered."""
 
 
+class Tokens(Protocol):
+    """What quotes travel in."""
+
+    def seal(self, quote: Quote) -> str:
+        """Return the quote as an opaque token that any machine can honour."""
+
+
 class Observer(Protocol):
     """Who counts what happens; never told an identity value."""
 
@@ -118,6 +126,7 @@ class Stations:
     auction: Auctioneer
     delivery: Courier
     names: Names
+    tokens: Tokens
     observer: Observer
     now_us: Callable[[], int]
     monotonic: Callable[[], float]
