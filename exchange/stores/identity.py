@@ -21,14 +21,14 @@ class Identity(NamedTuple):
     uid: int
     gid: int
 
-    def launches(self, *program: str, lock: str = launch.NO_LOCK) -> tuple[str, ...]:
-        """Return the command that runs a program as this user."""
-        return (*LAUNCH, self.who, lock, *program)
+    def launches(self, lock: int, how: str, *program: str) -> tuple[str, ...]:
+        """Return the command that runs a program as this user, holding an open lock file."""
+        return (*LAUNCH, self.who, str(lock), how, *program)
 
     def reaches(self, *paths: Path) -> bool:
         """Tell whether this user can be taken on here and may enter or run all these paths."""
         check = subprocess.run(  # noqa: S603 - our own launcher, no shell
-            self.launches(launch.CHECK, *map(str, paths)),
+            (*LAUNCH, self.who, launch.NO_LOCK, launch.ATTACHED, launch.CHECK, *map(str, paths)),
             check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

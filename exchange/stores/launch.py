@@ -1,9 +1,10 @@
 """A program starts here detached: a session and a user of its own, its pid in its lock file.
 
-Run as a script by path (`python -I -S launch.py WHO LOCK PROGRAM ARG…`): only the standard library
-is imported. It stands between the exchange and a server for three reasons: a fork in between gives
-the server to init, which reaps it whoever started it; the user is changed in a process with one
-thread, as the kernel demands; and nothing runs between fork and exec of a program with threads.
+Run as a script by path (`python -I -S launch.py WHO LOCK HOW PROGRAM ARG…`): only the standard
+library is imported. It stands between the exchange and a server for three reasons: a fork in
+between gives the server to init, which reaps it whoever started it; the user is changed in a
+process with one thread, as the kernel demands; and nothing runs between fork and exec of a program
+with threads.
 """
 
 import os
@@ -17,7 +18,11 @@ NAMESPACE = "namespace"
 """Run as `nobody` in a user namespace, which is root outside: files stay root's."""
 
 NO_LOCK = "-"
-"""Neither detach nor lock: run in the foreground."""
+"""In place of the open lock file that the program is to hold."""
+
+DETACHED = "detached"
+ATTACHED = "attached"
+"""How it runs: as nobody's child, or in our place, so that its end is ours."""
 
 CHECK = "-"
 """In place of a program: leave with 0 if all the arguments can be reached by this user."""
@@ -71,9 +76,9 @@ def write(path: str, text: str) -> None:
         os.close(file)
 
 
-def main(who: str, lock: str, program: str, *arguments: str) -> int:
+def main(who: str, lock: str, how: str, program: str, *arguments: str) -> int:
     """Become the program, or leave that to a child that nobody waits for; return a status."""
-    if lock != NO_LOCK and os.fork():
+    if how == DETACHED and os.fork():
         return 0
     try:
         become(who)

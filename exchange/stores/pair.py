@@ -60,6 +60,9 @@ class Pair:
 
     def start(self) -> None:
         """Start whatever does not run and return when both answer; called in turn."""
+        # First, so that it stops whatever we started if we are killed in the middle.
+        if not self.keeper.is_alive():
+            self.keeper.launch(oneself(), CODE_FOLDER)
         starting = [server for server in (self.valkey, self.postgres) if not serves(server)]
         if starting:
             identity = choose_identity(
@@ -69,12 +72,10 @@ class Pair:
             if self.valkey in starting:
                 self.valkey.launch(identity, self.folder.valkey)
             if self.postgres in starting:
-                postgres.prepare(self.folder, identity)
+                postgres.prepare(self.postgres, self.folder, identity)
                 self.postgres.launch(identity, self.folder.postgres)
             for server in starting:
                 server.wait_until_it_answers(ANSWER_TIMEOUT_S)
-        if not self.keeper.is_alive():
-            self.keeper.launch(oneself(), CODE_FOLDER)
 
     def stop(self) -> None:
         """Stop what runs, in order, and return when it has gone; called in turn."""

@@ -4,22 +4,19 @@ import os
 import signal
 import socket
 import struct
-import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
 from exchange.stores.binaries import postgres_program
-from exchange.stores.errors import StartError
-from exchange.stores.folder import DataFolder, open_log
+from exchange.stores.folder import DataFolder
 from exchange.stores.identity import Identity
 from exchange.stores.locks import Lock
-from exchange.stores.server import Server, server_environment
+from exchange.stores.server import Server
 
 NAME = "PostgreSQL"
 USER = "postgres"
 PORT = 5432
 PROBE_TIMEOUT_S = 1.0
-INITDB_TIMEOUT_S = 120.0
 PROTOCOL_3 = 196608
 READY_LINE = 7
 """Where `postmaster.pid` says what the server is doing."""
@@ -73,20 +70,20 @@ def postgres_server(folder: DataFolder) -> Server:
     )
 
 
-def prepare(folder: DataFolder, identity: Identity) -> None:
+def prepare(server: Server, folder: DataFolder, identity: Identity) -> None:
     """Make the database cluster where there is none, and clear what a dead server left behind.
 
-    Called only while no process of the server holds its lock.
+    Called only while no process of the server holds its lock. Errors: StartError.
     """
     if not folder.postgres.exists():
-        make_cluster(folder, identity)
+        make_cluster(server, folder, identity)
     # The pids in these may by now be other processes', for which PostgreSQL would refuse to start;
     # that no server runs here its lock told, and shared memory still fences one started by hand.
     (folder.postgres / "postmaster.pid").unlink(missing_ok=True)
     (folder.sockets / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
 
 
-def make_cluster(folder: DataFolder, identity: Identity) -> None:
+def make_cluster(server: Server, folder: DataFolder, identity: Identity) -> None:
     """Run initdb beside the final place, so that one cut short is never taken for whole."""
     new = folder.new_postgres(identity)
     command = (
@@ -100,25 +97,9 @@ def make_cluster(folder: DataFolder, identity: Identity) -> None:
         "--builtin-locale=C.UTF-8",
         "--no-instructions",
     )
-    log_path = folder.log("postgres")
-    with open_log(log_path) as log:
-        made = subprocess.run(  # noqa: S603 - our own launcher, no shell
-            identity.launches(*command),
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=new,
-            env=server_environment(),
-            timeout=INITDB_TIMEOUT_S,
-            # The terminal's Ctrl-C reaches us, who then leave in order.
-            start_new_session=True,
-        )
-    if made.returncode != 0:
-        tail = log_path.read_text(errors="replace")[-2000:]
-        raise StartError(name=f"{NAME}'s initdb", log=log_path, tail=tail)
+    server.run_first(identity, new, command)
     new.rename(folder.postgres)
-    _sync(folder.path)
+    sync(folder.path)
 
 
 def answers(folder: DataFolder) -> bool:
@@ -148,7 +129,8 @@ def says_ready(pid_file: Path) -> bool:
     return len(lines) > READY_LINE and lines[READY_LINE].strip() == "ready"
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
+    """Make a folder's names durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

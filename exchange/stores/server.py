@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from exchange.stores import launch
 from exchange.stores.errors import SilentError, StartError, StopError
 from exchange.stores.folder import open_log
 from exchange.stores.identity import Identity
@@ -15,7 +16,7 @@ from exchange.stores.locks import Lock
 
 POLL_S = 0.005
 TAIL_BYTES = 2000
-LAUNCH_TIMEOUT_S = 30.0
+RUN_TIMEOUT_S = 120.0
 PASSED_ON = ("PATH", "HOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
 """All that a server sees of the environment: no PG… variable, no secret of ours."""
 
@@ -44,24 +45,15 @@ class Server:
 
     def launch(self, identity: Identity, folder: Path) -> None:
         """Start it, detached, in a folder; returns at once, long before it answers."""
-        lock = Lock(self.lock_path)
-        try:
-            assert lock.try_take(), f"{self.name} is started only where it does not run"
-            with open_log(self.log) as log:
-                subprocess.run(  # noqa: S603 - our own launcher, no shell
-                    identity.launches(*self.command, lock=str(lock.fileno())),
-                    check=True,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd=folder,
-                    env=server_environment(),
-                    pass_fds=(lock.fileno(),),
-                    start_new_session=True,
-                    timeout=LAUNCH_TIMEOUT_S,
-                )
-        finally:
-            lock.close()
+        self._run(identity, folder, launch.DETACHED, self.command)
+
+    def run_first(self, identity: Identity, folder: Path, command: tuple[str, ...]) -> None:
+        """Run a program that makes it ready to start, to its end. Errors: StartError.
+
+        It holds the same lock, so that it still counts as this server when we are killed.
+        """
+        if self._run(identity, folder, launch.ATTACHED, command) != 0:
+            raise StartError(name=Path(command[0]).name, log=self.log, tail=self.tail())
 
     def wait_until_it_answers(self, timeout_s: float) -> None:
         """Return when it serves. Errors: StartError when it ended, SilentError."""
@@ -101,6 +93,26 @@ class Server:
                 return log.read().decode(errors="replace").strip()
         except FileNotFoundError:
             return ""
+
+    def _run(self, identity: Identity, folder: Path, how: str, command: tuple[str, ...]) -> int:
+        lock = Lock(self.lock_path)
+        try:
+            assert lock.try_take(), f"{self.name} is started only where it does not run"
+            with open_log(self.log) as log:
+                return subprocess.run(  # noqa: S603 - our own launcher, no shell
+                    identity.launches(lock.fileno(), how, *command),
+                    check=False,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=folder,
+                    env=server_environment(),
+                    pass_fds=(lock.fileno(),),
+                    start_new_session=True,  # the terminal's Ctrl-C is for us, who leave in order
+                    timeout=RUN_TIMEOUT_S,
+                ).returncode
+        finally:
+            lock.close()
 
     def _signal(self, number: signal.Signals) -> None:
         # The lock is taken, so the number in it is of a process that lives, or whose children do.

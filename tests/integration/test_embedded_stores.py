@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import asyncpg
@@ -119,6 +120,14 @@ def everyone_left(folder):
         pair.close()
 
 
+def appears(path):
+    """Wait for a file of another process."""
+    give_up_at = time.monotonic() + WAIT_S
+    while not path.exists() and time.monotonic() < give_up_at:
+        time.sleep(0.001)
+    return path.exists()
+
+
 def environment_of(pid):
     entries = Path(f"/proc/{pid}/environ").read_text().split("\0")
     return {entry.partition("=")[0] for entry in entries}
@@ -214,6 +223,17 @@ def test_the_stores_of_a_killed_last_user_stop_by_themselves(folder):
         victim.process.kill()
     assert everyone_left(folder)
     assert "database system is shut down" in (folder / "postgres.log").read_text()[-200:]
+
+
+async def test_a_user_killed_while_it_makes_the_database_leaves_nothing(tmp_path):
+    """Its initdb is stopped, and the next user begins anew."""
+    folder = tmp_path / "data"
+    with User(folder) as victim:
+        assert appears(folder / "postgres.new" / "base")
+        victim.process.kill()
+    assert everyone_left(folder)
+    async with EmbeddedStores(folder) as urls:
+        await write(urls)
 
 
 async def test_a_terminal_cannot_interrupt_them(folder):
