@@ -1,0 +1,71 @@
+"""The contract's table of answers to a post, row by row; whatever is not in it is in doubt."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchange.delivery.answer import Accepted, InDoubt, Refused
+from exchange.delivery.formats.standard import read_answer
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (200, b'{"accepted": true}', Accepted),
+        (200, b'{"accepted": false, "reason": "duplicate"}', Refused),
+        (400, b"", Refused),
+        (404, b"<html>", Refused),
+        (422, b'{"accepted": false}', Refused),
+        (429, b"", Refused),
+        (503, b"", Refused),
+        (202, b"", InDoubt),
+        (200, b'{"accepted": null}', InDoubt),
+        (408, b"", InDoubt),
+        (500, b"", InDoubt),
+        (502, b"success", InDoubt),
+        (302, b"", InDoubt),
+        (200, b"", InDoubt),
+        (200, b"<html>success</html>", InDoubt),
+        (200, b'{"accepted": "yes"}', InDoubt),
+        (200, b"{}", InDoubt),
+        (201, b'{"accepted": true}', InDoubt),
+        (204, b"", InDoubt),
+        (500, b'{"accepted": false}', InDoubt),
+    ],
+)
+def test_each_row_of_the_table(status, body, kind):
+    """Accepted, refused and in doubt, as the contract says."""
+    assert isinstance(read_answer(status, body, repeated=False), kind)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (200, b'{"accepted": true}', Accepted),
+        (200, b'{"accepted": false}', Refused),
+        (409, b'{"accepted": false, "reason": "no"}', Refused),
+        (409, b"", InDoubt),
+        (404, b"", InDoubt),
+        (503, b"", InDoubt),
+        (500, b"", InDoubt),
+    ],
+)
+def test_to_a_repetition_only_an_explicit_body_decides(status, body, kind):
+    """A 409 to the second post may mean: I have it already."""
+    assert isinstance(read_answer(status, body, repeated=True), kind)
+
+
+def test_what_an_acceptance_brings_is_cleaned():
+    """References are bounded text, addresses http(s) only, prices exact and not below zero."""
+    body = b'{"accepted": true, "reference": 77, "redirect_url": "javascript:x", "price": -1}'
+    answer = read_answer(200, body, repeated=False)
+    assert answer == Accepted(reference="77", redirect_url=None, price=None)
+    body = b'{"accepted": true, "redirect_url": "https://a.example/x", "price": 4.25}'
+    answer = read_answer(200, body, repeated=False)
+    assert answer == Accepted(redirect_url="https://a.example/x", price=4_250_000)
+
+
+@given(st.integers(100, 599), st.binary(max_size=300), st.booleans())
+def test_no_answer_raises(status, body, repeated):
+    """Any bytes under any status are one of the three."""
+    assert isinstance(read_answer(status, body, repeated=repeated), Accepted | Refused | InDoubt)
