@@ -21,6 +21,7 @@ from exchange.story.awarding import Awarding
 from exchange.story.chain import Chain, Fenced
 from exchange.story.checking import Checking
 from exchange.story.competing import Competing
+from exchange.story.concluding import Concluding, Sale
 from exchange.story.ending import PENDING, Course, Ending, unsold
 from exchange.story.stations import Stations
 
@@ -65,19 +66,29 @@ class LeadSale:
             stations.ledger, self.lead.lead_id, stations.now_us, written=1 if carried else 0
         )
         self._checking = Checking(snapshot, submission, self._chain)
+        sale = Sale(
+            seller_id=self.lead.seller_id,
+            campaign=self.campaign,
+            test=self.lead.test,
+            person=submission.person,
+            fingerprint=submission.fingerprint,
+        )
+        self._concluding = Concluding(
+            stations, self._chain, self._course, sale, is_told=lambda: self.told_pending
+        )
         self._awarding = Awarding(
-            stations,
-            snapshot,
-            submission,
-            self._chain,
-            self._course,
-            is_told=lambda: self.told_pending,
+            stations, snapshot, submission, self._chain, self._course, self._concluding
         )
 
     @property
     def score(self) -> int:
         """What the lead was scored, from 0 to 100; 0 before it was."""
         return self._checking.score
+
+    @property
+    def waits(self) -> bool:
+        """A post is in doubt now: only its buyer or time can end that."""
+        return self._concluding.waits
 
     # The story
 
