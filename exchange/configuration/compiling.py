@@ -1,0 +1,277 @@
+"""From the market file's words to the domain's values: each part, once it is known to be right."""
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from exchange.configuration.hours import week_of
+from exchange.contract.market_file import (
+    BillingPart,
+    BuyerPart,
+    CampaignPart,
+    CapPart,
+    Distribution,
+    DuplicatesPart,
+    FieldPart,
+    MarginPart,
+    OfferPart,
+    Required,
+    Rounding,
+    SellerPart,
+    StagePart,
+    TermsPart,
+    VerticalPart,
+)
+from exchange.domain.campaign import (
+    Campaign,
+    DuplicateRule,
+    Margin,
+    MarginKind,
+    Method,
+    SellerTerms,
+    Stage,
+)
+from exchange.domain.condition import Condition
+from exchange.domain.money import Micros, from_decimal
+from exchange.domain.offer import (
+    Billing,
+    BillingMode,
+    Buyer,
+    Cap,
+    CapKind,
+    Offer,
+    PingTerms,
+    PostTerms,
+    PriceRule,
+)
+from exchange.domain.schedule import Schedule
+from exchange.domain.seller import DeclaredSource, Seller
+from exchange.domain.vertical import Field, Privacy, Show, Vertical
+
+EVERY_OFFER = "*"
+ONLY_RULE = "qualify"
+"""The id of a qualification rule that has none of its own."""
+STAGE_DECIDES_MS = 120_000
+"""An offer's timeout where it names none: the stage's, which is never longer."""
+SECONDS_PER_HOUR = 3600
+
+Read = Callable[[str], Condition]
+"""Compiles a condition for one vertical."""
+
+
+def vertical_of(part: VerticalPart) -> Vertical:
+    """Return a vertical's compiled schema."""
+    fields = {name: field_of(name, field) for name, field in part.fields.items()}
+    return Vertical(part.id, part.name or part.id, fields)
+
+
+def field_of(name: str, part: FieldPart) -> Field:
+    """Return one field; what a ping shows is decided here, hidden where nothing is said."""
+    silent = Show.AS_IS if part.privacy is Privacy.ATTRIBUTE else Show.HIDDEN
+    return Field(
+        name=name,
+        type=part.type,
+        privacy=part.privacy,
+        show=part.show or silent,
+        required_in_ping=part.ping is Required.REQUIRED,
+        required_in_post=part.post is Required.REQUIRED,
+        values=part.values,
+        aliases={spelling.lower(): value for spelling, value in part.aliases.items()},
+        minimum=part.min,
+        maximum=part.max,
+        length_max=part.length_max,
+        pattern=part.pattern,
+    )
+
+
+def seller_of(part: SellerPart) -> Seller:
+    """Return a seller with its declared sources."""
+    sources = {
+        source.id: DeclaredSource(
+            id=source.id,
+            channel=source.channel,
+            cost=from_decimal(source.cost),
+            floor=from_decimal(source.floor),
+            paused=source.paused,
+        )
+        for source in part.source
+    }
+    return Seller(
+        id=part.id,
+        name=part.name or part.id,
+        sources=sources,
+        undeclared_sources=part.undeclared_sources,
+        always_200=part.always_200,
+        paused=part.paused,
+    )
+
+
+def buyer_of(part: BuyerPart) -> Buyer:
+    """Return a buyer without its offers."""
+    hours = part.duplicates.window_hours if part.duplicates else 0
+    return Buyer(
+        id=part.id,
+        name=part.name or part.id,
+        zone=ZoneInfo(part.time_zone),
+        currency=part.currency,
+        billing=billing_of(part.billing),
+        caps=caps_of(part.caps, f"buyer/{part.id}"),
+        duplicate_window_s=hours * SECONDS_PER_HOUR,
+        paused=part.paused,
+    )
+
+
+def billing_of(part: BillingPart | None) -> Billing:
+    """Return how far an account may go: open where nothing is said."""
+    if part is None:
+        return Billing(BillingMode.OPEN)
+    return Billing(BillingMode(part.mode), money_of(part.limit))
+
+
+def caps_of(parts: Iterable[CapPart], scope: str) -> tuple[Cap, ...]:
+    """Return limits with whose they are."""
+    return tuple(cap_of(part, scope) for part in parts)
+
+
+def cap_of(part: CapPart, scope: str) -> Cap:
+    """Return one limit: a number of leads or of sales under way, or micros."""
+    if part.spend is not None:
+        return Cap(scope, CapKind.SPEND, from_decimal(part.spend), part.per)
+    if part.leads is not None:
+        return Cap(scope, CapKind.LEADS, part.leads, part.per)
+    assert part.concurrent is not None, "a checked cap names one limit"
+    return Cap(scope, CapKind.CONCURRENT, part.concurrent, None)
+
+
+def offer_of(
+    part: OfferPart, buyer: Buyer, read: Read, *, secret: bytes | None, hash_key: bytes
+) -> Offer:
+    """Return an offer with its conditions compiled and its buyer's limits after its own."""
+    prices = [PriceRule(read(rule.when), from_decimal(rule.price)) for rule in part.prices]
+    if part.price is not None:
+        prices.append(PriceRule(None, from_decimal(part.price)))
+    return Offer(
+        id=part.id,
+        buyer=buyer,
+        vertical_id=part.vertical,
+        where=None if part.where is None else read(part.where),
+        caps=(*caps_of(part.caps, f"offer/{part.id}"), *buyer.caps),
+        schedule=None if part.hours is None else Schedule(buyer.zone, week_of(part.hours)),
+        prices=tuple(prices),
+        floor=from_decimal(part.floor),
+        priority=part.priority,
+        weight=part.weight,
+        ping=ping_of(part),
+        post=post_of(part),
+        format=part.format,
+        hash_kind=part.hash,
+        hidden=frozenset(part.hide),
+        on_lower_price=part.on_lower_price,
+        in_flight_max=part.in_flight_max,
+        test=part.test,
+        paused=part.paused,
+        secret=secret,
+        hash_key=hash_key,
+    )
+
+
+def ping_of(part: OfferPart) -> PingTerms | None:
+    """Return where an offer is asked, or None where it competes unasked."""
+    if part.ping is None:
+        return None
+    timeout_ms = part.ping.timeout_ms or STAGE_DECIDES_MS
+    return PingTerms(part.ping.url, timeout_ms, from_decimal(part.ping.max_bid))
+
+
+def post_of(part: OfferPart) -> PostTerms | None:
+    """Return where a won lead goes, or None where its buyer fetches it."""
+    if part.post is None:
+        return None
+    post = part.post
+    return PostTerms(post.url, post.timeout_ms, post.on_no_answer, post.in_doubt_max_s)
+
+
+def campaign_of(part: CampaignPart, offers: Mapping[str, Offer], read: Read) -> Campaign:
+    """Return a campaign with its stages resolved against all offers, in their order."""
+    everyone = tuple(offer.id for offer in offers.values() if offer.vertical_id == part.vertical)
+    stages = part.stage or (StagePart(method=Distribution.AUCTION),)
+    return Campaign(
+        id=part.id,
+        vertical_id=part.vertical,
+        currency=part.currency,
+        sellers={
+            terms.seller_id: terms for terms in (terms_of(part, seller) for seller in part.sellers)
+        },
+        floor=from_decimal(part.floor),
+        stages=tuple(
+            stage_of(number, stage, part, everyone) for number, stage in enumerate(stages, 1)
+        ),
+        auction_deadline_ms=part.auction_deadline_ms,
+        answer_deadline_ms=part.answer_deadline_ms,
+        quote_ttl_s=part.quote_ttl_s,
+        qualify=tuple((rule, read(text)) for rule, text in rules_of(part).items()),
+        min_score=part.min_score,
+        location=part.location,
+        duplicates=duplicates_of(part.duplicates),
+        disclose_buyer=part.disclose_buyer,
+        reject_disposable_email=part.reject_disposable_email,
+        paused=part.paused,
+    )
+
+
+def rules_of(part: CampaignPart) -> Mapping[str, str]:
+    """Return the qualification rules by the id with which they reject."""
+    if isinstance(part.qualify, str):
+        return {ONLY_RULE: part.qualify}
+    return part.qualify
+
+
+def stage_of(
+    number: int, part: StagePart, campaign: CampaignPart, everyone: tuple[str, ...]
+) -> Stage:
+    """Return one step of a routing plan, its silent keys filled from its campaign."""
+    floor = campaign.floor if part.floor is None else part.floor
+    return Stage(
+        number=number,
+        method=Method(part.method),
+        offer_ids=everyone if part.offers == (EVERY_OFFER,) else part.offers,
+        timeout_ms=part.timeout_ms or campaign.auction_deadline_ms,
+        floor=from_decimal(floor),
+    )
+
+
+def terms_of(campaign: CampaignPart, seller: str | TermsPart) -> SellerTerms:
+    """Return what a seller agreed: its own terms, where it has any, before the campaign's."""
+    terms = TermsPart(id=seller) if isinstance(seller, str) else seller
+    rounding = terms.payout_rounding or campaign.payout_rounding
+    return SellerTerms(
+        terms.id,
+        margin_of(terms.margin or campaign.margin, rounding),
+        terms.returns or campaign.returns,
+    )
+
+
+def margin_of(part: MarginPart | None, rounding: Rounding) -> Margin:
+    """Return the exchange's part; nothing where nothing is said."""
+    to_cent = rounding is Rounding.CENT
+    if part is None:
+        return Margin(round_to_cent=to_cent)
+    if part.percent is not None:
+        return Margin(MarginKind.PERCENT, part.percent, Micros(0), to_cent, part.allow_loss)
+    kind = MarginKind.FIXED if part.fixed is not None else MarginKind.PAYOUT
+    amount = part.fixed if part.fixed is not None else part.payout
+    return Margin(kind, Decimal(0), money_of(amount), to_cent, part.allow_loss)
+
+
+def duplicates_of(part: DuplicatesPart | None) -> DuplicateRule | None:
+    """Return when a lead repeats an earlier one."""
+    if part is None:
+        return None
+    return DuplicateRule(
+        part.window_hours * SECONDS_PER_HOUR, part.on, part.match, part.against, part.scope
+    )
+
+
+def money_of(amount: Decimal | None) -> Micros:
+    """Return the amount in micros; nothing is nothing."""
+    return Micros(0) if amount is None else from_decimal(amount)

@@ -1,0 +1,120 @@
+"""From TOML files to a market, with every mistake named by file, line and key."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path as FilePath
+from typing import Any
+
+import msgspec
+
+from exchange.configuration.checking import check_market
+from exchange.configuration.locate import Path, line_of, locate
+from exchange.configuration.problem import Finding, MarketFileError, Problem, key_text
+from exchange.contract.market_file import MarketFile
+
+FILE_BYTES_MAX = 32 * 1024 * 1024
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """A market that was read, and what its author should know about it."""
+
+    market: MarketFile
+    warnings: tuple[Finding, ...]
+
+
+class Sheet(msgspec.Struct, frozen=True):
+    """One file: what stands in it, and where."""
+
+    name: str
+    content: dict[str, Any]
+    lines: dict[Path, int]
+
+
+def read_market(paths: Iterable[FilePath]) -> Reading:
+    """Return the market of all these files together; raise MarketFileError with every mistake."""
+    sheets: list[Sheet] = []
+    findings: list[Finding] = []
+    for path in paths:
+        try:
+            sheets.append(sheet_of(str(path), read_text(path)))
+        except MarketFileError as error:
+            findings += error.findings
+    if findings:
+        raise MarketFileError(tuple(findings))
+    return read_sheets(sheets)
+
+
+def read_sheets(sheets: Iterable[Sheet]) -> Reading:
+    """Return the market of texts that were parsed; raise MarketFileError with all that is wrong."""
+    merged: dict[str, Any] = {}
+    origins: dict[Path, tuple[Sheet, Path]] = {}
+    for sheet in sheets:
+        for name, value in sheet.content.items():
+            if not isinstance(value, list) or not isinstance(merged.get(name, []), list):
+                # No table of its own: it is told as it is, with its first place.
+                merged.setdefault(name, value)
+                origins.setdefault((name,), (sheet, (name,)))
+                continue
+            together = merged.setdefault(name, [])
+            for index, inner in enumerate(value):
+                origins[name, len(together)] = (sheet, (name, index))
+                together.append(inner)
+            origins.setdefault((name,), (sheet, (name,)))
+    checked = check_market(merged)
+    found = {
+        is_warning: tuple(
+            finding_of(problem, origins)
+            for problem in checked.problems
+            if problem.is_warning is is_warning
+        )
+        for is_warning in (False, True)
+    }
+    if checked.market is None:
+        raise MarketFileError(found[False])
+    return Reading(checked.market, found[True])
+
+
+def finding_of(problem: Problem, origins: Mapping[Path, tuple[Sheet, Path]]) -> Finding:
+    """Return a problem with the file, line and key where its author wrote it."""
+    for depth in (2, 1):
+        if problem.path[:depth] in origins:
+            sheet, place = origins[problem.path[:depth]]
+            path = (*place, *problem.path[depth:])
+            line = line_of(sheet.lines, path)
+            return Finding(sheet.name, line, key_text(path), problem.message)
+    raise AssertionError("every part of a market came from somewhere")
+
+
+def read_text(path: FilePath) -> str:
+    """Return a file's text; raise MarketFileError where it is none."""
+    try:
+        if path.stat().st_size > FILE_BYTES_MAX:
+            raise MarketFileError((Finding(str(path), 1, "", "is larger than 32 MiB"),))
+        return path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise MarketFileError((Finding(str(path), line, "", "is not UTF-8"),)) from None
+    except OSError as error:
+        message = error.strerror or "cannot be read"
+        raise MarketFileError((Finding(str(path), 1, "", message),)) from None
+
+
+def sheet_of(name: str, text: str) -> Sheet:
+    """Return one TOML text with its lines; raise MarketFileError where it is no TOML."""
+    # A carriage return before a line feed is TOML's newline too, and counts as one.
+    text = text.replace("\r\n", "\n").removeprefix("\ufeff")
+    try:
+        return Sheet(name, tomllib.loads(text, parse_float=Decimal), locate(text))
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
+        line = int(place[1]) if place and place[1] else text.rstrip().count("\n") + 1
+        words = message[: place.start()] if place else message
+        raise MarketFileError((Finding(name, line, "", f"is no TOML: {words}"),)) from None
+    except RecursionError:
+        raise MarketFileError((Finding(name, 1, "", "is nested too deeply"),)) from None
+    except ValueError:
+        # The one thing that the parser leaves to int() without a place.
+        raise MarketFileError((Finding(name, 1, "", "holds a number without end"),)) from None

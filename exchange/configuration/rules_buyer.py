@@ -1,0 +1,192 @@
+"""What must hold of buyers and their offers, beyond the types of their keys."""
+
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from exchange.configuration.currencies import CURRENCIES
+from exchange.configuration.draft import Draft, Entry, OfferEntry, unknown
+from exchange.configuration.hours import HoursError, week_of
+from exchange.configuration.locate import Path
+from exchange.configuration.problem import Problem
+from exchange.contract.market_file import (
+    BillingKind,
+    BillingPart,
+    BuyerPart,
+    CapPart,
+    OfferPart,
+    VerticalPart,
+)
+from exchange.domain.condition import ConditionError
+from exchange.domain.nearest import hint
+from exchange.domain.offer import HashKind
+
+STANDARD = "standard"
+
+CheckCondition = Callable[[str, str], None]
+"""Compiles a text for a vertical, by id; raises ConditionError, passes over unknown verticals."""
+
+
+def check_buyer(entry: Entry[BuyerPart]) -> Iterator[Problem]:
+    """Tell what is wrong with a buyer."""
+    buyer, path = entry.part, entry.path
+    yield from check_currency(buyer.currency, (*path, "currency"))
+    try:
+        ZoneInfo(buyer.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        likely = hint(buyer.time_zone, available_timezones())
+        yield Problem((*path, "time_zone"), f'there is no time zone "{buyer.time_zone}"{likely}')
+    if buyer.billing is not None:
+        yield from _billing(buyer.billing, (*path, "billing"))
+    yield from _caps(buyer.caps, (*path, "caps"))
+
+
+def check_currency(currency: str, path: Path) -> Iterator[Problem]:
+    """Tell of a currency that is none."""
+    if currency not in CURRENCIES:
+        yield Problem(path, f'"{currency}" is no currency of ISO 4217{hint(currency, CURRENCIES)}')
+
+
+def check_offer(
+    entry: OfferEntry, draft: Draft, verticals: dict[str, VerticalPart], compiles: CheckCondition
+) -> Iterator[Problem]:
+    """Tell what is wrong with an offer."""
+    offer, path = entry.part, entry.path
+    yield from unknown("vertical", offer.vertical, draft, (*path, "vertical"))
+    if offer.where is not None:
+        yield from check_condition(offer.where, offer.vertical, compiles, (*path, "where"))
+    for index, rule in enumerate(offer.prices):
+        place = (*path, "prices", index, "when")
+        yield from check_condition(rule.when, offer.vertical, compiles, place)
+    yield from _caps(offer.caps, (*path, "caps"))
+    yield from _hours(offer, path)
+    yield from _prices(offer, path)
+    yield from _delivery(offer, path)
+    vertical = verticals.get(offer.vertical)
+    for index, name in enumerate(offer.hide):
+        if vertical is not None and name not in vertical.fields:
+            message = f'"{name}" is no field of this vertical{hint(name, vertical.fields)}'
+            yield Problem((*path, "hide", index), message)
+
+
+def check_condition(
+    text: str, vertical: str, compiles: CheckCondition, path: Path
+) -> Iterator[Problem]:
+    """Tell what is wrong with a condition."""
+    try:
+        compiles(text, vertical)
+    except ConditionError as error:
+        yield Problem(path, str(error))
+
+
+def addresses(offers: Iterable[OfferEntry]) -> Iterator[Problem]:
+    """Warn, once for each host, of addresses outside the public internet."""
+    seen: set[str] = set()
+    for entry in offers:
+        for key, terms in (("ping", entry.part.ping), ("post", entry.part.post)):
+            host = _host(terms.url) if terms is not None else None
+            if host is None or host in seen or not is_private(host):
+                continue
+            seen.add(host)
+            yield Problem(
+                (*entry.path, key, "url"),
+                f"{host} is not on the public internet; called only where "
+                "EXCHANGE_ALLOW_NETWORKS allows it",
+                is_warning=True,
+            )
+
+
+def is_private(host: str) -> bool:
+    """Tell whether a host lies, by its looks, outside the public internet."""
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
+
+
+def _billing(billing: BillingPart, path: Path) -> Iterator[Problem]:
+    if billing.mode is BillingKind.PREPAID and billing.limit is not None:
+        yield Problem((*path, "limit"), 'is for mode = "credit"')
+    if billing.mode is BillingKind.CREDIT:
+        if billing.limit is None:
+            yield Problem((*path, "limit"), 'is missing: mode = "credit" needs it')
+        if billing.opening_balance is not None:
+            yield Problem((*path, "opening_balance"), 'is for mode = "prepaid"')
+
+
+def _caps(caps: tuple[CapPart, ...], path: Path) -> Iterator[Problem]:
+    seen = set()
+    for index, cap in enumerate(caps):
+        place = (*path, index)
+        named = [
+            kind for kind in ("leads", "spend", "concurrent") if getattr(cap, kind) is not None
+        ]
+        if len(named) != 1:
+            yield Problem(place, "names exactly one of leads, spend, concurrent")
+            continue
+        if named == ["concurrent"]:
+            if cap.per is not None:
+                yield Problem((*place, "per"), "concurrent counts what is under way, in no window")
+        elif cap.per is None:
+            yield Problem((*place, "per"), "is missing: hour, day, week, month or total")
+        if (named[0], cap.per) in seen:
+            window = f" per {cap.per}" if cap.per else ""
+            yield Problem(place, f"{named[0]}{window} is capped twice")
+        seen.add((named[0], cap.per))
+
+
+def _hours(offer: OfferPart, path: Path) -> Iterator[Problem]:
+    if offer.hours is None:
+        return
+    try:
+        week = week_of(offer.hours)
+    except HoursError as error:
+        yield Problem((*path, "hours", error.key), str(error))
+        return
+    if not any(week):
+        yield Problem((*path, "hours"), "never open; write paused = true instead")
+
+
+def _prices(offer: OfferPart, path: Path) -> Iterator[Problem]:
+    has_price = offer.price is not None or bool(offer.prices)
+    if offer.ping is None and not has_price:
+        yield Problem((*path, "price"), "is missing: an offer without a ping needs a price")
+    if offer.ping is not None and offer.floor > offer.ping.max_bid:
+        yield Problem((*path, "floor"), f"no bid reaches it: max_bid is {offer.ping.max_bid}")
+    if offer.price is not None and offer.price < offer.floor:
+        yield Problem((*path, "price"), "is below the offer's own floor", is_warning=True)
+
+
+def _delivery(offer: OfferPart, path: Path) -> Iterator[Problem]:
+    if offer.format != STANDARD:
+        yield Problem((*path, "format"), 'only "standard" is supported yet')
+    if offer.hash is not HashKind.KEYED:
+        message = f"anybody can find out a telephone number from its {offer.hash}"
+        yield Problem((*path, "hash"), message, is_warning=True)
+    for key, terms in (("ping", offer.ping), ("post", offer.post)):
+        if terms is not None:
+            yield from _url(terms.url, (*path, key, "url"))
+    if offer.post is None:
+        message = "has no post: nothing is called when it wins a lead"
+        yield Problem(path, message, is_warning=True)
+
+
+def _url(url: str, path: Path) -> Iterator[Problem]:
+    host = _host(url)
+    if host is None or any(character.isspace() or ord(character) < 32 for character in url):  # noqa: PLR2004 - control characters
+        yield Problem(path, "must be a URL such as https://bids.example.com/ping")
+    elif "@" in urlsplit(url).netloc:
+        yield Problem(path, "must not hold a user or a password")
+    elif urlsplit(url).fragment:
+        yield Problem(path, "must not have a fragment")
+
+
+def _host(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or parts.port == 0:
+            return None
+    except ValueError:
+        return None
+    return parts.hostname

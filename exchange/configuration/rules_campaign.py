@@ -1,0 +1,137 @@
+"""What must hold of sellers and campaigns, beyond the types of their keys."""
+
+from collections.abc import Iterator
+
+from exchange.configuration.compiling import EVERY_OFFER, ONLY_RULE
+from exchange.configuration.draft import Draft, Entry, OfferEntry, unknown
+from exchange.configuration.locate import Path
+from exchange.configuration.problem import Problem
+from exchange.configuration.rules_buyer import CheckCondition, check_condition, check_currency
+from exchange.configuration.rules_vertical import HASHED_TYPES
+from exchange.contract.market_file import (
+    CampaignPart,
+    Distribution,
+    DuplicatesPart,
+    MarginPart,
+    SellerPart,
+    StagePart,
+    VerticalPart,
+)
+from exchange.domain.nearest import hint
+
+
+def check_seller(entry: Entry[SellerPart]) -> Iterator[Problem]:
+    """Tell what is wrong with a seller."""
+    seen: set[str] = set()
+    for index, source in enumerate(entry.part.source):
+        if source.id in seen:
+            path = (*entry.path, "source", index, "id")
+            yield Problem(path, f'there is another source "{source.id}" of this seller')
+        seen.add(source.id)
+
+
+def check_campaign(
+    entry: Entry[CampaignPart],
+    draft: Draft,
+    verticals: dict[str, VerticalPart],
+    compiles: CheckCondition,
+) -> Iterator[Problem]:
+    """Tell what is wrong with a campaign."""
+    campaign, path = entry.part, entry.path
+    yield from unknown("vertical", campaign.vertical, draft, (*path, "vertical"))
+    yield from check_currency(campaign.currency, (*path, "currency"))
+    yield from _sellers(campaign, draft, path)
+    yield from _margin(campaign.margin, (*path, "margin"))
+    yield from _qualify(campaign, compiles, (*path, "qualify"))
+    if campaign.answer_deadline_ms < campaign.auction_deadline_ms:
+        message = f"is before the auction's end ({campaign.auction_deadline_ms} ms)"
+        yield Problem((*path, "answer_deadline_ms"), message)
+    vertical = verticals.get(campaign.vertical)
+    if campaign.duplicates is not None and vertical is not None:
+        yield from _duplicates(campaign.duplicates, vertical, (*path, "duplicates", "on"))
+    offers = {offer.part.id: offer for offer in draft.offers}
+    for index, stage in enumerate(campaign.stage):
+        yield from _stage(stage, campaign, offers, (*path, "stage", index))
+        yield from _offers(stage, draft, (*path, "stage", index, "offers"))
+
+
+def _sellers(campaign: CampaignPart, draft: Draft, path: Path) -> Iterator[Problem]:
+    seen: set[str] = set()
+    if not campaign.sellers:
+        yield Problem(path, "has no sellers: nobody can post into it", is_warning=True)
+    for index, seller in enumerate(campaign.sellers):
+        place: Path = (*path, "sellers", index)
+        if not isinstance(seller, str):
+            yield from _margin(seller.margin, (*place, "margin"))
+            place = (*place, "id")
+        name = seller if isinstance(seller, str) else seller.id
+        yield from unknown("seller", name, draft, place)
+        if name in seen:
+            yield Problem(place, f'"{name}" stands twice')
+        seen.add(name)
+
+
+def _margin(margin: MarginPart | None, path: Path) -> Iterator[Problem]:
+    if margin is None:
+        return
+    named = [kind for kind in ("percent", "fixed", "payout") if getattr(margin, kind) is not None]
+    if len(named) != 1:
+        yield Problem(path, "names exactly one of percent, fixed, payout")
+
+
+def _qualify(campaign: CampaignPart, compiles: CheckCondition, path: Path) -> Iterator[Problem]:
+    if isinstance(campaign.qualify, str):
+        yield from check_condition(campaign.qualify, campaign.vertical, compiles, path)
+        return
+    for rule, text in campaign.qualify.items():
+        yield from check_condition(text, campaign.vertical, compiles, (*path, rule))
+        if rule == ONLY_RULE:
+            message = f'"{rule}" names a rule without a name; call it something else'
+            yield Problem((*path, rule), message)
+
+
+def _duplicates(rule: DuplicatesPart, vertical: VerticalPart, path: Path) -> Iterator[Problem]:
+    hashed = [name for name, field in vertical.fields.items() if field.type in HASHED_TYPES]
+    if not rule.on:
+        yield Problem(path, "names no field to compare by")
+    for index, name in enumerate(rule.on):
+        if name not in hashed:
+            likely = hint(name, hashed) or f"; there are {', '.join(hashed) or 'none'}"
+            message = f'"{name}" is no field of type "phone" or "email" of this vertical{likely}'
+            yield Problem((*path, index), message)
+        elif name in rule.on[:index]:
+            yield Problem((*path, index), f'"{name}" stands twice')
+
+
+def _offers(stage: StagePart, draft: Draft, path: Path) -> Iterator[Problem]:
+    if not stage.offers:
+        yield Problem(path, 'names no offer; "*" is all of the vertical')
+    if EVERY_OFFER in stage.offers and len(stage.offers) > 1:
+        yield Problem(path, '"*" is every offer already; it stands alone')
+    for index, name in enumerate(stage.offers):
+        if name != EVERY_OFFER:
+            yield from unknown("offer", name, draft, (*path, index))
+        if name in stage.offers[:index]:
+            yield Problem((*path, index), f'"{name}" stands twice')
+
+
+def _stage(
+    stage: StagePart, campaign: CampaignPart, offers: dict[str, OfferEntry], path: Path
+) -> Iterator[Problem]:
+    timeout_ms = stage.timeout_ms
+    if timeout_ms is not None and timeout_ms > campaign.answer_deadline_ms:
+        yield Problem((*path, "timeout_ms"), "is later than the answer deadline")
+    for index, name in enumerate(stage.offers):
+        entry = offers.get(name)
+        if entry is None:
+            continue
+        place = (*path, "offers", index)
+        offer = entry.part
+        if offer.vertical != campaign.vertical:
+            yield Problem(place, f'"{name}" is an offer for "{offer.vertical}"')
+        if entry.buyer is not None and entry.buyer.currency != campaign.currency:
+            message = f'"{name}" pays in {entry.buyer.currency} and is left out'
+            yield Problem(place, message, is_warning=True)
+        if stage.method is Distribution.WATERFALL and offer.price is None and not offer.prices:
+            message = f'"{name}" has no price of its own and cannot buy in a waterfall'
+            yield Problem(place, message, is_warning=True)

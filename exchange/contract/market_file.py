@@ -1,0 +1,333 @@
+"""The market file: what operators write as TOML, and the admin API takes as JSON.
+
+The types say what a key may hold, its default and its limits. What they cannot say, such as that
+a stage's offers exist, is checked by `exchange.configuration`. Money is an exact Decimal.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from exchange.domain.campaign import (
+    Against,
+    DuplicateScope,
+    LocationCheck,
+    MatchOn,
+    ReturnsTo,
+)
+from exchange.domain.offer import HashKind, OnLowerPrice, OnNoAnswer, Per
+from exchange.domain.seller import UndeclaredSources
+from exchange.domain.vertical import FieldType, Privacy, Show
+
+UNSIGNED = {"least": 0}
+"""Marks a Decimal that may not be below zero; msgspec has no such limit for Decimals."""
+
+ID_RULE = "lower-case letters, digits, - and _, at most 64, a letter or digit first"
+SOURCE_RULE = "letters, digits, and . _ : -, at most 100"
+NAME_RULE = "lower-case letters, digits and _, at most 60, a letter first"
+
+Id = Annotated[
+    str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", extra={"rule": ID_RULE}, examples=["acme-tx"])
+]
+SourceId = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,100}$", extra={"rule": SOURCE_RULE}, examples=["fb-1"])
+]
+FieldName = Annotated[
+    str, Meta(pattern=r"^[a-z][a-z0-9_]{0,59}$", extra={"rule": NAME_RULE}, examples=["zip"])
+]
+Title = Annotated[str, Meta(min_length=1, max_length=200)]
+Amount = Annotated[Decimal, Meta(extra=UNSIGNED)]
+Percent = Annotated[Decimal, Meta(extra={"least": 0, "most": 100})]
+Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Milliseconds = Annotated[int, Meta(ge=1, le=120_000)]
+Url = Annotated[str, Meta(min_length=1, max_length=2000)]
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class Required(StrEnum):
+    """Whether a field must be there."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+
+
+class Part(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
+):
+    """A table of the market file; an unknown key in it is an error."""
+
+
+class FieldPart(Part, frozen=True, kw_only=True):
+    """One field of a vertical."""
+
+    type: FieldType
+    privacy: Privacy
+    ping: Required = Required.OPTIONAL
+    """`required`: needed in a ping, and so in a direct post."""
+    post: Required = Required.OPTIONAL
+    show: Show | None = None
+    """How a ping shows it; absent: attributes as they are, all else hidden."""
+    values: tuple[Text, ...] = ()
+    """The choices of a `choice`."""
+    aliases: dict[str, Text] = {}
+    """Other spellings of a choice."""
+    min: Decimal | None = None
+    max: Decimal | None = None
+    length_max: Annotated[int, Meta(ge=1, le=10_000)] = 200
+    pattern: Text | None = None
+    """A regular expression that the whole value must match."""
+
+
+class VerticalPart(Part, frozen=True, kw_only=True):
+    """A kind of lead with its field schema."""
+
+    id: Id
+    name: Title | None = None
+    fields: dict[FieldName, FieldPart]
+
+
+class SourcePart(Part, frozen=True, kw_only=True):
+    """One feed of a seller."""
+
+    id: SourceId
+    channel: Title | None = None
+    cost: Amount = Decimal(0)
+    """What one lead of it costs the exchange beside the payout."""
+    floor: Amount = Decimal(0)
+    paused: bool = False
+
+
+class SellerPart(Part, frozen=True, kw_only=True):
+    """A publisher."""
+
+    id: Id
+    name: Title | None = None
+    source: tuple[SourcePart, ...] = ()
+    undeclared_sources: UndeclaredSources = UndeclaredSources.ACCEPT
+    always_200: bool = False
+    """Answers errors with status 200, for sellers that cannot read 4xx."""
+    paused: bool = False
+
+
+class BillingKind(StrEnum):
+    """How a buyer pays."""
+
+    PREPAID = "prepaid"
+    CREDIT = "credit"
+
+
+class BillingPart(Part, frozen=True, kw_only=True):
+    """How far a buyer's account may go; absent: only its caps limit what it spends."""
+
+    mode: BillingKind
+    opening_balance: Amount | None = None
+    """Booked once, when the buyer is made."""
+    limit: Amount | None = None
+
+
+class CapPart(Part, frozen=True, kw_only=True):
+    """One limit: of leads, of money, or of sales under way at once."""
+
+    leads: Count | None = None
+    spend: Amount | None = None
+    concurrent: Count | None = None
+    per: Per | None = None
+
+
+class ReturnsPart(Part, frozen=True, kw_only=True):
+    """What a buyer may send back, and until when."""
+
+    window_days: Annotated[int, Meta(ge=0, le=365)]
+    reasons: tuple[Id, ...] = ()
+    max_percent: Percent = Decimal(100)
+    auto_approve_hours: Annotated[int, Meta(ge=0, le=8760)] | None = None
+
+
+class BuyerDuplicatesPart(Part, frozen=True, kw_only=True):
+    """How long a person whom a buyer bought is not offered to it again."""
+
+    window_hours: Annotated[int, Meta(ge=1, le=87_600)]
+
+
+class PricePart(Part, frozen=True, kw_only=True):
+    """A price for the leads of which a condition holds."""
+
+    when: Text
+    price: Amount
+
+
+class PingPart(Part, frozen=True, kw_only=True):
+    """Where an offer is asked for its bid."""
+
+    url: Url
+    timeout_ms: Milliseconds | None = None
+    """Absent: the stage's."""
+    max_bid: Amount = Decimal(1000)
+
+
+class PostPart(Part, frozen=True, kw_only=True):
+    """Where a won lead goes."""
+
+    url: Url
+    timeout_ms: Milliseconds = 10_000
+    on_no_answer: OnNoAnswer = OnNoAnswer.WAIT
+    in_doubt_max_s: Annotated[int, Meta(ge=1, le=86_400)] = 120
+
+
+class OfferPart(Part, frozen=True, kw_only=True):
+    """One thing that a buyer wants."""
+
+    id: Id
+    vertical: Id
+    where: Text | None = None
+    caps: tuple[CapPart, ...] = ()
+    hours: dict[str, str] | None = None
+    """`mon-fri = "09:00-17:00"`; absent: always open; a day not named: closed."""
+    price: Amount | None = None
+    prices: tuple[PricePart, ...] = ()
+    floor: Amount = Decimal(0)
+    priority: Annotated[int, Meta(ge=0, le=1_000_000)] = 100
+    weight: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+    ping: PingPart | None = None
+    post: PostPart | None = None
+    format: Id = "standard"
+    hash: HashKind = HashKind.KEYED
+    hide: tuple[FieldName, ...] = ()
+    """Fields that this offer's pings do not show, though the vertical would."""
+    on_lower_price: OnLowerPrice = OnLowerPrice.TAKE
+    in_flight_max: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    """Calls under way at once; 0: the exchange's own limit."""
+    test: bool = False
+    paused: bool = False
+
+
+class BuyerPart(Part, frozen=True, kw_only=True):
+    """A company that bids."""
+
+    id: Id
+    name: Title | None = None
+    time_zone: str = "UTC"
+    currency: str = "USD"
+    billing: BillingPart | None = None
+    caps: tuple[CapPart, ...] = ()
+    duplicates: BuyerDuplicatesPart | None = None
+    returns: ReturnsPart | None = None
+    paused: bool = False
+    offer: tuple[OfferPart, ...] = ()
+
+
+class MarginPart(Part, frozen=True, kw_only=True):
+    """The exchange's part of a price, in one of three ways."""
+
+    percent: Percent | None = None
+    fixed: Amount | None = None
+    payout: Amount | None = None
+    """A fixed price to the seller."""
+    allow_loss: bool = False
+
+
+class Rounding(StrEnum):
+    """To what a payout is rounded down."""
+
+    CENT = "cent"
+    MICRO = "micro"
+
+
+class TermsPart(Part, frozen=True, kw_only=True):
+    """A seller of a campaign with terms of its own; what is absent is the campaign's."""
+
+    id: Id
+    margin: MarginPart | None = None
+    returns: ReturnsTo | None = None
+    payout_rounding: Rounding | None = None
+
+
+class Action(StrEnum):
+    """What becomes of a duplicate."""
+
+    REJECT = "reject"
+    MERGE = "merge"
+
+
+class DuplicatesPart(Part, frozen=True, kw_only=True):
+    """When a lead repeats an earlier one."""
+
+    window_hours: Annotated[int, Meta(ge=1, le=87_600)]
+    on: tuple[FieldName, ...] = ("phone", "email")
+    match: MatchOn = MatchOn.ANY
+    against: Against = Against.SOLD
+    scope: DuplicateScope = DuplicateScope.CAMPAIGN
+    action: Annotated[Action, Meta(extra={"later": ("merge",)})] = Action.REJECT
+
+
+class Distribution(StrEnum):
+    """How a stage hands out a lead."""
+
+    AUCTION = "auction"
+    WATERFALL = "waterfall"
+    ROUND_ROBIN = "round_robin"
+    WEIGHTED = "weighted"
+
+
+class PriceRuleKind(StrEnum):
+    """What the winner of an auction pays."""
+
+    FIRST_PRICE = "first_price"
+    SECOND_PRICE = "second_price"
+
+
+class StagePart(Part, frozen=True, kw_only=True):
+    """One step of a campaign's routing plan."""
+
+    method: Annotated[Distribution, Meta(extra={"later": ("round_robin", "weighted")})]
+    offers: tuple[str, ...] = ("*",)
+    """Ids of offers in the order in which a waterfall asks them; `*`: all of the vertical."""
+    timeout_ms: Milliseconds | None = None
+    """Absent: the campaign's auction deadline."""
+    floor: Amount | None = None
+    """In place of the campaign's."""
+    price_rule: Annotated[PriceRuleKind, Meta(extra={"later": ("second_price",)})] = (
+        PriceRuleKind.FIRST_PRICE
+    )
+    max_buyers: Annotated[int, Meta(ge=1, le=100, extra={"most_yet": 1})] = 1
+
+
+class CampaignPart(Part, frozen=True, kw_only=True):
+    """What a seller posts into."""
+
+    id: Id
+    vertical: Id
+    sellers: tuple[Id | TermsPart, ...] = ()
+    currency: str = "USD"
+    floor: Amount = Decimal(0)
+    margin: MarginPart | None = None
+    returns: ReturnsTo = ReturnsTo.PASS
+    payout_rounding: Rounding = Rounding.CENT
+    auction_deadline_ms: Annotated[int, Meta(ge=100, le=30_000)] = 1000
+    answer_deadline_ms: Annotated[int, Meta(ge=100, le=120_000)] = 30_000
+    quote_ttl_s: Annotated[int, Meta(ge=1, le=86_400)] = 300
+    qualify: Text | dict[Id, Text] = {}
+    """A condition, or conditions by the id with which they reject."""
+    min_score: Annotated[int, Meta(ge=0, le=100)] = 0
+    location: LocationCheck = LocationCheck.REJECT
+    reject_disposable_email: bool = False
+    disclose_buyer: bool = False
+    duplicates: DuplicatesPart | None = None
+    paused: bool = False
+    stage: tuple[StagePart, ...] = ()
+
+
+class MarketFile(Part, frozen=True, kw_only=True):
+    """A whole market: what is not in it is retired."""
+
+    vertical: tuple[VerticalPart, ...] = ()
+    seller: tuple[SellerPart, ...] = ()
+    buyer: tuple[BuyerPart, ...] = ()
+    campaign: tuple[CampaignPart, ...] = ()
+
+
+LATER_TABLES = ("mapping",)
+"""Tables of the contract that this version does not take yet."""
