@@ -1,0 +1,150 @@
+"""A quote travels as a sealed token: whoever shares the key can honour it, nobody can forge it.
+
+The token is bound to its seller: in another seller's hands it does not open. What the seller
+said and what the buyers said are compressed apart, so that the token's length tells a seller
+nothing of a bid by what it put beside it.
+"""
+
+import base64
+import binascii
+import hashlib
+import zlib
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from exchange.domain.quote import Quote, StandingBid
+
+NONCE_BYTES = 12
+KEY_ID_BYTES = 4
+TAG_BYTES = 16
+SEALED_FROM = KEY_ID_BYTES + NONCE_BYTES
+TOKEN_LENGTH_MAX = 7_500
+"""A token stands in the path of its post: a request line ends at 8,190 bytes."""
+PADDING = 64
+
+
+class Expired(msgspec.Struct, frozen=True):
+    """A token that was good, and the quote that it held."""
+
+    quote: Quote
+
+
+class Forged(msgspec.Struct, frozen=True):
+    """A token that this exchange never gave to this seller."""
+
+
+class TooLongError(ValueError):
+    """A quote without its bids and fields is longer than a token may be."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
+class Content(msgspec.Struct, frozen=True, array_like=True):
+    """A quote in two parts; bids are the part that its seller did not write."""
+
+    said: bytes
+    bids: bytes
+    padding: bytes = b""
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A quote but for its bids; exact numbers stand apart, for on the wire they are texts."""
+
+    quote: Quote
+    exact: dict[str, Decimal]
+
+
+class Tokens:
+    """Seals and opens quotes; the first key seals, the others still open what they sealed."""
+
+    def __init__(self, keys: Sequence[bytes], entropy: Callable[[int], bytes]) -> None:
+        """Take keys of 16, 24 or 32 bytes, and where chance comes from."""
+        assert keys, "there is a key to seal with"
+        self._ciphers = {key_id(key): AESGCM(key) for key in keys}
+        self._sealing = key_id(keys[0])
+        self._entropy = entropy
+
+    def seal(self, quote: Quote) -> str:
+        """Return the token of a quote, short enough to stand in a path.
+
+        What has no room is left out, the least needed first: bids from the worst on, then
+        fields from the longest on, which the post must then say again.
+        """
+        content = encode(quote)
+        while sealed_length(content) > TOKEN_LENGTH_MAX:
+            quote = shortened(quote)
+            content = encode(quote)
+        head, nonce = self._sealing, self._entropy(NONCE_BYTES)
+        sealed = self._ciphers[head].encrypt(nonce, content, head + quote.seller_id.encode())
+        return base64.urlsafe_b64encode(head + nonce + sealed).rstrip(b"=").decode()
+
+    def open(self, text: str, seller_id: str, now_us: int) -> Quote | Expired | Forged:
+        """Return the quote of a token that this seller was given."""
+        if len(text) > TOKEN_LENGTH_MAX:
+            return Forged()
+        try:
+            raw = base64.b64decode(text.encode() + b"=" * (-len(text) % 4), b"-_", validate=True)
+            head, nonce, sealed = (
+                raw[:KEY_ID_BYTES],
+                raw[KEY_ID_BYTES:SEALED_FROM],
+                raw[SEALED_FROM:],
+            )
+            content = self._ciphers[head].decrypt(nonce, sealed, head + seller_id.encode())
+            quote = decode(content)
+        except (binascii.Error, KeyError, ValueError, InvalidTag, zlib.error):
+            # ValueError: too short to hold a nonce, or sealed by a release that knew other fields.
+            return Forged()
+        return quote if now_us < quote.expires_at_us else Expired(quote)
+
+
+def key_id(key: bytes) -> bytes:
+    """Return the name of a key, which tells nothing of it."""
+    return hashlib.sha256(b"quote key" + key).digest()[:KEY_ID_BYTES]
+
+
+def sealed_length(content: bytes) -> int:
+    """Return how long the token of this content is: four characters for three bytes."""
+    return -(-(SEALED_FROM + len(content) + TAG_BYTES) * 4 // 3)
+
+
+def shortened(quote: Quote) -> Quote:
+    """Return the quote with its worst quarter of bids, or its longest field, left out."""
+    bids, fields = quote.bids, quote.fields
+    if len(bids) > 1:
+        bids = bids[: len(bids) - max(1, len(bids) // 4)]
+    elif fields:
+        longest = max(fields, key=lambda name: len(str(fields[name])))
+        fields = {name: value for name, value in fields.items() if name != longest}
+    elif bids:
+        bids = ()
+    else:
+        raise TooLongError
+    shorter: Quote = msgspec.structs.replace(quote, bids=bids, fields=fields)
+    return shorter
+
+
+def encode(quote: Quote) -> bytes:
+    """Return the quote, compressed in its two parts and filled up so that lengths come in steps."""
+    exact = {name: value for name, value in quote.fields.items() if isinstance(value, Decimal)}
+    plain = {name: value for name, value in quote.fields.items() if name not in exact}
+    rest = msgspec.structs.replace(quote, bids=(), fields=plain)
+    said = zlib.compress(msgspec.msgpack.encode(Said(rest, exact)))
+    bids = zlib.compress(msgspec.msgpack.encode(quote.bids))
+    short = len(msgspec.msgpack.encode(Content(said, bids))) % PADDING
+    return msgspec.msgpack.encode(Content(said, bids, bytes(PADDING - short)))
+
+
+def decode(content: bytes) -> Quote:
+    """Return the quote that was sealed; raises msgspec's errors for one of another release."""
+    parts = msgspec.msgpack.decode(content, type=Content)
+    said = msgspec.msgpack.decode(zlib.decompress(parts.said), type=Said)
+    bids = msgspec.msgpack.decode(zlib.decompress(parts.bids), type=tuple[StandingBid, ...])
+    quote: Quote = msgspec.structs.replace(
+        said.quote, bids=bids, fields={**said.quote.fields, **said.exact}
+    )
+    return quote
