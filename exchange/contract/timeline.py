@@ -1,0 +1,115 @@
+"""A lead's events as they are published: all of them to operators, to a seller only its own part.
+
+What a seller may not learn from a timeline: who else was asked, what anyone bid or pays, which
+filters and caps buyers have. It sees that offers were asked and answered, when, how long it took
+and with which reason; of money only what it is itself promised or paid.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+
+from exchange.contract.seller import ReasonOut, TimelineEntry
+from exchange.domain.events import Event, EventName
+from exchange.domain.money import Micros, to_decimal
+from exchange.domain.reason import Reason
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+DETAIL_FOR_SELLER = frozenset({EventName.RECEIVED, EventName.VALIDATED, EventName.REJECTED})
+"""Their details speak of what the seller itself sent; all others may name a buyer or a lead."""
+
+PAYOUT_FOR_SELLER = frozenset({EventName.QUOTED, EventName.SOLD, EventName.UNSOLD})
+"""Their payout is the seller's own promise or money, sold to whomever."""
+
+
+def utc_text(at_us: int) -> str:
+    """Return a moment as RFC 3339 in UTC, to the microsecond: `2026-01-31T12:00:00.000000Z`."""
+    moment = EPOCH + timedelta(microseconds=at_us)
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def operator_timeline(
+    events: Iterable[Event], buyer_of: Callable[[str], str | None]
+) -> tuple[TimelineEntry, ...]:
+    """Return every event, numbered from 1, offers left out unfolded to one line each."""
+    return tuple(
+        TimelineEntry(
+            seq=seq,
+            at=utc_text(event.at_us),
+            event=event.event.value,
+            offer=event.offer,
+            buyer=None if event.offer is None else buyer_of(event.offer),
+            reason=None if event.reason is None else ReasonOut.of(event.reason),
+            ms=event.ms,
+            price=amount(event.price),
+            payout=amount(event.payout),
+            floor=amount(event.floor),
+            sale_id=event.sale_id,
+            stage=event.stage,
+            detail=event.detail,
+            score=event.score,
+            model=event.model,
+        )
+        for seq, event in enumerate(unfolded(events), start=1)
+    )
+
+
+def seller_timeline(
+    events: Iterable[Event], own_sales: Collection[str]
+) -> tuple[TimelineEntry, ...]:
+    """Return what the seller may see, numbered from 1; `own_sales` are the sales it is paid for."""
+    return tuple(
+        seller_entry(seq, event, detail, own=event.sale_id in own_sales)
+        for seq, (event, detail) in enumerate(seller_lines(events), start=1)
+    )
+
+
+def seller_entry(seq: int, event: Event, detail: str | None, *, own: bool) -> TimelineEntry:
+    """Return one line without offer, buyer, price, floor; sale and payout only where its own."""
+    may_pay = own or (event.event in PAYOUT_FOR_SELLER and event.offer is None)
+    return TimelineEntry(
+        seq=seq,
+        at=utc_text(event.at_us),
+        event=event.event.value,
+        reason=None if event.reason is None else ReasonOut.of(event.reason),
+        ms=event.ms,
+        payout=amount(event.payout) if may_pay else None,
+        sale_id=event.sale_id if own else None,
+        stage=event.stage,
+        detail=detail,
+        score=event.score,
+        model=event.model,
+    )
+
+
+def seller_lines(events: Iterable[Event]) -> Iterator[tuple[Event, str | None]]:
+    """Yield each event with the detail that a seller may read; offers left out only as numbers."""
+    for event in events:
+        if not event.left_out:
+            may_tell = event.event in DETAIL_FOR_SELLER and event.offer is None
+            yield event, event.detail if may_tell else None
+            continue
+        for code, offers in event.left_out.items():
+            count = f"{len(offers)} {'offer' if len(offers) == 1 else 'offers'}"
+            yield msgspec.structs.replace(event, left_out=None, reason=Reason(code)), count
+
+
+def unfolded(events: Iterable[Event]) -> Iterator[Event]:
+    """Yield one event per offer that was left out in one line with others."""
+    for event in events:
+        if not event.left_out:
+            yield event
+            continue
+        for code, offers in event.left_out.items():
+            for offer in offers:
+                yield msgspec.structs.replace(
+                    event, left_out=None, offer=offer, reason=Reason(code)
+                )
+
+
+def amount(micros: Micros | None) -> Decimal | None:
+    """Return the amount in currency units, or None."""
+    return None if micros is None else to_decimal(micros)

@@ -1,0 +1,142 @@
+"""What Prometheus reads: how long each stage takes, what became of leads, offers and requests.
+
+On the hot path nothing looks a label up twice: the child of every combination of labels is kept
+in a dict. Labels are ids of the configuration and words of the contract, never a lead's values.
+"""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+
+from exchange.domain.reason import Reason
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+MS_PER_S = 1000.0
+
+BUCKETS_S = (
+    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+)
+
+Child = TypeVar("Child")
+
+
+class Children(dict[tuple[str, ...], Child], Generic[Child]):
+    """The children of one metric by their labels; each is made when it is first asked for."""
+
+    def __init__(self, child_of: Callable[..., Child]) -> None:
+        super().__init__()
+        self.child_of = child_of
+
+    def __missing__(self, labels: tuple[str, ...]) -> Child:
+        child = self[labels] = self.child_of(*labels)
+        return child
+
+
+class Metrics:
+    """All that the exchange counts and measures, in one registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        ProcessCollector(registry=registry)
+        self.stages = self._seconds("stage", "Time in one stage of the way of a lead", "stage")
+        self.requests = self._counter("requests", "HTTP requests answered", "route", "status")
+        self.request_times = self._seconds("request", "From request to answer", "route")
+        self.leads = self._counter("leads", "Leads ended", "campaign", "status", "reason")
+        self.lead_times = self._seconds("lead", "From a lead's arrival to its answer", "campaign")
+        self.answers = self._counter("offer_answers", "Answers to pings", "offer", "answer")
+        self.answer_times = self._seconds("offer_answer", "From a ping to its answer", "offer")
+        self.left_out = self._counter("offer_left_out", "Not pinged", "offer", "reason")
+        self.posts = self._counter("posts", "Answers to posts", "offer", "answer")
+        self.post_times = self._seconds("post", "From a post to its answer", "offer")
+        self.shed = self._counter("shed", "Leads turned away under overload", "cause")
+        self.lags = Histogram(
+            "exchange_loop_lag_seconds",
+            "How late the event loop ran",
+            buckets=BUCKETS_S,
+            registry=registry,
+        )
+        self.holds = self._gauge("holds", "Holds of this worker, neither settled nor released")
+        self.doubts = self._gauge("in_doubt", "Sales whose post has no answer yet")
+        self.in_flight = self._gauge("in_flight", "Leads being sold by this worker")
+        self.version = self._gauge("market_version", "Version of the market that this worker holds")
+
+    def stage(self, stage: str, ms: float) -> None:
+        """Observe one stage: intake, claim, auction, hold, award, post, outcome and so on."""
+        self.stages[stage,].observe(ms / MS_PER_S)
+
+    def request_ended(self, route: str, status: int, ms: float) -> None:
+        """Count one answered request under its route's name, never its path."""
+        self.requests[route, str(status)].inc()
+        self.request_times[route,].observe(ms / MS_PER_S)
+
+    def lead_ended(
+        self, campaign_id: str, status: str, reason: str | None, total_ms: float
+    ) -> None:
+        """Count a lead by what its seller heard; the reason of a sold one is empty."""
+        self.leads[campaign_id, status, reason or ""].inc()
+        self.lead_times[campaign_id,].observe(total_ms / MS_PER_S)
+
+    def offer_answered(self, offer_id: str, word: str, ms: float | None) -> None:
+        """Count a ping by its end (bid, no_bid, timeout …); `ms` None: nothing was sent."""
+        self.answers[offer_id, word].inc()
+        if ms is not None:
+            self.answer_times[offer_id,].observe(ms / MS_PER_S)
+
+    def offer_left_out(self, offer_id: str, reason: Reason) -> None:
+        """Count an offer that was not asked."""
+        self.left_out[offer_id, reason.word].inc()
+
+    def post_answered(self, offer_id: str, word: str, ms: float) -> None:
+        """Count a post by its end: accepted, refused, in_doubt, unreachable."""
+        self.posts[offer_id, word].inc()
+        self.post_times[offer_id,].observe(ms / MS_PER_S)
+
+    def in_doubt(self, change: int) -> None:
+        """Count a sale into doubt (1) or out of it (-1)."""
+        self.doubts.inc(change)
+
+    def turned_away(self, cause: str) -> None:
+        """Count a lead that was refused before it was read: lag, in_flight, closing."""
+        self.shed[cause,].inc()
+
+    def loop_lag(self, ms: float) -> None:
+        """Observe by how much a heartbeat was late."""
+        self.lags.observe(ms / MS_PER_S)
+
+    def exposition(self) -> bytes:
+        """Return the page that Prometheus reads; takes milliseconds, so call it in a thread."""
+        return generate_latest(self.registry)
+
+    def _seconds(self, name: str, help_text: str, *labels: str) -> Children[Histogram]:
+        family = Histogram(
+            f"exchange_{name}_seconds",
+            help_text,
+            labels,
+            buckets=BUCKETS_S,
+            registry=self.registry,
+        )
+        return Children(family.labels)
+
+    def _counter(self, name: str, help_text: str, *labels: str) -> Children[Counter]:
+        family = Counter(f"exchange_{name}", help_text, labels, registry=self.registry)
+        return Children(family.labels)
+
+    def _gauge(self, name: str, help_text: str) -> Gauge:
+        # Summed over the workers that live, where one page speaks for all of them.
+        return Gauge(
+            f"exchange_{name}",
+            help_text,
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
