@@ -1,0 +1,39 @@
+"""Making sure that a lead of which nothing is written never will be."""
+
+from typing import Protocol
+
+from exchange.domain.ids import LeadId
+from exchange.domain.moment import Moment, MomentKind
+from exchange.ledger.stored import StoredLead
+
+
+class Written(Protocol):
+    """What is known of a lead."""
+
+    async def lead(self, lead_id: LeadId) -> StoredLead | None:
+        """Return a lead with its end and its sales."""
+
+    async def quote(self, lead_id: LeadId) -> object | None:
+        """Return a quote's row, or None."""
+
+
+class Commits(Protocol):
+    """Where moments are written."""
+
+    async def commit(self, moment: Moment) -> bool:
+        """Write the moment durably; False where somebody else has its number."""
+
+
+async def fence(archive: Written, ledger: Commits, lead_id: LeadId, now_us: int) -> bool:
+    """Take the number that the lead's first moment would need; idempotent.
+
+    True: no lead of this id will ever be written. False: one is, and has or will have its end.
+    The first moment of a quote's post is its second: a quote so fenced can be used no more.
+    """
+    if await archive.lead(lead_id) is not None:
+        return False
+    number = 1 if await archive.quote(lead_id) is None else 2
+    void = Moment(lead_id=lead_id, number=number, kind=MomentKind.VOID, at_us=now_us, events=())
+    if await ledger.commit(void):
+        return True
+    return await archive.lead(lead_id) is None

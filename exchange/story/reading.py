@@ -1,0 +1,117 @@
+"""Where a lead stands, told from what the ledger holds of it: pure."""
+
+from collections.abc import Sequence
+
+from exchange.contract.seller import LeadAnswer, Original, ReasonOut, SaleOut
+from exchange.contract.standing import SaleStanding, Standing
+from exchange.domain.events import Event
+from exchange.domain.money import to_decimal
+from exchange.domain.reason import Reason
+from exchange.domain.snapshot import Snapshot
+from exchange.domain.states import LeadStatus, SaleState
+from exchange.ledger.stored import StoredLead, StoredSale
+
+US_PER_MS = 1000
+
+
+def standing(
+    stored: StoredLead, events: Sequence[Event], snapshot: Snapshot, original: Original | None
+) -> Standing:
+    """Return everything but the person; names and terms are those of the present market."""
+    row = stored.row
+    discloses = _discloses(stored, snapshot)
+    return Standing(
+        answer=answered(stored, snapshot, original),
+        seller_id=row.seller_id,
+        campaign_id=row.campaign_id,
+        source_id=row.source_id,
+        channel=row.channel,
+        seller_ref=row.seller_ref,
+        test=row.test,
+        version=row.version,
+        received_at_us=stored.received_at_us,
+        owner=_name(stored.accepted[0], snapshot) if discloses and stored.accepted else None,
+        sales=tuple(sale_standing(sale) for sale in stored.sales),
+        events=tuple(events),
+    )
+
+
+def answered(stored: StoredLead, snapshot: Snapshot, original: Original | None) -> LeadAnswer:
+    """Return what the seller would be answered now; an open lead is as good as pending to it."""
+    end = stored.end
+    status = LeadStatus.PENDING if end is None else end.status
+    reason, detail = (Reason.IN_DOUBT, None) if end is None else (end.reason, end.detail)
+    discloses = _discloses(stored, snapshot)
+    own = {} if original is None else {"original": original}
+    return LeadAnswer(
+        lead_id=stored.lead_id,
+        status=status.value,
+        price=None if end is None or end.price is None else to_decimal(end.price),
+        currency=_currency(stored, snapshot),
+        sales=tuple(
+            SaleOut(
+                sale.award.sale_id,
+                to_decimal(sale.award.payout),
+                _name(sale, snapshot) if discloses else None,
+                None if sale.end is None else sale.end.redirect_url,
+            )
+            for sale in stored.accepted
+        ),
+        reason=None if reason is None else ReasonOut.of(reason, detail),
+        score=stored.row.score,
+        duration_ms=_duration_ms(stored),
+        **own,
+    )
+
+
+def as_original(stored: StoredLead) -> Original:
+    """Return a lead as the first of a duplicate, for the seller that sent both."""
+    end = stored.end
+    accepted = stored.accepted
+    redirect_url = accepted[0].end.redirect_url if accepted and accepted[0].end else None
+    return Original(
+        lead_id=stored.lead_id,
+        status=(LeadStatus.PENDING if end is None else end.status).value,
+        price=None if end is None or end.price is None else to_decimal(end.price),
+        redirect_url=redirect_url,
+    )
+
+
+def sale_standing(sale: StoredSale) -> SaleStanding:
+    """Return one award and what became of it so far."""
+    award, end = sale.award, sale.end
+    return SaleStanding(
+        sale_id=award.sale_id,
+        offer_id=award.offer_id,
+        buyer_id=award.buyer_id,
+        state=SaleState.AWARDED if end is None else end.state,
+        price=award.price,
+        payout=award.payout,
+        stage=award.stage,
+        reason=None if end is None else end.reason,
+        reference=None if end is None else end.reference,
+        redirect_url=None if end is None else end.redirect_url,
+    )
+
+
+def _discloses(stored: StoredLead, snapshot: Snapshot) -> bool:
+    campaign = snapshot.campaigns.get(stored.row.campaign_id)
+    return campaign is not None and campaign.disclose_buyer
+
+
+def _currency(stored: StoredLead, snapshot: Snapshot) -> str:
+    """Return the currency of its sale; a lead without one has its campaign's."""
+    if stored.sales:
+        return stored.sales[0].award.currency
+    campaign = snapshot.campaigns.get(stored.row.campaign_id)
+    return "USD" if campaign is None else campaign.currency
+
+
+def _name(sale: StoredSale, snapshot: Snapshot) -> str | None:
+    buyer = snapshot.buyers.get(sale.award.buyer_id)
+    return None if buyer is None else buyer.name
+
+
+def _duration_ms(stored: StoredLead) -> float:
+    until_us = stored.ended_at_us or stored.received_at_us
+    return round((until_us - stored.received_at_us) / US_PER_MS, 3)

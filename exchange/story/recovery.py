@@ -1,0 +1,244 @@
+"""The other story: after a crash, every lead without an end is found, and ended once.
+
+A lead without an award is closed; one with an award is in doubt, and its post is repeated under
+the same key until its buyer decides. Moments fence off whoever still believes to be selling it.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from exchange.domain.campaign import Campaign
+from exchange.domain.events import EventName
+from exchange.domain.exclusivity import Claim
+from exchange.domain.ids import LeadId, SaleId
+from exchange.domain.lead import Fingerprint
+from exchange.domain.moment import AwardRow, LeadEnd, MomentKind, SaleEnd
+from exchange.domain.person import Person
+from exchange.domain.reason import Reason
+from exchange.domain.snapshot import Snapshot
+from exchange.domain.states import LeadStatus, SaleState
+from exchange.ledger.errors import LedgerUnavailable
+from exchange.ledger.stored import OpenLead, StoredLead
+from exchange.ledger.worker import Worker
+from exchange.market.errors import MarketUnavailable
+from exchange.market.market import Lapsed
+from exchange.story.chain import Chain, Fenced
+from exchange.story.concluding import Concluding, Sale
+from exchange.story.ending import Course
+from exchange.story.fencing import fence
+from exchange.story.stations import Stations
+
+logger = structlog.get_logger(__name__)
+INTERRUPTED = "its worker was interrupted before anyone was awarded the lead"
+
+
+class Leases(Protocol):
+    """Who answers for which open leads."""
+
+    async def dead_workers(self) -> list[Worker]:
+        """Return those whose lease ran out and whom nobody took over yet."""
+
+    async def take_over(self, dead_id: str) -> list[OpenLead] | None:
+        """Answer for a dead worker's open leads; None where another one does."""
+
+    def closed(self, lead_id: LeadId) -> None:
+        """Answer for this lead no more: its end is written."""
+
+
+class Archive(Protocol):
+    """What was written, read back."""
+
+    async def lead(self, lead_id: LeadId) -> StoredLead | None:
+        """Return a lead with its end and its sales."""
+
+    async def quote(self, lead_id: LeadId) -> object | None:
+        """Return a quote's row, or None."""
+
+    async def open_lead(self, lead_id: LeadId) -> OpenLead | None:
+        """Return a lead without an end."""
+
+
+class Holds(Protocol):
+    """Holds whose lease ran out, and what is to be done with them."""
+
+    async def lapsed(self, now_us: int) -> tuple[Lapsed, ...]:
+        """List holds whose lease ran out."""
+
+    async def keep(self, buyer_id: str, sale_id: SaleId) -> bool:
+        """Let a hold stand however long it takes: its award is written."""
+
+
+class Recovery:
+    """Looks for what a crash left open, and brings it to its end."""
+
+    def __init__(
+        self,
+        stations: Stations,
+        archive: Archive,
+        leases: Leases,
+        holds: Holds,
+        market: Callable[[], Snapshot],
+        left_open: set[LeadId],
+    ) -> None:
+        """Take the stations, the books, and the leads that this worker's own stories left open."""
+        self._stations = stations
+        self._archive = archive
+        self._leases = leases
+        self._holds = holds
+        self._market = market
+        self._left_open = left_open
+        self._ending: dict[asyncio.Task[None], LeadId] = {}
+
+    async def run(self, every_s: float) -> None:
+        """Look now and then for good; an outage of a store is waited out."""
+        while True:
+            try:
+                await self.look()
+            except (LedgerUnavailable, MarketUnavailable) as outage:
+                logger.warning("recovery waits", error=str(outage))
+            await asyncio.sleep(every_s)
+
+    async def look(self) -> None:
+        """Take over what dead workers and broken stories left, and give back lapsed holds."""
+        for worker in await self._leases.dead_workers():
+            leads = await self._leases.take_over(worker.worker_id)
+            if leads is not None:
+                logger.warning("took over", worker_id=worker.worker_id, leads=len(leads))
+                self._begin(leads)
+        await self._own()
+        await self._sweep()
+
+    async def _own(self) -> None:
+        for lead_id in list(self._left_open):
+            lead = await self._archive.open_lead(lead_id)
+            self._left_open.discard(lead_id)
+            if lead is None:
+                self._leases.closed(lead_id)  # never written, or ended after all
+            else:
+                self._begin([lead])
+
+    async def close(self) -> None:
+        """Break off; what has no end yet is found again by another worker."""
+        for task in self._ending:
+            task.cancel()
+        if self._ending:
+            await asyncio.wait(self._ending)
+
+    # One lead
+
+    def _begin(self, leads: Iterable[OpenLead]) -> None:
+        for lead in leads:
+            task = asyncio.ensure_future(self.finish(lead))
+            self._ending[task] = lead.lead_id
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        lead_id = self._ending.pop(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is None or isinstance(error, Fenced):
+            self._leases.closed(lead_id)
+            return
+        logger.warning("lead not recovered yet", lead_id=lead_id, error=type(error).__name__)
+        self._left_open.add(lead_id)
+
+    async def finish(self, lead: OpenLead) -> None:
+        """Bring one lead to its end."""
+        chain = Chain(
+            self._stations.ledger, lead.lead_id, self._stations.now_us, written=lead.last_number
+        )
+        chain.note(EventName.RECOVERED, detail="in doubt" if lead.awards else "not awarded")
+        course = Course()
+        for award in lead.awards:
+            if await self._resolve(lead, award, chain, course):
+                await self._keep_claim(lead)
+                return
+        await self._close(lead, chain, course)
+
+    async def _resolve(self, lead: OpenLead, award: AwardRow, chain: Chain, course: Course) -> bool:
+        """Ask the buyer again whether it has the lead; True where it is sold now."""
+        snapshot = self._market()
+        campaign = snapshot.campaigns.get(lead.row.campaign_id)
+        offer = snapshot.offers.get(award.offer_id)
+        if campaign is None or offer is None or offer.post is None or award.post is None:
+            # Nobody is left to ask: retired since, or erased.
+            course.voided = True
+            end = SaleEnd(sale_id=award.sale_id, state=SaleState.VOID, reason=Reason.VOID)
+            chain.note(EventName.VOIDED, offer=award.offer_id, sale_id=award.sale_id)
+            chain.sale_ended(end)
+            await self._stations.market.release(award.buyer_id, award.sale_id)
+            return False
+        concluding = Concluding(
+            self._stations, chain, course, _sale(lead, campaign), is_told=lambda: True
+        )
+        return await concluding.repeat(award, offer, award.post) is not None
+
+    async def _close(self, lead: OpenLead, chain: Chain, course: Course) -> None:
+        """End a lead that nobody has, and say why."""
+        reason, detail = Reason.DEADLINE, INTERRUPTED
+        if lead.awards:
+            reason = Reason.VOID if course.voided else Reason.ALL_REFUSED
+            detail = "found so after its worker was interrupted"
+        chain.note(EventName.UNSOLD, reason=reason, detail=detail)
+        end = LeadEnd(status=LeadStatus.UNSOLD, reason=reason, detail=detail)
+        await chain.write(MomentKind.OUTCOME, lead_end=end, announce=True)
+        claim = _claim(lead)
+        if claim is not None and claim.until_end:
+            await self._stations.market.unclaim(claim)
+
+    async def _keep_claim(self, lead: OpenLead) -> None:
+        claim = _claim(lead)
+        if claim is not None:
+            await self._stations.market.keep_claim(claim)
+
+    # Holds whose lease ran out
+
+    async def _sweep(self) -> None:
+        """Settle or give back lapsed holds, as the ledger says; one that may still count stands."""
+        for lapsed in await self._holds.lapsed(self._stations.now_us()):
+            await self._decide(lapsed)
+
+    async def _decide(self, lapsed: Lapsed) -> None:
+        lead = await self._archive.lead(lapsed.lead_id)
+        sale = next(
+            (one for one in lead.sales if one.award.sale_id == lapsed.sale_id) if lead else (),
+            None,
+        )
+        market = self._stations.market
+        if sale is not None and sale.end is None:
+            await self._holds.keep(lapsed.buyer_id, lapsed.sale_id)
+        elif sale is not None and sale.end is not None:
+            if sale.end.state is SaleState.ACCEPTED:
+                await market.settle(lapsed.buyer_id, lapsed.sale_id)
+            else:
+                await market.release(lapsed.buyer_id, lapsed.sale_id)
+        elif await self._never_awarded(lapsed.lead_id, lead):
+            await market.release(lapsed.buyer_id, lapsed.sale_id)
+
+    async def _never_awarded(self, lead_id: LeadId, lead: StoredLead | None) -> bool:
+        """Tell whether no award can follow: the lead has ended, or its first number is taken."""
+        if lead is not None:
+            return lead.end is not None
+        return await fence(self._archive, self._stations.ledger, lead_id, self._stations.now_us())
+
+
+def _sale(lead: OpenLead, campaign: Campaign) -> Sale:
+    return Sale(
+        seller_id=lead.row.seller_id,
+        campaign=campaign,
+        test=lead.row.test,
+        person=Person(),
+        fingerprint=Fingerprint(),
+    )
+
+
+def _claim(lead: OpenLead) -> Claim | None:
+    return None if lead.row.claim is None else _decode_claim(lead.row.claim)
+
+
+_decode_claim = msgspec.msgpack.Decoder(Claim).decode

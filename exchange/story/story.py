@@ -1,0 +1,228 @@
+"""All stories of one worker: sells leads, quotes pings, and says where a lead stands."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from exchange.contract.denial import Denial
+from exchange.contract.seller import LeadAnswer, Original, QuoteAnswer
+from exchange.contract.standing import Standing
+from exchange.domain.events import Event
+from exchange.domain.ids import LeadId
+from exchange.domain.quote import Quote
+from exchange.domain.snapshot import Snapshot
+from exchange.domain.submission import Submission
+from exchange.ledger.errors import LedgerUnavailable
+from exchange.ledger.stored import StoredLead
+from exchange.story.chain import Broken, Fenced
+from exchange.story.ending import Ending, answer
+from exchange.story.fencing import fence
+from exchange.story.quoting import Quoting
+from exchange.story.reading import as_original, standing
+from exchange.story.sale import Carried, LeadSale
+from exchange.story.stations import Stations
+from exchange.story.waiting import Waiting
+
+logger = structlog.get_logger(__name__)
+US_PER_MS = 1000
+US_PER_S = 1_000_000
+
+LOOK_AGAIN_S = 1.0
+"""A lead that nobody was told to wait for ends without a notice; then this is how late we learn."""
+
+USED = Denial(409, "this quote was used already")
+EXPIRED = Denial(410, "this quote has expired")
+
+
+class Archive(Protocol):
+    """What was written, read back."""
+
+    async def lead(self, lead_id: LeadId) -> StoredLead | None:
+        """Return a lead with its end and its sales."""
+
+    async def quote(self, lead_id: LeadId) -> object | None:
+        """Return a quote's row, or None."""
+
+    async def timeline(self, lead_id: LeadId) -> list[Event]:
+        """Return all events of a lead, in order."""
+
+
+class Answering(Protocol):
+    """Who answers for which open leads."""
+
+    def opened(self, lead_id: LeadId, received_at_us: int) -> None:
+        """Answer for this lead from now on."""
+
+    def closed(self, lead_id: LeadId) -> None:
+        """Answer for it no more: its end is written."""
+
+
+class Story:
+    """Runs one story per lead and keeps every one that is under way."""
+
+    def __init__(
+        self,
+        stations: Stations,
+        archive: Archive,
+        leases: Answering,
+        market: Callable[[], Snapshot],
+        waiting: Waiting,
+    ) -> None:
+        """Take the stations, what can be read back, the leases, and the market as it is."""
+        self._stations = stations
+        self._archive = archive
+        self._leases = leases
+        self._market = market
+        self._waiting = waiting
+        self._under_way: dict[asyncio.Task[Ending], LeadSale] = {}
+        self.left_open: set[LeadId] = set()
+        """Leads whose story broke off; recovery ends them."""
+
+    # What sellers ask for
+
+    async def sell(self, submission: Submission, snapshot: Snapshot) -> LeadAnswer:
+        """Sell the lead; what is answered is durable, and comes by the answer deadline."""
+        sale = LeadSale(self._stations, snapshot, submission)
+        try:
+            return await self._tell(sale)
+        except Fenced:
+            return await self._told_by_another(sale)
+        except Broken:
+            raise LedgerUnavailable from None
+
+    async def quote(self, submission: Submission, snapshot: Snapshot) -> QuoteAnswer:
+        """Ask for prices and promise the best one."""
+        return await Quoting(self._stations, snapshot, submission).run()
+
+    async def sell_quoted(
+        self, quote: Quote, submission: Submission, snapshot: Snapshot
+    ) -> LeadAnswer | Denial:
+        """Post a quote, once: 410 where it has expired, 409 where it was used already."""
+        if self._stations.now_us() >= quote.expires_at_us:
+            return EXPIRED
+        if await self._archive.lead(quote.lead_id) is not None:
+            return USED
+        carried = Carried(
+            bids=tuple(
+                bid.bid(snapshot.offers[bid.offer_id])
+                for bid in quote.bids
+                if bid.offer_id in snapshot.offers
+            ),
+            stage=quote.stage,
+            payout_wanted=submission.lead.min_price,
+        )
+        sale = LeadSale(self._stations, snapshot, submission, carried)
+        try:
+            return await self._tell(sale)
+        except Fenced:
+            return USED
+        except Broken:
+            raise LedgerUnavailable from None
+
+    async def standing(self, lead_id: LeadId) -> Standing | None:
+        """Tell where a lead stands; None where there is none, or only a quote."""
+        stored = await self._archive.lead(lead_id)
+        if stored is None:
+            return None
+        events = await self._archive.timeline(lead_id)
+        original = await self._original(stored.row.seller_id, stored.end and stored.end.original)
+        return standing(stored, events, self._market(), original)
+
+    async def ended(self, lead_id: LeadId, timeout_s: float) -> None:
+        """Wait until the lead has ended, on whichever worker, but no longer than this."""
+        async with self._waiting.of(lead_id) as moved:
+            deadline = self._stations.monotonic() + timeout_s
+            while (left_s := deadline - self._stations.monotonic()) > 0:
+                stored = await self._archive.lead(lead_id)
+                if stored is None or stored.end is not None:
+                    return
+                await moved(min(left_s, LOOK_AGAIN_S))
+
+    async def abandon(self, lead_id: LeadId) -> bool:
+        """Make sure that a lead of which nothing is written never will be; idempotent."""
+        return await fence(self._archive, self._stations.ledger, lead_id, self._stations.now_us())
+
+    # Telling a story
+
+    async def _tell(self, sale: LeadSale) -> LeadAnswer:
+        """Run the story; answer with its end, or `pending` where its time is up first."""
+        lead_id = sale.lead.lead_id
+        self._leases.opened(lead_id, sale.lead.received_at_us)
+        task = asyncio.ensure_future(sale.run())
+        self._under_way[task] = sale
+        task.add_done_callback(self._finished)
+        left_us = sale.lead.answer_by_us - self._stations.now_us()
+        await asyncio.wait({task}, timeout=max(0.0, left_us / US_PER_S))
+        if not task.done() or task.cancelled():
+            ending = await sale.tell_pending()
+        else:
+            ending = task.result()
+        return await self._answer(sale, ending)
+
+    async def _told_by_another(self, sale: LeadSale) -> LeadAnswer:
+        """Answer with what the worker decided that took this lead over."""
+        left_us = sale.lead.answer_by_us - self._stations.now_us()
+        await self.ended(sale.lead.lead_id, max(0.0, left_us / US_PER_S))
+        now = await self.standing(sale.lead.lead_id)
+        if now is None:
+            raise LedgerUnavailable
+        return now.answer
+
+    async def _answer(self, sale: LeadSale, ending: Ending) -> LeadAnswer:
+        original = await self._original(sale.lead.seller_id, ending.original)
+        if original is not None:
+            ending = msgspec.structs.replace(ending, own_original=original)
+        ms = (self._stations.now_us() - sale.lead.received_at_us) / US_PER_MS
+        reason = None if ending.reason is None else ending.reason.word
+        self._stations.observer.lead_ended(sale.campaign.id, ending.status.value, reason, ms)
+        return answer(
+            sale.lead.lead_id,
+            ending,
+            currency=sale.campaign.currency,
+            score=sale.score,
+            duration_ms=ms,
+        )
+
+    def _finished(self, task: "asyncio.Task[Ending]") -> None:
+        """Forget a story that reached its end; leave one that broke off to recovery."""
+        sale = self._under_way.pop(task)
+        lead_id = sale.lead.lead_id
+        if task.cancelled():
+            return  # shutting down: the lease goes, and whoever takes over finishes the lead
+        error = task.exception()
+        if error is None or isinstance(error, Fenced):
+            self._leases.closed(lead_id)
+        else:
+            self.left_open.add(lead_id)
+            logger.warning("story broke off", lead_id=lead_id, error=type(error).__name__)
+
+    async def _original(self, seller_id: str, lead_id: LeadId | None) -> Original | None:
+        """Return the first lead of a duplicate, where the same seller sent it."""
+        first = None if lead_id is None else await self._archive.lead(lead_id)
+        if first is None or first.row.seller_id != seller_id:
+            return None
+        return as_original(first)
+
+    # Going home
+
+    def let_go(self) -> None:
+        """Stop waiting for buyers in doubt: sellers hear `pending`, another worker goes on."""
+        for task, sale in self._under_way.items():
+            if sale.waits:
+                task.cancel()
+
+    async def close(self) -> None:
+        """Break off what is still under way; its leads are found and finished by another worker."""
+        tasks = list(self._under_way)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    @property
+    def under_way(self) -> int:
+        """How many leads have no end yet."""
+        return len(self._under_way)
