@@ -121,7 +121,7 @@ async def measure(plan: Plan, port: int, authorities_file: str | None) -> str:
     endpoint = compile_endpoint(
         f"{scheme}://127.0.0.1:{port}/ping", headers={"Content-Type": "application/json"}
     )
-    while any(await together(wire, endpoint, plan, 20)):
+    while any(await together(wire, endpoint, plan, 20)):  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(DEADLINE_S / 10)  # connections are still being opened
     rounds = plan.auctions // plan.concurrency
     began, began_cpu = time.perf_counter(), time.process_time()

@@ -38,6 +38,7 @@ class Detail(StrEnum):
     HEAD_TOO_LARGE = "head_too_large"
     BODY_TOO_LARGE = "body_too_large"
     UPGRADE_REFUSED = "upgrade_refused"
+    NO_TIME = "no_time"  # its time was up before it could be sent
     WIRE_CLOSED = "wire_closed"
 
 
@@ -67,6 +68,14 @@ class Call(msgspec.Struct, eq=False):
     batch: Any = None  # of the wire: the fan-out that waits for it
     line: Any = None  # of the wire: the connection that carries it
     repeated: bool = False  # of the wire: sent a second time already
+
+    def __repr__(self) -> str:
+        """Say where and how it ended, never what was sent or answered: a post holds a person."""
+        return f"Call({self.endpoint.key}, {self.outcome}, {self.status})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Say the same to tools that draw values: they would show every field."""
+        return [("endpoint", self.endpoint.key), ("outcome", self.outcome)]
 
     @property
     def took_ms(self) -> float:

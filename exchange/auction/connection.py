@@ -229,7 +229,9 @@ class Connection(asyncio.Protocol):
             self.extra = True
 
     def on_body(self, piece: bytes) -> None:
-        """Keep the body up to its limit; count the rest."""
+        """Keep the body up to its limit; count the rest. What follows an answer is not its body."""
+        if self.status:
+            return
         self.size += len(piece)
         if self.size > self.body_max:
             return

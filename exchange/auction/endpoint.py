@@ -1,7 +1,7 @@
 """An endpoint is checked and encoded once, so that a request costs one `join`."""
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import msgspec
@@ -38,6 +38,14 @@ class Endpoint(msgspec.Struct, frozen=True):
     key: str  # endpoints with the same key share connections
     method: str
     head: bytes  # request line and fixed headers, each line ended
+
+    def __repr__(self) -> str:
+        """Say where it is; fixed headers may hold a secret."""
+        return f"Endpoint({self.key})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Say the same to tools that draw values: they would show every field."""
+        return [("key", self.key)]
 
     @property
     def secure(self) -> bool:

@@ -40,11 +40,11 @@ class Pool(Generic[K]):
             connection.shut()
         return None
 
-    def next_waiting(self) -> Call | None:
-        """The call that has waited longest for a connection and still does, or None."""
+    def next_waiting(self, now: float) -> Call | None:
+        """The call that has waited longest for a connection and still has time, or None."""
         while self.waiting:
             call = self.waiting.popleft()
-            if call.outcome is Outcome.WAITING and call.line is None:
+            if call.outcome is Outcome.WAITING and call.line is None and call.due_at > now:
                 return call
         return None
 

@@ -69,6 +69,7 @@ class Wire:
         self.clock = clock
         self.on_late = on_late
         self.closing = False
+        self.sweep_s = min(SWEEP_S, self.limits.idle_max_s)
         self.pools: dict[str, Pool[Connection]] = {}
         self.standing: set[Connection] = set()
         self.dialing: set[asyncio.Task[None]] = set()
@@ -153,7 +154,10 @@ class Wire:
     def begin(self, call: Call, now: float, *, fresh: bool = False) -> None:
         """Send the call on a kept connection, or open one for it, or refuse it."""
         if self.closing:
-            self.settle(call, Outcome.UNREACHABLE, Detail.WIRE_CLOSED, now)
+            self.settle(call, unsent(call), Detail.WIRE_CLOSED, now)
+            return
+        if call.due_at <= now:
+            self.settle(call, unsent(call), Detail.NO_TIME, now)
             return
         key = call.endpoint.key
         pool = self.pools.get(key)
@@ -205,7 +209,7 @@ class Wire:
                 self.settle(call, unsent(call), why, now)
             return
         self.opened_count += 1
-        if waits:
+        if waits and call.due_at > now:
             self.send(call, connection, now)
         else:
             self.release(connection, now)
@@ -214,14 +218,14 @@ class Wire:
         """Give a free connection to the call that has waited longest, else keep it idle."""
         pool = connection.pool
         if pool.waiting:
-            call = pool.next_waiting()
+            call = pool.next_waiting(now)
             if call is not None:
                 self.send(call, connection, now)
                 return
         connection.rest(now)
         pool.idle.append(connection)
         if self.sweep_timer is None:
-            self.sweep_timer = self.loop.call_later(SWEEP_S, self.sweep)
+            self.sweep_timer = self.loop.call_later(self.sweep_s, self.sweep)
 
     def settle(self, call: Call, outcome: Outcome, why: Detail, now: float) -> None:
         """Decide the call's outcome, once, and tell the fan-out that waits for it."""
@@ -329,7 +333,7 @@ class Wire:
         for key, pool in list(self.pools.items()):
             pool.drop_stale(now)
             if pool.idle and self.sweep_timer is None:
-                self.sweep_timer = self.loop.call_later(SWEEP_S, self.sweep)
+                self.sweep_timer = self.loop.call_later(self.sweep_s, self.sweep)
             if not pool.open:
                 del self.pools[key]
 
