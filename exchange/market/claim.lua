@@ -1,0 +1,19 @@
+-- Whoever claims a person first has it: one lead id gets all the keys, or learns who was first.
+--
+-- Idempotent: a lead that already has the keys has them still, until the time they first had.
+-- KEYS     every key by which the person may be recognized
+-- ARGV     1 lead id, 2 how long the claim holds in ms
+-- Returns  nil if the keys are this lead's now, else the lead id that has one of them
+
+local holders = redis.call('MGET', unpack(KEYS))
+for i = 1, #KEYS do
+  if holders[i] and holders[i] ~= ARGV[1] then
+    return holders[i]
+  end
+end
+for i = 1, #KEYS do
+  if not holders[i] then
+    redis.call('SET', KEYS[i], ARGV[1], 'PX', ARGV[2])
+  end
+end
+return false

@@ -1,0 +1,351 @@
+"""Market state as the exchange speaks of it: claims, holds, purchases; each one call to Valkey.
+
+Every method but `used` is one round trip, shared with all calls of that turn of the event loop, and
+raises MarketUnavailable where the server does not answer in time.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from exchange.domain.caps import Hold, HoldLine, HoldRefused, Used
+from exchange.domain.exclusivity import Claim
+from exchange.domain.ids import LeadId, SaleId
+from exchange.domain.money import Micros
+from exchange.domain.reason import Reason
+from exchange.market import function, keys
+from exchange.market.link import Caller
+from exchange.market.once import Once
+from exchange.market.rooms import Rooms
+from exchange.market.windows import is_past
+
+LAPSED_MAX = 100
+"""How many lapsed holds of one buyer are listed at a time, the oldest first."""
+
+PRUNED_MAX = 500
+"""How many counters one call forgets."""
+
+RELEASED_UNHELD = -1
+ABOVE_HELD = -2
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """How long market state keeps what."""
+
+    lease_s: int = 30
+    """A hold whose award is not written by then is looked into by the sweeper."""
+    ended_s: int = 120
+    """How long the end of a hold is remembered, for calls that come twice or too late."""
+    rooms_interval_s: float = 0.2
+    """How often counters are read ahead."""
+    once_s: int = 24 * 60 * 60
+    """How long an Idempotency-Key is remembered."""
+
+
+class Lapsed(msgspec.Struct, frozen=True):
+    """A hold whose lease ran out: the ledger says what became of its lead."""
+
+    buyer_id: str
+    sale_id: SaleId
+    lead_id: LeadId
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """All that market state holds of one buyer."""
+
+    settled: Mapping[str, int]
+    held: Mapping[str, int]
+    holds: Mapping[SaleId, LeadId]
+
+
+class Market:
+    """Market state, from `async with` on; the link is its builder's to close.
+
+    `worker` is written into what this process holds; `clock` gives microseconds since the epoch.
+    """
+
+    def __init__(
+        self, link: Caller, *, worker: str, clock: Callable[[], int], terms: Terms | None = None
+    ) -> None:
+        terms = terms or Terms()
+        self._link = link
+        self._worker = worker
+        self._clock = clock
+        self._lease_us = terms.lease_s * 1_000_000
+        self._ended_ms = terms.ended_s * 1000
+        self._rooms = Rooms(link, interval_s=terms.rooms_interval_s)
+        self._reading: asyncio.Task[None] | None = None
+        self._enrolled: set[str] = set()
+        self._enrolled_generation = 0
+        self.once = Once(link, worker=worker, kept_s=terms.once_s)
+
+    async def __aenter__(self) -> Self:
+        self._reading = asyncio.create_task(self._rooms.run())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._reading is not None, "the market was entered"
+        self._reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._reading
+
+    @property
+    def is_up(self) -> bool:
+        """Tell whether market state answers, as far as the last call knows."""
+        return self._link.is_up
+
+    # Who came first
+
+    async def claim(self, claim: Claim) -> LeadId | None:
+        """Claim a person for this lead; return the lead that came first, None: it is ours."""
+        arguments = (claim.lead_id, claim.window_s * 1000)
+        return await self._link.call(function.CLAIM, keys.claims(claim), arguments, lead_or_none)
+
+    async def look_up(self, claim: Claim) -> LeadId | None:
+        """Return the lead that came first, if any, and claim nothing."""
+        return await self._link.call(
+            function.LOOK_UP, keys.claims(claim), (claim.lead_id,), lead_or_none
+        )
+
+    async def unclaim(self, claim: Claim) -> None:
+        """Give back what this lead claimed, and nothing of another's."""
+        await self._link.call(function.UNCLAIM, keys.claims(claim), (claim.lead_id,))
+
+    # Caps, budgets and balances
+
+    async def hold(self, hold: Hold) -> HoldRefused | None:
+        """Hold every line of one sale, or none and tell which has no room.
+
+        The same sale id again gets the first answer. One that was released before it was ever held
+        is refused as VOID.
+        """
+        await self._enrol(hold.buyer_id)
+        buyer_id, sale_id, lines = hold.buyer_id, hold.sale_id, hold.lines
+        arguments: list[str | int] = [
+            sale_id,
+            hold.lead_id,
+            self._worker,
+            self._clock() + self._lease_us,
+        ]
+        for line in lines:
+            assert line.amount >= 0, "a sale takes nothing below zero"
+            arguments += (line.counter, line.amount, line.limit, kind_of(line))
+        code = await self._link.call(
+            function.HOLD,
+            self._keys_of_sale(buyer_id, sale_id),
+            arguments,
+            partial(self._take_held, hold),
+        )
+        if code == 0:
+            return None
+        if code == RELEASED_UNHELD:
+            return HoldRefused("", Reason.VOID)
+        refused = lines[code - 1]
+        return HoldRefused(refused.counter, refused.reason)
+
+    async def settle(self, buyer_id: str, sale_id: SaleId, price: Micros | None = None) -> bool:
+        """Make a hold count, at the price held or a lower one; True: it counts, now or already.
+
+        False: it was released before, or is not known (any more).
+        """
+        code = await self._link.call(
+            function.SETTLE,
+            self._keys_of_sale(buyer_id, sale_id),
+            (sale_id, "" if price is None else price, self._ended_ms),
+            partial(self._take_ended, buyer_id),
+        )
+        assert code != ABOVE_HELD, "a sale settles at no more than was held"
+        return code > 0
+
+    async def release(self, buyer_id: str, sale_id: SaleId) -> bool:
+        """Give a hold back; True: it is given back, now or already.
+
+        False: it was settled before, or is not known; then it can no longer be held either.
+        """
+        code = await self._link.call(
+            function.RELEASE,
+            self._keys_of_sale(buyer_id, sale_id),
+            (sale_id, self._ended_ms),
+            partial(self._take_ended, buyer_id),
+        )
+        return code > 0
+
+    async def keep(self, buyer_id: str, sale_id: SaleId) -> bool:
+        """Say that the award is written: the hold lapses no more. False: it is not held."""
+        return bool(
+            await self._link.call(
+                function.KEEP, (keys.holds(buyer_id), keys.leases(buyer_id)), (sale_id,)
+            )
+        )
+
+    async def give_back(self, hold: Hold) -> bool:
+        """Take a returned sale off what was settled; `lines` say what and in which windows.
+
+        True: it does not count (any more). False: it never did. That a return happens once is the
+        ledger's to know; here it is remembered only as long as the end of a hold.
+        """
+        arguments: list[str | int] = [hold.sale_id, self._ended_ms]
+        for line in hold.lines:
+            if line.settles:
+                arguments += (line.counter, line.amount)
+        buyer_id = hold.buyer_id
+        code = await self._link.call(
+            function.GIVE_BACK,
+            (keys.counters(buyer_id), keys.holds(buyer_id), keys.ended(buyer_id, hold.sale_id)),
+            arguments,
+            partial(self._take_ended, buyer_id),
+        )
+        return code > 0
+
+    async def lapsed(self, now_us: int) -> tuple[Lapsed, ...]:
+        """List holds whose lease ran out, some of each buyer; the ledger decides."""
+        buyer_ids = await self._buyers()
+        replies = await asyncio.gather(
+            *[
+                self._link.call(
+                    function.LAPSED,
+                    (keys.holds(buyer_id), keys.leases(buyer_id)),
+                    (now_us, LAPSED_MAX),
+                    leads_by_sale,
+                )
+                for buyer_id in buyer_ids
+            ]
+        )
+        return tuple(
+            Lapsed(buyer_id, sale_id, lead_id)
+            for buyer_id, leads in zip(buyer_ids, replies, strict=True)
+            for sale_id, lead_id in leads.items()
+        )
+
+    # What is used of it
+
+    def watch(self, buyer_ids: Iterable[str]) -> None:
+        """Read ahead for these buyers: all of the present snapshot that have any limit."""
+        self._rooms.watch(buyer_ids)
+
+    def used(self, buyer_id: str) -> Used:
+        """Return settled plus held by counter, as last heard: for domain.caps.full."""
+        return self._rooms.used(buyer_id)
+
+    async def read_rooms(self) -> None:
+        """Read the counters of all watched buyers now, as before the first sale."""
+        await self._rooms.read()
+
+    async def standing(self, buyer_id: str) -> Standing:
+        """Return all that market state holds of a buyer."""
+        (settled, held), holds = await asyncio.gather(
+            self._link.call(function.COUNTERS, (keys.counters(buyer_id),), take=settled_and_held),
+            self._link.call(function.HOLDS, (keys.holds(buyer_id),), take=leads_by_sale),
+        )
+        return Standing(settled, held, holds)
+
+    async def prune(self, now_us: int) -> int:
+        """Forget counters whose window is long past and where nothing is held; return how many."""
+        forgotten = 0
+        for buyer_id in await self._buyers():
+            fields: list[bytes] = await self._link.call(
+                function.COUNTERS, (keys.counters(buyer_id),)
+            )
+            names = {field[:-2].decode() for field in fields[::2]}
+            past = sorted(name for name in names if is_past(name, now_us))
+            for start in range(0, len(past), PRUNED_MAX):
+                forgotten += await self._link.call(
+                    function.PRUNE, (keys.counters(buyer_id),), past[start : start + PRUNED_MAX]
+                )
+        return forgotten
+
+    # Who bought whom
+
+    async def remember_purchase(
+        self, person_keys: Sequence[str], buyer_id: str, until_us: int
+    ) -> None:
+        """Remember until then that this buyer bought the person of these keys."""
+        arguments = (buyer_id, until_us, self._clock())
+        await asyncio.gather(
+            *[
+                self._link.call(function.REMEMBER, (keys.person(key),), arguments)
+                for key in person_keys
+            ]
+        )
+
+    async def bought_by(self, person_keys: Sequence[str]) -> frozenset[str]:
+        """Return which buyers bought the person that any of these keys names."""
+        now_us = self._clock()
+        replies: list[list[bytes]] = await asyncio.gather(
+            *[
+                self._link.call(function.BOUGHT_BY, (keys.person(key),), (now_us,))
+                for key in person_keys
+            ]
+        )
+        return frozenset(buyer_id.decode() for reply in replies for buyer_id in reply)
+
+    def _keys_of_sale(self, buyer_id: str, sale_id: SaleId) -> tuple[str, str, str, str]:
+        return (
+            keys.counters(buyer_id),
+            keys.holds(buyer_id),
+            keys.leases(buyer_id),
+            keys.ended(buyer_id, sale_id),
+        )
+
+    async def _enrol(self, buyer_id: str) -> None:
+        # With every connection anew: the server behind it may have lost its data.
+        if self._enrolled_generation != self._link.generation:
+            self._enrolled.clear()
+            self._enrolled_generation = self._link.generation
+        if buyer_id not in self._enrolled:
+            await self._link.call(function.ENROL, (keys.BUYERS,), (buyer_id,))
+            self._enrolled.add(buyer_id)
+
+    async def _buyers(self) -> list[str]:
+        names: list[bytes] = await self._link.call(function.ENROLLED, (keys.BUYERS,))
+        return sorted(name.decode() for name in names)
+
+    def _take_held(self, hold: Hold, reply: Sequence[int]) -> int:
+        if len(reply) > 1:
+            used = {line.counter: count for line, count in zip(hold.lines, reply[1:], strict=True)}
+            self._rooms.note(hold.buyer_id, used)
+        return reply[0]
+
+    def _take_ended(self, buyer_id: str, reply: Sequence[Any]) -> int:
+        if len(reply) > 1:
+            used = zip(reply[1::2], reply[2::2], strict=True)
+            self._rooms.note(buyer_id, {name.decode(): count for name, count in used})
+        return int(reply[0])
+
+
+def kind_of(line: HoldLine) -> str:
+    """Return what a line counts, as hold.lua knows it: only money may settle at less."""
+    if not line.settles:
+        return "c"
+    return "m" if line.reason is Reason.BUDGET_AT_AWARD else "n"
+
+
+def lead_or_none(reply: bytes | None) -> LeadId | None:
+    """Return the lead id that a claim answered."""
+    return None if reply is None else LeadId(reply.decode())
+
+
+def settled_and_held(reply: Sequence[bytes]) -> tuple[dict[str, int], dict[str, int]]:
+    """Return what is settled and what is held of each counter, from fields and counts in turn."""
+    counts: tuple[dict[str, int], dict[str, int]] = ({}, {})
+    for field, count in zip(reply[::2], reply[1::2], strict=True):
+        counts[field.endswith(b"|h")][field[:-2].decode()] = int(count)
+    return counts
+
+
+def leads_by_sale(reply: Sequence[bytes]) -> dict[SaleId, LeadId]:
+    """Return the lead of each hold, from sale ids and records in turn."""
+    return {
+        SaleId(sale_id.decode()): LeadId(record.partition(b"\n")[0].decode())
+        for sale_id, record in zip(reply[::2], reply[1::2], strict=True)
+    }

@@ -1,0 +1,56 @@
+-- Gives a hold back, exactly once: nothing of it counts any more.
+--
+-- Idempotent: a sale that was released stays so. A sale that was settled is not released by this. A
+-- sale that is not known is remembered as void, so that a hold still under way cannot take hold.
+-- KEYS     1 counters, 2 holds, 3 leases of the buyer, 4 how the sale ended
+-- ARGV     1 sale id, 2 how long to remember the end in ms
+-- Returns  {code, counter, used…}: 1 released now, 2 released before, 0 not known, -1 settled before.
+--          used: settled plus held, as it now is
+
+local sale = ARGV[1]
+local packed = redis.call('HGET', KEYS[2], sale)
+if not packed then
+  local ended = redis.call('GET', KEYS[4])
+  if not ended or ended == 'void' then
+    redis.call('SET', KEYS[4], 'void', 'PX', ARGV[2])
+    return {0}
+  elseif ended == 'released' then
+    return {2}
+  end
+  return {-1}
+end
+
+local record = {}
+for part in string.gmatch(packed .. '\n', '([^\n]*)\n') do
+  record[#record + 1] = part
+end
+local fields, names, amounts = {}, {}, {}
+for at = 4, #record, 3 do
+  names[#names + 1] = record[at]
+  amounts[#amounts + 1] = tonumber(record[at + 1])
+  fields[#fields + 1] = record[at] .. '|s'
+  fields[#fields + 1] = record[at] .. '|h'
+end
+
+local answer = {1}
+if #names > 0 then
+  local counts = redis.call('HMGET', KEYS[1], unpack(fields))
+  local held = {}
+  for i = 1, #names do
+    local name = names[i]
+    held[name] = math.max((held[name] or tonumber(counts[2 * i] or 0)) - amounts[i], 0)
+  end
+  local changes = {}
+  for i = 1, #names do
+    local name = names[i]
+    changes[2 * i - 1] = name .. '|h'
+    changes[2 * i] = string.format('%.0f', held[name])
+    answer[2 * i] = name
+    answer[2 * i + 1] = tonumber(counts[2 * i - 1] or 0) + held[name]
+  end
+  redis.call('HSET', KEYS[1], unpack(changes))
+end
+redis.call('HDEL', KEYS[2], sale)
+redis.call('ZREM', KEYS[3], sale)
+redis.call('SET', KEYS[4], 'released', 'PX', ARGV[2])
+return answer

@@ -1,0 +1,89 @@
+"""What is used of every buyer's limits, read ahead, so that full buyers are not pinged.
+
+Only a look ahead: the hold alone decides. The figures are at most one interval and a round trip
+old, and what this worker's own calls moved is as new as their replies, because all replies are
+taken in the order in which the server gave them.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import NoReturn
+
+from exchange.domain.caps import Used
+from exchange.market import keys
+from exchange.market.errors import MarketUnavailable
+from exchange.market.function import COUNTERS
+from exchange.market.link import Caller
+
+NOTHING: Used = {}
+
+SLICE = 32
+"""How many buyers one write asks for: a hold never waits behind the counters of hundreds."""
+
+
+def used_of(reply: Sequence[bytes]) -> dict[str, int]:
+    """Return settled plus held by counter, from fields and counts in turn."""
+    used: dict[str, int] = {}
+    for field, count in zip(reply[::2], reply[1::2], strict=True):
+        counter = field[:-2].decode()
+        used[counter] = used.get(counter, 0) + int(count)
+    return used
+
+
+class Rooms:
+    """The counters of the buyers being watched, as last heard."""
+
+    def __init__(self, link: Caller, *, interval_s: float) -> None:
+        self._link = link
+        self._interval_s = interval_s
+        self._used: dict[str, dict[str, int]] = {}
+        self._replies: dict[str, Sequence[bytes]] = {}
+        """Each buyer's last reply, while nothing else was heard: most have nothing new to say."""
+        self._changed = asyncio.Event()
+
+    def watch(self, buyer_ids: Iterable[str]) -> None:
+        """Read ahead for these buyers from now on, and for no others."""
+        self._used = {buyer_id: self._used.get(buyer_id, {}) for buyer_id in buyer_ids}
+        self._replies.clear()
+        self._changed.set()
+
+    def used(self, buyer_id: str) -> Used:
+        """Return settled plus held by counter, as last heard; empty where nothing was."""
+        return self._used.get(buyer_id, NOTHING)
+
+    def note(self, buyer_id: str, heard: Mapping[str, int]) -> None:
+        """Take over what a hold, or its end, told of some counters."""
+        used = self._used.get(buyer_id)
+        if used is not None:
+            used.update(heard)
+            self._replies.pop(buyer_id, None)
+
+    async def read(self) -> None:
+        """Read the counters of all watched buyers. Errors: MarketUnavailable."""
+        buyer_ids = tuple(self._used)
+        for start in range(0, len(buyer_ids), SLICE):
+            await asyncio.gather(
+                *[
+                    self._link.call(
+                        COUNTERS, (keys.counters(buyer_id),), take=partial(self._take, buyer_id)
+                    )
+                    for buyer_id in buyer_ids[start : start + SLICE]
+                ]
+            )
+
+    async def run(self) -> NoReturn:
+        """Read again and again; an outage is the link's to tell, and ends by itself."""
+        while True:
+            self._changed.clear()
+            with contextlib.suppress(MarketUnavailable):
+                await self.read()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._interval_s):
+                    await self._changed.wait()
+
+    def _take(self, buyer_id: str, reply: Sequence[bytes]) -> None:
+        if buyer_id in self._used and self._replies.get(buyer_id) != reply:
+            self._used[buyer_id] = used_of(reply)
+            self._replies[buyer_id] = reply
