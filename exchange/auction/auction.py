@@ -16,6 +16,7 @@ from exchange.auction.ping import (
     shared_part,
     signature_headers,
 )
+from exchange.domain import anonymize
 from exchange.domain.bid import Bid, OfferResult
 from exchange.domain.lead import Fingerprint
 from exchange.domain.money import Micros
@@ -38,6 +39,8 @@ class Tender(msgspec.Struct, frozen=True, kw_only=True):
     auction_id: str
     showing: Showing
     fingerprint: Fingerprint
+    hashed: tuple[str, ...]
+    """Fields that a ping shows as a hash keyed for its buyer."""
     seller_id: str
     source_id: str
     contenders: tuple[Contender, ...]
@@ -83,16 +86,6 @@ class Admission(Protocol):
         """Count a call that ended, once; `sound` where its answer could be used."""
 
 
-class Naming(Protocol):
-    """How a person and a source are called towards one buyer."""
-
-    def hashes(self, fingerprint: Fingerprint, offer: Offer) -> Mapping[str, str]:
-        """Return the person's digests by field, as this offer may see them."""
-
-    def source(self, seller_id: str, source_id: str, offer: Offer) -> str:
-        """Return the source's name, opaque and stable for this buyer."""
-
-
 class AuctionLimits(msgspec.Struct, frozen=True):
     """How little time is too little."""
 
@@ -105,21 +98,19 @@ class AuctionLimits(msgspec.Struct, frozen=True):
 class Auction:
     """Asks offers and ranks their bids; knows nothing of holds, money or persons."""
 
-    def __init__(  # noqa: PLR0913 - the stations that an auction stands on
+    def __init__(
         self,
         wire: Calls,
         admission: Admission,
-        naming: Naming,
         endpoint_of: Callable[[Offer], Endpoint],
         *,
         monotonic: Callable[[], float],
         entropy: Callable[[int], bytes],
         limits: AuctionLimits,
     ) -> None:
-        """Take the wire, the health of offers, names, prepared endpoints, time and chance."""
+        """Take the wire, the health of offers, prepared endpoints, time and chance."""
         self._wire = wire
         self._admission = admission
-        self._naming = naming
         self._endpoint_of = endpoint_of
         self._monotonic = monotonic
         self._entropy = entropy
@@ -180,9 +171,9 @@ class Auction:
     ) -> Call:
         offer = contender.offer
         assert offer.ping is not None, "only offers with a ping are asked"
-        source = self._naming.source(tender.seller_id, tender.source_id, offer)
+        source = anonymize.source_alias(tender.seller_id, tender.source_id, offer)
         head = own_head(asked.ping_id, contender.floor, int(tmax_ms), source, tender.showing)
-        body = head + shared + own_tail(self._naming.hashes(tender.fingerprint, offer))
+        body = head + shared + own_tail(_hashes(tender, offer))
         headers = b""
         if offer.secret is not None:
             headers = signature_headers(
@@ -237,6 +228,12 @@ class Auction:
             return True
         result.reason = Reason.BELOW_FLOOR
         return False
+
+
+def _hashes(tender: Tender, offer: Offer) -> dict[str, str]:
+    """Return the person's digests by field, as this offer may see them."""
+    known = {name: anonymize.person_hash(tender.fingerprint, name, offer) for name in tender.hashed}
+    return {name: digest for name, digest in known.items() if digest is not None}
 
 
 NOT_ANSWERED: dict[Outcome, Reason] = {

@@ -1,6 +1,7 @@
 """From a standing bid to a sale: hold, award, post; at most one bid of a lead becomes a sale."""
 
 from exchange.delivery.formats import standard
+from exchange.domain.anonymize import source_alias
 from exchange.domain.bid import Bid
 from exchange.domain.campaign import Campaign, Stage
 from exchange.domain.caps import Hold, hold_lines
@@ -89,7 +90,7 @@ class Awarding:
         terms = self._campaign.sellers[self._lead.seller_id]
         lead, offer = self._lead, bid.offer
         source = {
-            "id": self._stations.names.source(lead.seller_id, lead.source.id, offer),
+            "id": source_alias(lead.seller_id, lead.source.id, offer),
             "channel": lead.source.channel,
         }
         return AwardRow(

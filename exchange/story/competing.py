@@ -10,6 +10,7 @@ from exchange.domain.bid import Bid, OfferResult
 from exchange.domain.campaign import Campaign, Method, Stage
 from exchange.domain.eligibility import Circumstances, Screening, screen
 from exchange.domain.events import EventName
+from exchange.domain.exclusivity import person_keys
 from exchange.domain.floors import Floors
 from exchange.domain.lead import Facts
 from exchange.domain.money import Micros
@@ -73,6 +74,7 @@ class Competing:
                 auction_id=f"{self._lead.lead_id}/{stage.number}",
                 showing=self._showing,
                 fingerprint=self._submission.fingerprint,
+                hashed=anonymize.hashed_fields(self._vertical),
                 seller_id=self._lead.seller_id,
                 source_id=self._lead.source.id,
                 contenders=contenders,
@@ -219,3 +221,13 @@ class Competing:
         order = tuple(bid.offer.id for bid in standing)
         if order:
             self._chain.note(EventName.RANKED, offers=order)
+
+
+async def bought_by(
+    stations: Stations, snapshot: Snapshot, submission: Submission
+) -> frozenset[str]:
+    """Return the buyers who bought this person inside their own window, if any has one."""
+    if not any(buyer.duplicate_window_s for buyer in snapshot.buyers.values()):
+        return frozenset()
+    keys = person_keys(submission.fingerprint, stations.claim_secret)
+    return await stations.market.bought_by(keys) if keys else frozenset()

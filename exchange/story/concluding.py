@@ -11,6 +11,7 @@ from exchange.delivery.delivery import Parcel
 from exchange.domain.bookkeeping import Parties, sale_transfers
 from exchange.domain.campaign import Campaign
 from exchange.domain.events import EventName
+from exchange.domain.exclusivity import person_keys
 from exchange.domain.lead import Fingerprint
 from exchange.domain.moment import AwardRow, LeadEnd, MomentKind, SaleEnd
 from exchange.domain.money import Micros
@@ -233,7 +234,7 @@ class Concluding:
         window_s = offer.buyer.duplicate_window_s
         if not window_s or self._sale.test:
             return
-        keys = self._stations.names.person_keys(self._sale.fingerprint)
+        keys = person_keys(self._sale.fingerprint, self._stations.claim_secret)
         until_us = self._stations.now_us() + window_s * US_PER_S
         try:
             await self._stations.market.remember_purchase(keys, offer.buyer.id, until_us)

@@ -15,13 +15,19 @@ from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import LeadStatus
 from exchange.domain.submission import Submission
+from exchange.intake.tokens import TooLongError
 from exchange.story.chain import Chain
 from exchange.story.checking import Checking
-from exchange.story.competing import Competing
+from exchange.story.competing import Competing, bought_by
 from exchange.story.ending import Course, Ending, unsold
 from exchange.story.stations import Stations
 
 US_PER_S = 1_000_000
+TOO_LONG = Ending(
+    status=LeadStatus.UNSOLD,
+    reason=Reason.INVALID_FIELD,
+    detail="the fields are too long for a quote; post the lead directly",
+)
 _record = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -64,7 +70,6 @@ class Quoting:
 
     async def _ask(self) -> Promise | Ending:
         """Return what the first stage with a standing bid lets us promise."""
-        keys = self._stations.names.person_keys(self._submission.fingerprint)
         competing = Competing(
             self._stations,
             self._snapshot,
@@ -72,7 +77,7 @@ class Quoting:
             self._chain,
             self._course,
             score=self._checking.score,
-            bought_by=await self._stations.market.bought_by(keys) if keys else frozenset(),
+            bought_by=await bought_by(self._stations, self._snapshot, self._submission),
             payout_wanted=self._lead.min_price,
         )
         for stage in self._campaign.stages:
@@ -109,10 +114,14 @@ class Quoting:
         )
 
     async def _promise(self, promise: Promise) -> QuoteAnswer:
+        try:
+            token = self._stations.tokens.seal(self._quote(promise))
+        except TooLongError:
+            return await self._decline(TOO_LONG)
         self._chain.note(EventName.QUOTED, payout=promise.payout, stage=promise.stage.number)
         await self._write(LeadStatus.QUOTED, None, promise)
         return QuoteAnswer(
-            ping_id=self._stations.tokens.seal(self._quote(promise)),
+            ping_id=token,
             status=LeadStatus.QUOTED.value,
             price=to_decimal(promise.payout),
             currency=self._campaign.currency,

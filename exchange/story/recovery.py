@@ -205,10 +205,8 @@ class Recovery:
 
     async def _decide(self, lapsed: Lapsed) -> None:
         lead = await self._archive.lead(lapsed.lead_id)
-        sale = next(
-            (one for one in lead.sales if one.award.sale_id == lapsed.sale_id) if lead else (),
-            None,
-        )
+        sales = lead.sales if lead else ()
+        sale = next((one for one in sales if one.award.sale_id == lapsed.sale_id), None)
         market = self._stations.market
         if sale is not None and sale.end is None:
             await self._holds.keep(lapsed.buyer_id, lapsed.sale_id)

@@ -20,7 +20,7 @@ from exchange.market.errors import MarketUnavailable
 from exchange.story.awarding import Awarding
 from exchange.story.chain import Chain, Fenced
 from exchange.story.checking import Checking
-from exchange.story.competing import Competing
+from exchange.story.competing import Competing, bought_by
 from exchange.story.concluding import Concluding, Sale
 from exchange.story.ending import PENDING, Course, Ending, unsold
 from exchange.story.stations import Stations
@@ -162,10 +162,6 @@ class LeadSale:
 
     async def _competing(self) -> Competing:
         carried, lead = self._carried, self.lead
-        bought_by: frozenset[str] = frozenset()
-        if any(buyer.duplicate_window_s for buyer in self._snapshot.buyers.values()):
-            keys = self._stations.names.person_keys(self._submission.fingerprint)
-            bought_by = await self._stations.market.bought_by(keys)
         return Competing(
             self._stations,
             self._snapshot,
@@ -173,7 +169,7 @@ class LeadSale:
             self._chain,
             self._course,
             score=self.score,
-            bought_by=bought_by,
+            bought_by=await bought_by(self._stations, self._snapshot, self._submission),
             payout_wanted=lead.min_price if carried is None else carried.payout_wanted,
         )
 

@@ -10,10 +10,8 @@ from exchange.delivery.delivery import Delivered, Parcel
 from exchange.domain.caps import Hold, HoldRefused, Used
 from exchange.domain.exclusivity import Claim
 from exchange.domain.ids import LeadId, SaleId
-from exchange.domain.lead import Fingerprint
 from exchange.domain.moment import Moment
 from exchange.domain.money import Micros
-from exchange.domain.offer import Offer
 from exchange.domain.quote import Quote
 
 
@@ -72,21 +70,11 @@ class Courier(Protocol):
         """Send the parcel and say what came of it."""
 
 
-class Names(Protocol):
-    """How persons and sources are called towards one buyer."""
-
-    def source(self, seller_id: str, source_id: str, offer: Offer) -> str:
-        """Return the source's name, opaque and stable for this buyer."""
-
-    def person_keys(self, fingerprint: Fingerprint) -> tuple[str, ...]:
-        """Return the keys under which this person's purchases are remembered."""
-
-
 class Tokens(Protocol):
     """What quotes travel in."""
 
     def seal(self, quote: Quote) -> str:
-        """Return the quote as an opaque token that any machine can honour."""
+        """Return the quote as an opaque token that any machine can honour; or TooLongError."""
 
 
 class Observer(Protocol):
@@ -125,7 +113,6 @@ class Stations:
     market: Market
     auction: Auctioneer
     delivery: Courier
-    names: Names
     tokens: Tokens
     observer: Observer
     now_us: Callable[[], int]

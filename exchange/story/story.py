@@ -128,7 +128,8 @@ class Story:
         if stored is None:
             return None
         events = await self._archive.timeline(lead_id)
-        original = await self._original(stored.row.seller_id, stored.end and stored.end.original)
+        first = None if stored.end is None else stored.end.original
+        original = await self._original(stored.row.seller_id, first)
         return standing(stored, events, self._market(), original)
 
     async def ended(self, lead_id: LeadId, timeout_s: float) -> None:
