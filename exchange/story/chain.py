@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import msgspec
-
 from exchange.domain.events import Event, EventName
 from exchange.domain.ids import LeadId
 from exchange.domain.moment import Moment, MomentKind, SaleEnd
+from exchange.story.captures import Captured, pack
 
 
 class Fenced(Exception):  # noqa: N818 - said as people say it
@@ -38,7 +37,7 @@ class Chain:
         self._now_us = now_us
         self._number = written
         self._events: list[Event] = []
-        self._exchanged: list[tuple[str, bytes, int, bytes]] = []
+        self._exchanged: list[Captured] = []
         self._ended_sale: SaleEnd | None = None
         self._order = asyncio.Lock()
         self._broken = False
@@ -47,9 +46,9 @@ class Chain:
         """Add an event, now, to the next moment."""
         self._events.append(Event(at_us=self._now_us(), event=name, **what))
 
-    def captured(self, offer_id: str, request: bytes, status: int, answer: bytes) -> None:
+    def captured(self, call: Captured) -> None:
         """Keep the exact bytes of a call for the next moment."""
-        self._exchanged.append((offer_id, request, status, answer))
+        self._exchanged.append(call)
 
     def sale_ended(self, end: SaleEnd) -> None:
         """Let the next moment say how the sale before it ended."""
@@ -76,18 +75,10 @@ class Chain:
                 kind=kind,
                 at_us=self._now_us(),
                 events=events,
-                capture=packed(exchanged) if exchanged else None,
+                capture=pack(exchanged) if exchanged else None,
                 **rows,
             )
             self._broken = True  # until the ledger says otherwise: no gap is ever left
             if not await self._ledger.commit(moment):
                 raise Fenced
             self._broken = False
-
-
-def packed(exchanged: list[tuple[str, bytes, int, bytes]]) -> bytes:
-    """Encode exact requests and answers for the sealed copy."""
-    return _encode(exchanged)
-
-
-_encode = msgspec.msgpack.Encoder().encode

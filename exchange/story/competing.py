@@ -18,6 +18,7 @@ from exchange.domain.offer import Offer
 from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
+from exchange.story.captures import CallKind, Captured
 from exchange.story.chain import Chain
 from exchange.story.ending import Course
 from exchange.story.stations import Stations
@@ -187,7 +188,9 @@ class Competing:
         for one in result.results:
             self._note_result(one)
         for call in result.exchanged:
-            self._chain.captured(call.offer_id, call.request, call.status, call.answer)
+            self._chain.captured(
+                Captured(call.offer_id, CallKind.PING, call.request, call.status, call.answer)
+            )
         self._course.above_floor += len(result.ranked)
         self._note_ranking(result.ranked)
 

@@ -5,6 +5,7 @@ import asyncio
 from exchange.delivery.answer import Accepted, InDoubt, PostResult, Refused
 from exchange.delivery.delivery import Delivered, Parcel
 from exchange.domain.events import EventName
+from exchange.story.captures import CallKind, Captured
 from exchange.story.chain import Chain
 from exchange.story.stations import Stations
 
@@ -87,9 +88,8 @@ class Posting:
 
     def _note(self, delivered: Delivered) -> PostResult:
         """Keep the exact bytes of a call that ended."""
-        self._chain.captured(
-            self._parcel.offer.id, delivered.request, delivered.status, delivered.answer
-        )
+        sent = delivered.request, delivered.status, delivered.answer
+        self._chain.captured(Captured(self._parcel.offer.id, CallKind.POST, *sent))
         self.ms = delivered.ms
         return delivered.result
 

@@ -8,6 +8,7 @@ import msgspec
 import structlog
 
 from exchange.contract.denial import Denial
+from exchange.contract.operator import CaptureOut
 from exchange.contract.seller import LeadAnswer, Original, QuoteAnswer
 from exchange.contract.standing import Standing
 from exchange.domain.events import Event
@@ -16,7 +17,8 @@ from exchange.domain.quote import Quote
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
 from exchange.ledger.errors import LedgerUnavailable
-from exchange.ledger.stored import StoredLead
+from exchange.ledger.stored import Capture, StoredLead
+from exchange.story.captures import published
 from exchange.story.chain import Broken, Fenced
 from exchange.story.ending import Ending, answer
 from exchange.story.fencing import fence
@@ -48,6 +50,12 @@ class Archive(Protocol):
 
     async def timeline(self, lead_id: LeadId) -> list[Event]:
         """Return all events of a lead, in order."""
+
+    async def captures(self, lead_id: LeadId) -> list[Capture]:
+        """Return the exact bytes that were exchanged, as long as they are kept."""
+
+    async def record(self, lead_id: LeadId) -> bytes | None:
+        """Return the full record; None once it was erased."""
 
 
 class Answering(Protocol):
@@ -131,6 +139,11 @@ class Story:
         first = None if stored.end is None else stored.end.original
         original = await self._original(stored.row.seller_id, first)
         return standing(stored, events, self._market(), original)
+
+    async def captures(self, lead_id: LeadId) -> tuple[CaptureOut, ...]:
+        """Return the exact requests and answers that are still kept, identity masked."""
+        kept = await self._archive.captures(lead_id)
+        return published(kept, await self._archive.record(lead_id) if kept else None)
 
     async def ended(self, lead_id: LeadId, timeout_s: float) -> None:
         """Wait until the lead has ended, on whichever worker, but no longer than this."""
