@@ -1,5 +1,6 @@
 """Every body becomes one request or a status and a sentence, whatever its bytes are."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,8 @@ from exchange.intake.request import ABSURD, Absurd, Parsed, Request, Unparsable
 
 DEPTH_MAX = 64
 """How many arrays and objects a JSON body may nest."""
+VALUES_MAX = 5_000
+"""How many values a JSON body may hold: what a lead needs stays far below."""
 NUMBER_LENGTH_MAX = 40
 EXPONENT_DIGITS_MAX = 2
 
@@ -43,6 +46,8 @@ def parse(body: bytes, content_type: str) -> Parsed | Unparsable:
 
 def parse_json(body: bytes) -> Parsed | Unparsable:
     """Return the request in a JSON body; numbers stay exact, escaped NULs are gone."""
+    if too_many_values(body):
+        return Unparsable(400, f"the body holds more than {VALUES_MAX} values")
     try:
         fields = DECODER.decode(body.removeprefix(BOM))
     except UnicodeDecodeError:
@@ -63,6 +68,19 @@ def parse_json(body: bytes) -> Parsed | Unparsable:
 
 
 TOO_DEEP = f"the body nests deeper than {DEPTH_MAX} levels"
+
+
+MARKS = (b",", b"[", b"{")
+# Possessive, with an optional end: it never fails and so never tries again, whatever comes.
+TEXTS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+
+
+def too_many_values(body: bytes) -> bool:
+    """Tell whether a body holds more values than a lead could need; what texts hold is no value."""
+    if sum(map(body.count, MARKS)) <= VALUES_MAX:
+        return False
+    outside = TEXTS.sub(b"", body)
+    return sum(map(outside.count, MARKS)) > VALUES_MAX
 
 
 def exact_number(text: str) -> Decimal | Absurd:
