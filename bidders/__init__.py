@@ -5,6 +5,7 @@ A bid endpoint in ten lines is in docs/buyers.md; `python -m bidders --help` sho
 
 from bidders.answers import Accepted, Bid, NoBid, Pending, PriceError, Refused
 from bidders.endpoint import app
+from bidders.hashes import email_hash, phone_hash
 from exchange.contract.buyer import Ping, Post
 
 __all__ = [
@@ -17,4 +18,6 @@ __all__ = [
     "PriceError",
     "Refused",
     "app",
+    "email_hash",
+    "phone_hash",
 ]

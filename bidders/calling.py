@@ -33,7 +33,7 @@ class Threads:
         return result
 
     def close(self) -> None:
-        """Begin nothing more; what runs in a thread is not waited for."""
+        """Begin nothing more, and wait for nothing; Python itself waits for threads at its exit."""
         self.pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -1,5 +1,6 @@
 """Whether a request comes from the exchange: Standard Webhooks, by their own library."""
 
+import base64
 from collections.abc import Iterable, Mapping
 
 from standardwebhooks.webhooks import (
@@ -38,6 +39,12 @@ def read_secret(secret: str) -> Webhook:
         return Webhook(secret)
     except (EmptyWebhookSecretError, ValueError):
         raise SecretError from None
+
+
+def decoded(secret: str) -> bytes:
+    """Return the bytes of a secret, as they key signatures and hashes; raises `SecretError`."""
+    read_secret(secret)
+    return base64.b64decode(secret.removeprefix("whsec_") + "==")
 
 
 def verified(webhook: Webhook, headers: Mapping[str, str], body: bytes) -> bool:

@@ -25,7 +25,7 @@ class TableError(ValueError):
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Leads that the conditions hold for, and a price for them or no bid (`true` or a reason).
 
-    `vertical` is the ping's; `zip_prefix` is what the ZIP code begins with; `age_min` and
+    `vertical` is the ping's; `zip_prefix` is what `zip` or `zip3` begins with; `age_min` and
     `age_max` hold where the whole age band does; every other name is a field of the lead. A
     list means any of its values. A field that the ping does not show holds for nothing.
     """
@@ -115,7 +115,7 @@ def condition_holds(name: str, wanted: Any, ping: Ping) -> bool:
         case "vertical":
             return ping.vertical in listed(wanted)
         case "zip_prefix":
-            shown = str(ping.lead.get("zip", ""))
+            shown = str(ping.lead.get("zip", ping.lead.get("zip3", "")))
             return any(shown.startswith(str(prefix)) for prefix in listed(wanted))
         case "age_min":
             return ages(ping)[0] >= int(wanted)

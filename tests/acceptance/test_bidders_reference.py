@@ -66,7 +66,7 @@ TEXAN = {"state": "TX", "zip": "78701", "age_band": "35-39"}
     ("lead", "price"),
     [
         (TEXAN, "14.50"),
-        (TEXAN | {"zip": "733"}, "14.50"),
+        ({"state": "TX", "zip3": "733", "age_band": "35-39"}, "14.50"),
         (TEXAN | {"zip": "75201"}, "9"),
         (TEXAN | {"zip": "78"}, "9"),
         (TEXAN | {"state": "AZ"}, "9"),
@@ -74,7 +74,7 @@ TEXAN = {"state": "TX", "zip": "78701", "age_band": "35-39"}
         (TEXAN | {"age_band": "20-29"}, "9"),
         (TEXAN | {"age_band": "60-64"}, "14.50"),
         (TEXAN | {"age_band": "60-69"}, "9"),
-        (TEXAN | {"age_band": "60+"}, "9"),
+        (TEXAN | {"age_band": "85+"}, "9"),
         (TEXAN | {"age_band": "old"}, "9"),
         ({"state": "TX", "zip": "78701"}, "9"),
         ({"state": "OK", "zip": "73301", "age": 64}, "14.50"),
