@@ -64,6 +64,8 @@ class Call(msgspec.Struct, eq=False):
     ended_at: float = 0.0
     late_ms: float = 0.0  # where an answer came after the end: how long it took in all
 
+    round_trip_ms: float = 0.0  # of the network, where this call was its connection's first
+
     due_at: float = 0.0  # of the wire
     batch: Any = None  # of the wire: the fan-out that waits for it
     line: Any = None  # of the wire: the connection that carries it

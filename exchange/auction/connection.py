@@ -23,11 +23,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What the wire allows itself and the servers it calls."""
 
     connections_per_host_max: int = 128
-    body_bytes_max: int = 65_536
+    answer_max_bytes: int = 65_536
     head_bytes_max: int = 16_384
-    drain_ms: float = 1000.0
+    late_grace_ms: float = 1000.0
     """How long an answer may come late, so that its connection lives and its time is known."""
-    idle_max_s: float = 15.0
+    connection_idle_max_s: float = 15.0
     """A connection unused for this long is closed."""
     idle_unrepeatable_max_s: float = 1.0
     """A call that must not be sent twice gets no connection that was unused for longer."""
@@ -69,11 +69,13 @@ class Connection(asyncio.Protocol):
         "interims",
         "keep",
         "limits",
+        "made",
         "old_at",
         "owner",
         "parser",
         "pool",
         "received",
+        "round_trip_ms",
         "size",
         "stale_at",
         "status",
@@ -86,14 +88,18 @@ class Connection(asyncio.Protocol):
         self.pool = pool
         self.limits = limits
         self.head_max = limits.head_bytes_max
-        self.body_max = limits.body_bytes_max
-        self.transport: asyncio.Transport | None = None
+        self.body_max = limits.answer_max_bytes
+        self.transport: asyncio.Transport | None = (
+            None  # None before it stands and after it is lost
+        )
+        self.made = False
         self.call: Call | None = None
         self.uses = 0
-        self.idle_s = limits.idle_max_s  # how long it may be idle
+        self.idle_s = limits.connection_idle_max_s  # how long it may be idle
         self.idle_since = 0.0
         self.stale_at = 0.0  # idle for too long from then on
         self.old_at = 0.0  # too old from then on, however busy it is
+        self.round_trip_ms = 0.0  # what connecting took on the network
         self.parser = HttpResponseParser(self)
         self.feed = self.parser.feed_data
         self.keep = False
@@ -129,7 +135,7 @@ class Connection(asyncio.Protocol):
 
     def learn_patience(self) -> None:
         """Read from the first answer how long the server keeps a connection that is idle."""
-        self.idle_s = self.limits.idle_max_s
+        self.idle_s = self.limits.connection_idle_max_s
         if said := KEEP_ALIVE.search(self.head):
             self.idle_s = min(self.idle_s, int(said[1]) - self.limits.server_margin_s)
 
@@ -168,6 +174,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Stand, and tell the owner."""
         self.transport = cast("asyncio.Transport", transport)
+        self.made = True
         self.owner.made(self)
 
     def data_received(self, data: bytes) -> None:
@@ -208,6 +215,7 @@ class Connection(asyncio.Protocol):
         """End the call that was under way; an answer without a length ends well here."""
         call = self.call
         self.call = None
+        self.transport = None
         self.owner.gone(self)
         if call is not None:
             if exc is None and self.ends_with_close():

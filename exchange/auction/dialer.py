@@ -2,11 +2,13 @@
 
 import asyncio
 import ssl
+import time
+from collections.abc import Callable
 
 from exchange.auction.call import Detail
 from exchange.auction.endpoint import Endpoint
 from exchange.auction.resolver import Resolver, Unresolved
-from exchange.auction.tls import connect_tls
+from exchange.auction.tls import connect_tcp, start_tls
 
 ADDRESS_TIMEOUT_MIN_S = 0.25
 
@@ -29,21 +31,26 @@ class Dialer:
         tls: ssl.SSLContext,
         *,
         connect_timeout_ms: float = 3000.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.loop = loop
         self.resolver = resolver
         self.tls = tls
+        self.clock = clock
         self.connect_timeout_s = connect_timeout_ms / 1000.0
 
-    async def dial(self, endpoint: Endpoint, connection: asyncio.Protocol) -> None:
-        """Connect `connection` to the endpoint's host, or raise `Unreachable`."""
+    async def dial(self, endpoint: Endpoint, connection: asyncio.Protocol) -> float:
+        """Connect `connection` to the host and return the round trip in ms; else `Unreachable`.
+
+        The round trip is TCP's handshake alone: no name, no TLS, no work of the server in it.
+        """
         try:
             async with asyncio.timeout(self.connect_timeout_s):
-                await self.try_addresses(endpoint, connection)
+                return await self.try_addresses(endpoint, connection)
         except TimeoutError:
             raise Unreachable(Detail.CONNECT_TIMEOUT) from None
 
-    async def try_addresses(self, endpoint: Endpoint, connection: asyncio.Protocol) -> None:
+    async def try_addresses(self, endpoint: Endpoint, connection: asyncio.Protocol) -> float:
         """Take the host's addresses in turn; the last failure is the reason."""
         try:
             addresses = await self.resolver.resolve(endpoint.host)
@@ -54,26 +61,24 @@ class Dialer:
         for address in addresses:
             try:
                 async with asyncio.timeout(share_s):
-                    await self.connect(endpoint, address, connection)
+                    return await self.connect(endpoint, address, connection)
             except OSError as error:
                 why = reason_of(error)
                 self.resolver.avoid(endpoint.host, address)
-            else:
-                return
         raise Unreachable(why)
 
-    async def connect(self, endpoint: Endpoint, address: str, connection: asyncio.Protocol) -> None:
-        """Connect to one address; an `OSError` says what failed."""
-        if endpoint.secure:
-            await connect_tls(
-                self.loop,
-                (address, endpoint.port),
-                name=endpoint.host,
-                context=self.tls,
-                protocol=connection,
-            )
-        else:
+    async def connect(
+        self, endpoint: Endpoint, address: str, connection: asyncio.Protocol
+    ) -> float:
+        """Connect to one address and return the round trip in ms; an `OSError` says what failed."""
+        began = self.clock()
+        if not endpoint.secure:
             await self.loop.create_connection(lambda: connection, address, endpoint.port)
+            return (self.clock() - began) * 1000.0
+        sock = await connect_tcp(self.loop, (address, endpoint.port))
+        round_trip_ms = (self.clock() - began) * 1000.0
+        await start_tls(self.loop, sock, self.tls, endpoint.host, connection)
+        return round_trip_ms
 
 
 def reason_of(error: OSError) -> Detail:

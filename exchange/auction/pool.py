@@ -1,5 +1,6 @@
 """The connections to one host: few, warm, last used first."""
 
+import contextlib
 from collections import deque
 from typing import Generic, Protocol, TypeVar
 
@@ -47,6 +48,11 @@ class Pool(Generic[K]):
             if call.outcome is Outcome.WAITING and call.line is None and call.due_at > now:
                 return call
         return None
+
+    def wait_no_more(self, call: Call) -> None:
+        """Forget a call that waited; it may have been served already."""
+        with contextlib.suppress(ValueError):
+            self.waiting.remove(call)
 
     def drop_stale(self, now: float) -> None:
         """Close the connections that have been idle for too long."""

@@ -113,33 +113,43 @@ class TlsTransport(asyncio.Transport):
         self.loop.call_soon(self.protocol.connection_lost, error)
 
 
-async def connect_tls(
+async def connect_tcp(loop: asyncio.AbstractEventLoop, address: tuple[str, int]) -> socket.socket:
+    """Return a connected socket; an `OSError` says what failed."""
+    sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
+    try:
+        sock.setblocking(False)
+        await loop.sock_connect(sock, address)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def start_tls(
     loop: asyncio.AbstractEventLoop,
-    address: tuple[str, int],
-    *,
-    name: str,
+    sock: socket.socket,
     context: ssl.SSLContext,
+    name: str,
     protocol: asyncio.Protocol,
 ) -> TlsTransport:
-    """Connect, shake hands and hand over; an `OSError` says what failed (`SSLError` is one)."""
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    plain = socket.socket(family, socket.SOCK_STREAM)
-    secured: socket.socket = plain
+    """Shake hands with the server called `name` and hand the protocol its transport.
+
+    Takes the socket over, also where it fails; an `OSError` says why (`SSLError` is one).
+    """
     try:
-        plain.setblocking(False)
-        await loop.sock_connect(plain, address)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         secured = context.wrap_socket(
-            plain,
-            server_hostname=name,
-            do_handshake_on_connect=False,
-            suppress_ragged_eofs=False,
+            sock, server_hostname=name, do_handshake_on_connect=False, suppress_ragged_eofs=False
         )
+    except BaseException:
+        sock.close()
+        raise
+    try:
         await shake_hands(loop, secured)
-        return TlsTransport(loop, secured, protocol)
     except BaseException:
         secured.close()
         raise
+    return TlsTransport(loop, secured, protocol)
 
 
 async def shake_hands(loop: asyncio.AbstractEventLoop, sock: ssl.SSLSocket) -> None:

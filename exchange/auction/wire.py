@@ -30,8 +30,8 @@ by_due = attrgetter("due_at")
 class Dials(Protocol):
     """Who opens connections."""
 
-    async def dial(self, endpoint: Endpoint, connection: asyncio.Protocol) -> None:
-        """Connect `connection` to the endpoint's host, or raise `Unreachable`."""
+    async def dial(self, endpoint: Endpoint, connection: asyncio.Protocol) -> float:
+        """Connect `connection` to the host and return the round trip in ms; else `Unreachable`."""
 
 
 class FanOut:
@@ -69,7 +69,7 @@ class Wire:
         self.clock = clock
         self.on_late = on_late
         self.closing = False
-        self.sweep_s = min(SWEEP_S, self.limits.idle_max_s)
+        self.sweep_s = min(SWEEP_S, self.limits.connection_idle_max_s)
         self.pools: dict[str, Pool[Connection]] = {}
         self.standing: set[Connection] = set()
         self.dialing: set[asyncio.Task[None]] = set()
@@ -195,16 +195,19 @@ class Wire:
         connection = Connection(self, pool, self.limits)
         why = Detail.CONNECT_FAILED
         try:
-            await self.dialer.dial(call.endpoint, connection)
+            connection.round_trip_ms = await self.dialer.dial(call.endpoint, connection)
         except Unreachable as refusal:
             why = refusal.why
         finally:
-            if connection.transport is None:
+            pool.wait_no_more(call)
+            if not connection.made:
                 pool.open -= 1
         now = self.clock()
         waits = call.outcome is WAITING and call.line is None
         if connection.closing:
             self.refused_count += 1
+            if not pool.open:
+                self.pools.pop(call.endpoint.key, None)
             if waits:
                 self.settle(call, unsent(call), why, now)
             return
@@ -308,10 +311,12 @@ class Wire:
         """Let a late answer come in for a while: the connection lives and its time is known."""
         if call.line is None:
             return
-        self.draining.append((now + self.limits.drain_ms / 1000.0, call.line, call))
+        self.draining.append((now + self.limits.late_grace_ms / 1000.0, call.line, call))
         call.line = None
         if self.drain_timer is None and not self.closing:
-            self.drain_timer = self.loop.call_later(self.limits.drain_ms / 1000.0, self.stop_drains)
+            self.drain_timer = self.loop.call_later(
+                self.limits.late_grace_ms / 1000.0, self.stop_drains
+            )
 
     def stop_drains(self) -> None:
         """Close connections whose late answer did not come."""
@@ -353,6 +358,8 @@ class Wire:
             call.head = connection.head
             body = connection.body
             call.body = body if type(body) is bytes else bytes(body)
+            if connection.uses == 1:
+                call.round_trip_ms = connection.round_trip_ms
             call.outcome = ANSWERED
             call.ended_at = now
         else:

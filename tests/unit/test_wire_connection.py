@@ -14,7 +14,7 @@ from exchange.auction.endpoint import compile_endpoint
 from exchange.auction.pool import Pool
 
 ENDPOINT = compile_endpoint("http://a.example/ping")
-LIMITS = Limits(body_bytes_max=1000, head_bytes_max=400)
+LIMITS = Limits(answer_max_bytes=1000, head_bytes_max=400)
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
@@ -296,14 +296,14 @@ def test_a_call_that_must_not_be_sent_twice_gets_a_fresh_connection():
 
 
 def test_a_closed_connection_leaves_no_cycle_behind():
-    """Parser and connection let go of each other, so that nothing waits for the collector."""
-    connection, line, _ = connect()
+    """Parser, transport and connection let go of each other: nothing waits for the collector."""
+    connection, line, listener = connect()
     feed(connection, line, [OK])
     connection.connection_lost(None)
-    held = weakref.ref(line)
+    held = weakref.ref(listener)
     gc.disable()
     try:
-        del connection, line
+        del connection, listener
         assert held() is None
     finally:
         gc.enable()

@@ -1,6 +1,7 @@
 """Connections are kept, bounded, and never trusted further than they can be."""
 
 import asyncio
+import socket
 
 import pytest
 
@@ -255,7 +256,7 @@ async def test_a_freed_connection_goes_to_who_waits(serve, open_wire, make_call,
 
     async def slow_dial(endpoint, connection):
         await late_dials.wait()
-        await dial(endpoint, connection)
+        return await dial(endpoint, connection)
 
     wire.dialer.dial = slow_dial
     first = make_call(server.url, b"first")
@@ -278,7 +279,7 @@ async def test_a_connection_that_comes_too_late_is_kept_for_the_next(
 
     async def slow_dial(endpoint, connection):
         await gate.wait()
-        await dial(endpoint, connection)
+        return await dial(endpoint, connection)
 
     wire.dialer.dial = slow_dial
     call = make_call(server.url, timeout_ms=30)
@@ -306,7 +307,7 @@ async def test_the_warmest_connection_is_used_first(serve, open_wire, make_call)
 async def test_idle_connections_are_closed_after_a_while(serve, open_wire, make_call):
     """Nothing stays open for nobody, and the host is forgotten."""
     server = await serve(answers)
-    wire = open_wire(idle_max_s=0.05)
+    wire = open_wire(connection_idle_max_s=0.05)
     await wire.fan_out([make_call(server.url) for _ in range(3)], wire.clock() + 5)
     assert wire.connections_open == 3
     async with asyncio.timeout(5):
@@ -323,3 +324,40 @@ async def test_an_old_connection_is_not_used_again(serve, open_wire, make_call):
     for _ in range(3):
         await wire.request(make_call(server.url))
     assert server.accepted == 3
+
+
+async def test_the_first_answer_on_a_connection_tells_the_round_trip(serve, open_wire, make_call):
+    """What the network alone took is known once per connection, without a ping of its own."""
+    server = await serve(answers)
+    wire = open_wire()
+    first, second = make_call(server.url), make_call(server.url)
+    await wire.request(first)
+    await wire.request(second)
+    assert 0 < first.round_trip_ms < first.took_ms
+    assert second.round_trip_ms == 0
+
+
+async def test_a_host_that_is_down_leaves_nothing_behind(open_wire, make_call):
+    """Calls to it are not remembered, however many there were."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        wire = open_wire()
+        calls = [make_call(f"http://127.0.0.1:{free.getsockname()[1]}/") for _ in range(50)]
+        await wire.fan_out(calls, wire.clock() + 5)
+    assert {call.detail for call in calls} == {Detail.CONNECT_REFUSED}
+    assert not wire.pools
+
+
+async def test_calls_that_gave_up_are_not_remembered(serve, open_wire, make_call, until):
+    """A call that ended while its connection was being opened waits for nothing any more."""
+    server = await serve(answers)
+    wire = open_wire()
+    await wire.fan_out([make_call(server.url, timeout_ms=-1) for _ in range(5)], wire.clock() + 5)
+    quick = [make_call(server.url) for _ in range(5)]
+    waiting = asyncio.create_task(wire.fan_out(quick, wire.clock() + 5))
+    await asyncio.sleep(0)
+    (pool,) = wire.pools.values()
+    waiting.cancel()
+    await until(lambda: not wire.dialing)
+    assert not pool.waiting
+    assert len(pool.idle) == pool.open == 5

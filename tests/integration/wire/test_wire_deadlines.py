@@ -86,7 +86,7 @@ async def test_no_calls_are_no_wait(open_wire):
 async def test_who_hears_enough_may_stop_early(serve, open_wire, make_call):
     """`on_answer` returns True: the rest is abandoned, not timed out."""
     quick, slow = await serve(answers), await serve(silent)
-    wire = open_wire(drain_ms=20)
+    wire = open_wire(late_grace_ms=20)
     calls = [make_call(slow.url), make_call(quick.url), make_call(slow.url)]
     await wire.fan_out(calls, wire.clock() + 60, lambda call: call.outcome is Outcome.ANSWERED)
     assert [call.outcome for call in calls] == [
@@ -146,7 +146,7 @@ async def test_a_late_answer_drains_and_its_connection_lives(serve, open_wire, m
 async def test_draining_has_an_end(serve, open_wire, make_call):
     """A server that never answers keeps no connection."""
     server = await serve(silent)
-    wire = open_wire(drain_ms=30)
+    wire = open_wire(late_grace_ms=30)
     await wire.fan_out([make_call(server.url, timeout_ms=20) for _ in range(3)], wire.clock() + 5)
     assert wire.connections_open == 3
     async with asyncio.timeout(5):
