@@ -33,11 +33,19 @@ class Pool(Generic[K]):
         self.open = 0  # idle, busy and being connected
 
     def take(self, now: float, *, repeatable: bool) -> K | None:
-        """The connection that was used last and still is good, or None; bad ones are closed."""
-        while self.idle:
-            connection = self.idle.pop()
+        """The connection that was used last and is good for such a call, or None.
+
+        Bad ones are closed; one that is only not fresh enough for a call that must not be
+        repeated stays for those that may.
+        """
+        idle = self.idle
+        while idle:
+            connection = idle.pop()
             if connection.usable(now, repeatable=repeatable):
                 return connection
+            if not repeatable and connection.usable(now, repeatable=True):
+                idle.append(connection)
+                return None
             connection.shut()
         return None
 

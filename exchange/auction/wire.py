@@ -133,11 +133,11 @@ class Wire:
                 timer.cancel()
         self.drain_timer = self.sweep_timer = None
         self.draining.clear()
-        for task in self.dialing:
+        for task in list(self.dialing):
             task.cancel()
         if self.dialing:
             await asyncio.wait(self.dialing)
-        for connection in self.standing:
+        for connection in list(self.standing):
             connection.shut()
         if self.standing:
             self.emptied = self.loop.create_future()

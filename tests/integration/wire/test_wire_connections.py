@@ -361,3 +361,16 @@ async def test_calls_that_gave_up_are_not_remembered(serve, open_wire, make_call
     await until(lambda: not wire.dialing)
     assert not pool.waiting
     assert len(pool.idle) == pool.open == 5
+
+
+async def test_a_post_that_wants_a_fresh_connection_leaves_the_others(serve, open_wire, make_call):
+    """What is too long idle for a post is still good for pings."""
+    server = await serve(answers)
+    wire = open_wire(idle_unrepeatable_max_s=-1.0)
+    await wire.fan_out([make_call(server.url) for _ in range(3)], wire.clock() + 5)
+    post = make_call(server.url, repeatable=False)
+    await wire.request(post)
+    assert post.outcome is Outcome.ANSWERED
+    assert server.accepted == wire.connections_open == 4
+    await wire.fan_out([make_call(server.url) for _ in range(4)], wire.clock() + 5)
+    assert server.accepted == 4
