@@ -167,7 +167,7 @@ def _delivery(offer: OfferPart, path: Path) -> Iterator[Problem]:
     for key, terms in (("ping", offer.ping), ("post", offer.post)):
         if terms is not None:
             yield from _url(terms.url, (*path, key, "url"))
-    if offer.post is None:
+    if offer.post is None and offer.ping is not None:
         message = "has no post: nothing is called when it wins a lead"
         yield Problem(path, message, is_warning=True)
 

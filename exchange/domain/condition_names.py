@@ -17,6 +17,7 @@ EXCHANGE_NAMES: dict[str, Name] = {
     "zip3": Name(Kind.TEXT),
     "time_zone": Name(Kind.TEXT),
     "area_code": Name(Kind.TEXT),
+    "phone_local": Name(Kind.BOOL),
     "hour": Name(Kind.NUMBER),
     "weekday": Name(Kind.TEXT, WEEKDAYS),
     "score": Name(Kind.NUMBER),

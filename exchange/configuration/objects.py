@@ -1,0 +1,147 @@
+"""A market as the objects that it is stored as: one row each, so that each has its own history."""
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import TypeVar
+
+import msgspec
+
+from exchange.contract.market_file import (
+    BuyerPart,
+    CampaignPart,
+    Id,
+    MarketFile,
+    OfferPart,
+    Part,
+    SellerPart,
+    VerticalPart,
+)
+
+Key = tuple[str, str]
+"""Kind and id."""
+
+
+class OfferObject(OfferPart, frozen=True, kw_only=True):
+    """An offer that stands by itself and so names its buyer."""
+
+    buyer: Id
+
+
+class Object(msgspec.Struct, frozen=True):
+    """One object and its place among those of its kind."""
+
+    position: int
+    part: Part
+
+
+TYPES: dict[str, type[Part]] = {
+    "vertical": VerticalPart,
+    "seller": SellerPart,
+    "buyer": BuyerPart,
+    "offer": OfferObject,
+    "campaign": CampaignPart,
+}
+
+GAP = 1 << 10
+"""Between the positions of neighbours, so that something new fits in without moving the others."""
+
+P = TypeVar("P", bound=Part)
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+def encode(part: Part) -> str:
+    """Return an object as it is stored: JSON with exact numbers, without defaults."""
+    return _ENCODER.encode(part).decode()
+
+
+def decode(kind: str, body: str) -> Part:
+    """Return a stored object; raise msgspec.ValidationError where this version cannot read it."""
+    return msgspec.json.decode(body, type=TYPES[kind])
+
+
+def parts_of(market: MarketFile) -> dict[Key, Part]:
+    """Return a market's objects in the order of its file."""
+    parts: dict[Key, Part] = {}
+    for vertical in market.vertical:
+        parts["vertical", vertical.id] = vertical
+    for seller in market.seller:
+        parts["seller", seller.id] = seller
+    for buyer in market.buyer:
+        parts["buyer", buyer.id] = msgspec.structs.replace(buyer, offer=())
+        for offer in buyer.offer:
+            parts["offer", offer.id] = offer_object(offer, buyer.id)
+    for campaign in market.campaign:
+        parts["campaign", campaign.id] = campaign
+    return parts
+
+
+def offer_object(offer: OfferPart, buyer: str) -> OfferObject:
+    """Return an offer with the name of its buyer."""
+    return OfferObject(buyer=buyer, **msgspec.structs.asdict(offer))
+
+
+def offer_part(offer: OfferObject) -> OfferPart:
+    """Return an offer as it stands below its buyer."""
+    values = msgspec.structs.asdict(offer)
+    del values["buyer"]
+    return OfferPart(**values)
+
+
+def market_of(objects: Mapping[Key, Object]) -> MarketFile:
+    """Return the market that these objects are, in their order."""
+    ordered = [entry.part for entry in sorted(objects.values(), key=lambda entry: entry.position)]
+    offers: dict[str, list[OfferPart]] = {}
+    for offer in _only(ordered, OfferObject):
+        offers.setdefault(offer.buyer, []).append(offer_part(offer))
+    return MarketFile(
+        vertical=_only(ordered, VerticalPart),
+        seller=_only(ordered, SellerPart),
+        buyer=tuple(
+            msgspec.structs.replace(buyer, offer=tuple(offers.get(buyer.id, ())))
+            for buyer in _only(ordered, BuyerPart)
+        ),
+        campaign=_only(ordered, CampaignPart),
+    )
+
+
+def _only(parts: Iterable[Part], kind: type[P]) -> tuple[P, ...]:
+    return tuple(part for part in parts if type(part) is kind)
+
+
+def positions(wanted: Iterable[Key], present: Mapping[Key, int]) -> dict[Key, int]:
+    """Return a position for each key, rising in this order; as many as can keep the one they have.
+
+    Of those that are present already the ones stay that rise anyway; the others, and what is new,
+    find room between them, and if there is none, all are numbered anew.
+    """
+    keys = list(wanted)
+    kept: dict[Key, int] = {}
+    last = 0
+    for key in keys:
+        if present.get(key, 0) > last:
+            kept[key] = last = present[key]
+    found: dict[Key, int] = {}
+    last = 0
+    for key, following in zip(keys, _following(keys, kept), strict=True):
+        if key in kept:
+            last = kept[key]
+        elif following is None or last + 2 * GAP <= following:
+            last += GAP
+        else:
+            last = (last + following) // 2
+        found[key] = last
+    rising = list(found.values())
+    if any(one >= other for one, other in pairwise(rising)):
+        return {key: (index + 1) * GAP for index, key in enumerate(keys)}
+    return found
+
+
+def _following(keys: list[Key], kept: Mapping[Key, int]) -> list[int | None]:
+    """Return for each key the position of the next one after it that keeps its own."""
+    following: list[int | None] = []
+    ahead: int | None = None
+    for key in reversed(keys):
+        following.append(ahead)
+        ahead = kept.get(key, ahead)
+    return following[::-1]

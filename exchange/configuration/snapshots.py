@@ -1,0 +1,181 @@
+"""From what is stored to the one immutable value that every worker sells under."""
+
+from collections.abc import Callable, Container, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from exchange.configuration.compiling import (
+    buyer_of,
+    campaign_of,
+    offer_of,
+    seller_of,
+    vertical_of,
+)
+from exchange.configuration.objects import market_of
+from exchange.configuration.queries import SQL
+from exchange.configuration.store import read_present
+from exchange.contract.market_file import MarketFile
+from exchange.domain.condition import Condition, ConditionError, compile_condition
+from exchange.domain.condition_names import names_of
+from exchange.domain.money import Micros, MoneyError
+from exchange.domain.offer import Offer
+from exchange.domain.snapshot import Role, Snapshot
+from exchange.domain.vertical import Vertical
+
+SIGNING = "signing/"
+"""Before a buyer's id: the name of what its calls are signed with."""
+
+
+class SealedSecret(NamedTuple):
+    """A secret as it is stored, in the two parts that a vault makes of it."""
+
+    sealed: bytes
+    wrapped_key: bytes
+
+
+class Vault(Protocol):
+    """Seals under the master key, and derives further secrets from it."""
+
+    def seal(self, plaintext: bytes, aad: bytes) -> Any:
+        """Return something with `sealed` and `wrapped_key`."""
+
+    def open(self, sealed: Any, aad: bytes) -> bytes:
+        """Return what was sealed."""
+
+    def derive(self, name: str) -> bytes:
+        """Return the secret of this name, always the same."""
+
+
+class InvalidConfigurationError(Exception):
+    """The stored configuration cannot be compiled: {problem}."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__((self.__doc__ or "").format(problem=problem))
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """Everything that a snapshot is made of, as one reading transaction saw it."""
+
+    version: int
+    market: MarketFile
+    keys: dict[bytes, Role]
+    signing: dict[str, bytes]
+    """By buyer, decoded."""
+    credited: dict[str, Micros]
+
+
+async def read_stored(connection: Any, vault: Vault) -> Stored:
+    """Return the whole configuration at its latest version, consistently."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        try:
+            present = await read_present(connection)
+        except msgspec.ValidationError as error:
+            raise InvalidConfigurationError(str(error)) from error
+        keys = await connection.fetch(SQL["keys"])
+        secrets = await connection.fetch(SQL["secrets"])
+        paid_in = await connection.fetch(SQL["paid_in"])
+    return Stored(
+        version=present.version,
+        market=market_of(present.objects),
+        keys={row["digest"]: Role(row["role"], row["account"]) for row in keys},
+        signing={
+            row["name"].removeprefix(SIGNING): opened(vault, row)
+            for row in secrets
+            if row["name"].startswith(SIGNING)
+        },
+        credited={
+            row["account"].removeprefix("buyer/"): Micros(row["amount"])
+            for row in paid_in
+            if row["account"].startswith("buyer/")
+        },
+    )
+
+
+def opened(vault: Vault, row: Any) -> bytes:
+    """Return a stored secret; raise InvalidConfigurationError where the vault cannot open it."""
+    sealed = SealedSecret(row["sealed"], row["wrapped_key"])
+    try:
+        return vault.open(sealed, secret_place(row["name"]))
+    except Exception as error:
+        # Whatever a vault raises, this configuration cannot be used with this master key.
+        raise InvalidConfigurationError(f"{row['name']}: {error}") from error
+
+
+def secret_place(name: str) -> bytes:
+    """Return what a sealed secret is bound to, so that none can stand for another."""
+    return f"secret/{name}".encode()
+
+
+class Compiler:
+    """Makes snapshots; what did not change since the last one is not compiled again."""
+
+    def __init__(self, derive: Callable[[str], bytes]) -> None:
+        self._derive = derive
+        self._verticals: dict[str, Vertical] = {}
+        self._conditions: dict[tuple[str, str], Condition] = {}
+        self._hash_keys: dict[str, bytes] = {}
+
+    def snapshot(self, stored: Stored) -> Snapshot:
+        """Return the compiled configuration; raise InvalidConfigurationError where it is wrong."""
+        try:
+            return self._snapshot(stored)
+        except (ConditionError, MoneyError, ValueError, KeyError, OSError) as error:
+            raise InvalidConfigurationError(f"{type(error).__name__}: {error}") from error
+
+    def _snapshot(self, stored: Stored) -> Snapshot:
+        market = stored.market
+        verticals = {part.id: vertical_of(part) for part in market.vertical}
+        former, self._conditions = self._conditions, {}
+        readers = {}
+        for vertical in verticals.values():
+            is_same = self._verticals.get(vertical.id) == vertical
+            readers[vertical.id] = self._reader(vertical, former if is_same else {})
+        self._verticals = verticals
+        sellers = {part.id: seller_of(part) for part in market.seller}
+        buyers = {part.id: buyer_of(part) for part in market.buyer}
+        offers: dict[str, Offer] = {}
+        for buyer in market.buyer:
+            secret = stored.signing.get(buyer.id)
+            hash_key = secret or self._hash_key(buyer.id)
+            for part in buyer.offer:
+                offers[part.id] = offer_of(
+                    part, buyers[buyer.id], readers[part.vertical], secret=secret, hash_key=hash_key
+                )
+        # A key of an account that was retired opens nothing.
+        accounts: dict[str, Container[str]] = {"seller": sellers, "buyer": buyers}
+        return Snapshot(
+            version=stored.version,
+            verticals=verticals,
+            sellers=sellers,
+            buyers=buyers,
+            offers=offers,
+            campaigns={
+                part.id: campaign_of(part, offers, readers[part.vertical])
+                for part in market.campaign
+            },
+            keys={
+                digest: role
+                for digest, role in stored.keys.items()
+                if role.role not in accounts or role.account in accounts[role.role]
+            },
+            credited=stored.credited,
+        )
+
+    def _reader(
+        self, vertical: Vertical, former: Mapping[tuple[str, str], Condition]
+    ) -> Callable[[str], Condition]:
+        names = names_of(vertical)
+
+        def read(text: str) -> Condition:
+            key = vertical.id, text
+            if key not in self._conditions:
+                self._conditions[key] = former.get(key) or compile_condition(text, names)
+            return self._conditions[key]
+
+        return read
+
+    def _hash_key(self, buyer: str) -> bytes:
+        if buyer not in self._hash_keys:
+            self._hash_keys[buyer] = self._derive(f"hash/{buyer}")
+        return self._hash_keys[buyer]

@@ -1,0 +1,94 @@
+"""From a market back to the file that an operator would have written, without what is default."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from exchange.contract.market_file import MarketFile
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_INNER_TABLES = {"offer", "stage"}
+"""Lists that are written as tables of their own, as the contract does."""
+
+
+def write_market(market: MarketFile) -> str:
+    """Return the market as TOML; reading it gives the same market again."""
+    content = msgspec.to_builtins(market, builtin_types=(Decimal,))
+    return "\n".join(line for kind, parts in content.items() for line in _tables(kind, parts))
+
+
+def inline(value: object) -> str:
+    """Return a value as TOML writes it in one line, tables inside braces."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return quoted(value)
+        case Decimal():
+            return decimal_text(value)
+        case int():
+            return str(value)
+        case Mapping():
+            pairs = ", ".join(f"{key_of(key)} = {inline(inner)}" for key, inner in value.items())
+            return f"{{ {pairs} }}" if pairs else "{}"
+        case list() | tuple():
+            return f"[{', '.join(inline(inner) for inner in value)}]"
+    raise AssertionError(f"TOML has no {type(value).__name__}")
+
+
+def quoted(text: str) -> str:
+    """Return a TOML string; conditions with quotes inside stay readable."""
+    is_plain = text.isprintable() and "\x7f" not in text
+    if '"' in text and "'" not in text and is_plain:
+        return f"'{text}'"
+    return basic(text)
+
+
+def basic(text: str) -> str:
+    """Return a TOML string in double quotes: JSON's, but for one character."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def decimal_text(number: Decimal) -> str:
+    """Return an exact number as people write it; whole ones keep a decimal point."""
+    text = f"{number:f}"
+    return text if "." in text else f"{text}.00"
+
+
+def key_of(key: str) -> str:
+    """Return a key, in quotes only where TOML needs them."""
+    return key if _BARE.fullmatch(key) else basic(key)
+
+
+def _tables(kind: str, parts: list[dict[str, Any]]) -> Iterator[str]:
+    for part in parts:
+        yield f"[[{kind}]]"
+        for key, value in part.items():
+            if key not in _INNER_TABLES and (kind, key) != ("vertical", "fields"):
+                yield from _pair(key, value)
+        if kind == "vertical":
+            yield from _fields(part["fields"])
+        for inner in _INNER_TABLES & part.keys():
+            yield from _tables(f"{kind}.{inner}", part[inner])
+        if "." not in kind:
+            yield ""
+
+
+def _pair(key: str, value: object) -> Iterator[str]:
+    if isinstance(value, list) and len(value) > 1 and isinstance(value[0], dict):
+        yield f"{key_of(key)} = ["
+        yield from (f"    {inline(inner)}," for inner in value)
+        yield "]"
+    else:
+        yield f"{key_of(key)} = {inline(value)}"
+
+
+def _fields(fields: dict[str, Any]) -> Iterator[str]:
+    yield "[vertical.fields]"
+    width = max((len(name) for name in fields), default=0)
+    for name, field in fields.items():
+        yield f"{name:<{width}} = {inline(field)}"
