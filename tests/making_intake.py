@@ -104,6 +104,16 @@ REST = {
     "vehicle_year": 2019,
     "vehicle_make": "Toyota",
 }
+CONSENT = {
+    "tcpa": "yes",
+    "text": "I agree  to be called",
+    "url": "https://quotes.example/auto",
+    "ip": "203.0.113.9",
+    "at": "2026-11-18T05:00:00-06:00",
+    "trustedform_url": "https://cert.trustedform.com/0a1b2c",
+    "jornaya_id": "ABCD-12",
+    "named_buyers": ["Acme, Inc.", " Best  Co "],
+}
 CANARIES = ("zyxcanary", "quuxcanary", "5550123", "canary.mail", "canary row", "203.0.113.77")
 
 
