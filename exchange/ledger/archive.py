@@ -1,0 +1,258 @@
+"""What was written, read back: leads, timelines, money, and what was sealed, in clear."""
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+import msgspec
+
+from exchange.domain.events import Event
+from exchange.domain.ids import LeadId, SaleId
+from exchange.domain.moment import AwardRow, LeadEnd, LeadRow, QuoteRow, SaleEnd
+from exchange.domain.money import Micros
+from exchange.domain.reason import Reason
+from exchange.domain.states import LeadStatus, SaleState
+from exchange.ledger import sql
+from exchange.ledger.check import Rules, violations
+from exchange.ledger.connections import Connections
+from exchange.ledger.rows import FieldFault, Rejection, place
+from exchange.ledger.stored import Balance, Capture, OpenLead, StoredLead, StoredSale, Violation
+from exchange.ledger.vault import Sealed, Vault
+
+STATEMENTS = sql.read("reading.sql")
+EVENTS = msgspec.json.Decoder(list[Event])
+FAULTS = msgspec.json.Decoder(tuple[FieldFault, ...])
+
+
+class Archive:
+    """Reads the ledger; every method raises LedgerUnavailable within the limit of every call."""
+
+    def __init__(self, connections: Connections, vault: Vault) -> None:
+        self.connections = connections
+        self._vault = vault
+
+    async def lead(self, lead_id: LeadId) -> StoredLead | None:
+        """Return the lead as it stands now; None where no lead was written under this id."""
+        rows = await self._fetch("lead", lead_id)
+        return stored_lead(rows) if rows else None
+
+    async def open_lead(self, lead_id: LeadId) -> OpenLead | None:
+        """Return what is needed to go on with a lead; None where it ended or never was."""
+        rows = await self._fetch("open_leads", [lead_id])
+        return next(iter(open_leads(rows, self._vault)), None)
+
+    async def timeline(self, lead_id: LeadId) -> list[Event]:
+        """Return everything that was written of the lead, in the order of its moments."""
+        rows = await self._fetch("timeline", lead_id)
+        return [event for row in rows for event in EVENTS.decode(row["events"])]
+
+    async def quote(self, lead_id: LeadId) -> QuoteRow | None:
+        """Return the ping that was answered under this id."""
+        rows = await self._fetch("quote", lead_id)
+        return quote_row(rows[0]) if rows else None
+
+    async def record(self, lead_id: LeadId) -> bytes | None:
+        """Return the latest full record in clear; None where there is none, or it was erased."""
+        rows = await self._fetch("record", lead_id)
+        if not rows or rows[0]["wrapped_key"] is None:
+            return None
+        sealed = Sealed(rows[0]["sealed"], rows[0]["wrapped_key"])
+        return self._vault.open(sealed, place("record", lead_id))
+
+    async def captures(self, lead_id: LeadId) -> list[Capture]:
+        """Return the exact requests and answers that are still kept and were not erased."""
+        where = place("capture", lead_id)
+        return [
+            Capture(
+                number=row["number"],
+                at_us=row["at"],
+                body=self._vault.open(Sealed(row["sealed"], row["wrapped_key"]), where),
+            )
+            for row in await self._fetch("captures", lead_id)
+        ]
+
+    async def erase(self, lead_id: LeadId) -> bool:
+        """Make all that is sealed of this lead unreadable for good; False while it is being sold.
+
+        Nothing else changes: the timeline, the money and every digest of a sealed text stay.
+        """
+        rows = await self._fetch("erase", lead_id)
+        return bool(rows[0][0])
+
+    async def balance(self, account: str) -> dict[str, Micros]:
+        """Return by currency what came into the account less what left it."""
+        return dict(await self._fetch("balance", account))
+
+    async def balances(self, prefix: str = "") -> list[Balance]:
+        """Return the balance of every account whose name begins so."""
+        return [Balance(*row) for row in await self._fetch("balances", prefix)]
+
+    async def sums(self) -> dict[str, Micros]:
+        """Return by currency the sum of all postings: zero, or the books are wrong."""
+        return dict(await self._fetch("sums"))
+
+    async def counts(self, since_us: int = 0, *, test: bool = False) -> dict[LeadStatus, int]:
+        """Return how many leads received since then stand how; test leads are counted apart."""
+        rows = await self._fetch("counts", since_us, test)
+        return {LeadStatus(row["status"]): row["leads"] for row in rows}
+
+    async def rejections(self, seller_id: str, limit: int) -> list[Rejection]:
+        """Return the seller's latest requests that were no leads, the newest first."""
+        return [
+            Rejection(
+                seller_id=row["seller"],
+                campaign_id=row["campaign"],
+                at_us=row["at"],
+                errors=FAULTS.decode(row["errors"]),
+            )
+            for row in await self._fetch("rejections", seller_id, limit)
+        ]
+
+    async def expire_captures(self, now_us: int, limit: int = 1000) -> int:
+        """Delete captures whose time is over, at most `limit`; return how many went."""
+        async with self.connections.use() as connection:
+            status = await connection.execute(STATEMENTS["expire_captures"], now_us, limit)
+        return int(status.rpartition(" ")[2])
+
+    async def violations(self, rules: Rules) -> list[Violation]:
+        """Return everything in the ledger that must not be."""
+        return await violations(self.connections, rules)
+
+    async def ping(self) -> None:
+        """Return if the database answers; raise LedgerUnavailable if not."""
+        async with self.connections.use() as connection:
+            await connection.fetchval("SELECT 1")
+
+    async def _fetch(self, name: str, *arguments: object) -> list[Any]:
+        async with self.connections.use() as connection:
+            rows: list[Any] = await connection.fetch(STATEMENTS[name], *arguments)
+            return rows
+
+
+def stored_lead(rows: list[Any]) -> StoredLead:
+    """Return one lead from its rows, one for each award, at least one."""
+    first = rows[0]
+    return StoredLead(
+        lead_id=LeadId(str(first["lead_id"])),
+        received_at_us=first["received_at"],
+        row=lead_row(first),
+        last_number=first["last_number"],
+        pending=first["pending"],
+        end=lead_end(first),
+        ended_at_us=first["ended_at"],
+        sales=tuple(stored_sale(row) for row in rows if row["sale_id"] is not None),
+    )
+
+
+def stored_sale(row: Any) -> StoredSale:
+    """Return the award of a row and its end."""
+    end = None
+    if row["sale_state"] is not None:
+        end = SaleEnd(
+            sale_id=SaleId(str(row["sale_id"])),
+            state=SaleState(row["sale_state"]),
+            reason=reason(row["sale_reason"]),
+            reference=row["reference"],
+            redirect_url=row["redirect_url"],
+        )
+    return StoredSale(award=award_row(row, None), end=end, ended_at_us=row["sale_ended_at"])
+
+
+def open_leads(rows: Iterable[Any], vault: Vault) -> list[OpenLead]:
+    """Return leads from rows in their order, each with its awards, the posts in clear."""
+    leads = []
+    for lead_id, group in groupby(rows, key=lambda row: LeadId(str(row["lead_id"]))):
+        of_lead = list(group)
+        leads.append(
+            OpenLead(
+                lead_id=lead_id,
+                received_at_us=of_lead[0]["received_at"],
+                row=lead_row(of_lead[0]),
+                last_number=of_lead[0]["last_number"],
+                pending=of_lead[0]["pending"],
+                awards=tuple(
+                    award_row(row, opened_post(row, lead_id, vault))
+                    for row in of_lead
+                    if row["sale_id"] is not None
+                ),
+            )
+        )
+    return leads
+
+
+def opened_post(row: Any, lead_id: LeadId, vault: Vault) -> bytes | None:
+    """Return a post's body in clear, None where there is none or it was erased."""
+    if row["post"] is None or row["wrapped_key"] is None:
+        return None
+    return vault.open(Sealed(row["post"], row["wrapped_key"]), place("award", lead_id))
+
+
+def lead_row(row: Any) -> LeadRow:
+    """Return the lead of a row as it was written."""
+    return LeadRow(
+        seller_id=row["seller"],
+        campaign_id=row["campaign"],
+        source_id=row["source"],
+        channel=row["channel"],
+        source_declared=row["source_declared"],
+        vertical_id=row["vertical"],
+        seller_ref=row["seller_ref"],
+        test=row["test"],
+        version=row["version"],
+        answer_by_us=row["answer_by"],
+        idempotency_key=row["idempotency_key"],
+        claim=row["claim"],
+        state=row["state"],
+        score=row["score"],
+    )
+
+
+def lead_end(row: Any) -> LeadEnd | None:
+    """Return the lead's end as it was written, None while it has none."""
+    if row["status"] is None:
+        return None
+    return LeadEnd(
+        status=LeadStatus(row["status"]),
+        reason=reason(row["reason"]),
+        detail=row["detail"],
+        price=row["price"],
+        original=None if row["original"] is None else LeadId(str(row["original"])),
+    )
+
+
+def award_row(row: Any, post: bytes | None) -> AwardRow:
+    """Return the award of a row as it was written."""
+    return AwardRow(
+        sale_id=SaleId(str(row["sale_id"])),
+        offer_id=row["offer"],
+        buyer_id=row["buyer"],
+        price=row["award_price"],
+        payout=row["payout"],
+        currency=row["currency"],
+        held_at_us=row["held_at"],
+        bid_id=row["bid_id"],
+        ping_id=row["ping_id"],
+        stage=row["stage"],
+        post=post,
+    )
+
+
+def quote_row(row: Any) -> QuoteRow:
+    """Return a quote as it was written."""
+    return QuoteRow(
+        seller_id=row["seller"],
+        campaign_id=row["campaign"],
+        source_id=row["source"],
+        vertical_id=row["vertical"],
+        test=row["test"],
+        version=row["version"],
+        status=LeadStatus(row["status"]),
+        reason=reason(row["reason"]),
+        price=row["price"],
+        expires_at_us=row["expires_at"],
+    )
+
+
+def reason(code: int | None) -> Reason | None:
+    """Return the reason of a published number."""
+    return None if code is None else Reason(code)

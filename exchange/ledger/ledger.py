@@ -1,0 +1,104 @@
+"""The ledger: what it says was written is on disk, once, and nobody else wrote in its place."""
+
+import os
+from itertools import count
+
+from exchange.domain.ids import ENTROPY_BYTES, LeadId, uuid7
+from exchange.domain.moment import Moment
+from exchange.ledger.archive import Archive
+from exchange.ledger.connections import Connections, problem
+from exchange.ledger.entry import Entry
+from exchange.ledger.errors import LedgerUnavailable, MomentRefused, RejectionRefused
+from exchange.ledger.lanes import GroupCommit
+from exchange.ledger.rows import Rejection, Table, pack, rejection_row
+from exchange.ledger.vault import Vault
+
+US_PER_S = 1_000_000
+DOUBTFUL_MAX = 10_000
+
+UNENCODABLE = (TypeError, ValueError, OverflowError)
+"""What encoders raise for half a surrogate pair, or a number beyond all bounds."""
+
+
+class Ledger(Archive):
+    """Writes moments and reads them back; open it before use, after its worker was registered."""
+
+    def __init__(self, connections: Connections, worker_id: str, vault: Vault) -> None:
+        super().__init__(connections, vault)
+        limits = connections.limits
+        self._capture_keep_us = limits.capture_keep_s * US_PER_S
+        self._group = GroupCommit(connections.dsn, worker_id, limits)
+        self._writes = count(1)
+        self._doubtful: dict[tuple[LeadId, int], tuple[Moment, Entry]] = {}
+
+    @property
+    def is_up(self) -> bool:
+        """Tell whether a commit would be tried now; False at once fails every call."""
+        return self._group.is_up
+
+    async def until_up(self) -> None:
+        """Return as soon as a commit would be tried."""
+        await self._group.up.wait()
+
+    @property
+    def flushes(self) -> int:
+        """How many statements were sent for all commits so far."""
+        return self._group.flushes
+
+    async def open(self) -> None:
+        """Connect; raise LedgerUnavailable where that fails."""
+        await self._group.open()
+
+    async def close(self) -> None:
+        """Finish all commits under way, then disconnect."""
+        await self._group.close()
+
+    async def commit(self, moment: Moment) -> bool:
+        """Return True once the moment is durable, False if somebody else wrote that number.
+
+        Goes on if its caller is cancelled. Raises LedgerUnavailable when the time is over, after
+        which the moment may or may not be written: commit the same value again to learn it, or
+        read `open_lead`. Raises MomentRefused for what no database can hold; nothing is written.
+        """
+        entry = self._tried_before(moment) or self._entry(moment)
+        try:
+            return await self._group.put(entry)
+        except LedgerUnavailable:
+            if entry.sent:
+                self._remember(moment, entry)
+            raise
+
+    async def reject(self, rejection: Rejection) -> None:
+        """Return once the rejection is durable; raises like `commit`."""
+        rejection_id = uuid7(rejection.at_us, os.urandom(ENTROPY_BYTES))
+        try:
+            row = rejection_row(rejection_id, rejection)
+        except UNENCODABLE as error:
+            raise RejectionRefused(problem=problem(error)) from None
+        await self._group.put(Entry(next(self._writes), None, [(Table.REJECTION, row)]))
+
+    def _entry(self, moment: Moment) -> Entry:
+        write = next(self._writes)
+        try:
+            rows = pack(moment, write, self._vault, self._capture_keep_us)
+        except UNENCODABLE as error:
+            raise MomentRefused(
+                lead_id=moment.lead_id, number=moment.number, problem=problem(error)
+            ) from None
+        return Entry(write, (moment.lead_id, moment.number), rows)
+
+    def _tried_before(self, moment: Moment) -> Entry | None:
+        """Return the entry under which this very value may have been written already."""
+        if not self._doubtful:
+            return None
+        key = moment.lead_id, moment.number
+        tried, entry = self._doubtful.get(key, (None, None))
+        if tried is not moment:
+            return None
+        del self._doubtful[key]
+        return entry
+
+    def _remember(self, moment: Moment, entry: Entry) -> None:
+        self._doubtful[moment.lead_id, moment.number] = moment, entry
+        if len(self._doubtful) > DOUBTFUL_MAX:
+            del self._doubtful[next(iter(self._doubtful))]

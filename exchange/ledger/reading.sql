@@ -1,0 +1,96 @@
+-- What was written, read back.
+
+-- lead --
+SELECT lead.*, lead_end.at AS ended_at, lead_end.status, lead_end.reason, lead_end.detail,
+       lead_end.price, lead_end.original,
+       (SELECT max(number) FROM moment WHERE moment.lead_id = lead.lead_id) AS last_number,
+       EXISTS (SELECT FROM moment
+                WHERE moment.lead_id = lead.lead_id AND kind = 'pending') AS pending,
+       award.sale_id, award.offer, award.buyer, award.price AS award_price, award.payout,
+       award.currency, award.held_at, award.bid_id, award.ping_id, award.stage,
+       sale_end.at AS sale_ended_at, sale_end.state AS sale_state, sale_end.reason AS sale_reason,
+       sale_end.reference, sale_end.redirect_url
+  FROM lead
+  LEFT JOIN lead_end USING (lead_id)
+  LEFT JOIN award USING (lead_id)
+  LEFT JOIN sale_end USING (sale_id)
+ WHERE lead_id = $1
+ ORDER BY award.number;
+
+-- open_leads --
+SELECT lead.*,
+       (SELECT max(number) FROM moment WHERE moment.lead_id = lead.lead_id) AS last_number,
+       EXISTS (SELECT FROM moment
+                WHERE moment.lead_id = lead.lead_id AND kind = 'pending') AS pending,
+       award.sale_id, award.offer, award.buyer, award.price AS award_price, award.payout,
+       award.currency, award.held_at, award.bid_id, award.ping_id, award.stage,
+       award.post, award.wrapped_key
+  FROM lead
+  LEFT JOIN award ON award.lead_id = lead.lead_id
+   AND NOT EXISTS (SELECT FROM sale_end WHERE sale_end.sale_id = award.sale_id)
+ WHERE lead.lead_id = ANY($1::uuid[])
+   AND NOT EXISTS (SELECT FROM lead_end WHERE lead_end.lead_id = lead.lead_id)
+ ORDER BY received_at, lead.lead_id, award.number;
+
+-- timeline --
+SELECT events FROM moment WHERE lead_id = $1 ORDER BY number;
+
+-- quote --
+SELECT * FROM quote WHERE lead_id = $1;
+
+-- record --
+SELECT sealed, wrapped_key FROM record WHERE lead_id = $1 ORDER BY number DESC LIMIT 1;
+
+-- captures --
+SELECT number, at, sealed, wrapped_key
+  FROM capture
+ WHERE lead_id = $1 AND wrapped_key IS NOT NULL
+ ORDER BY number;
+
+-- erase --
+WITH closed AS (
+    SELECT $1::uuid AS lead_id
+     WHERE NOT EXISTS (SELECT FROM lead WHERE lead.lead_id = $1)
+        OR EXISTS (SELECT FROM lead_end WHERE lead_end.lead_id = $1)
+), records AS (
+    UPDATE record SET wrapped_key = NULL FROM closed WHERE record.lead_id = closed.lead_id
+), posts AS (
+    UPDATE award SET wrapped_key = NULL FROM closed WHERE award.lead_id = closed.lead_id
+), captures AS (
+    UPDATE capture SET wrapped_key = NULL FROM closed WHERE capture.lead_id = closed.lead_id
+)
+SELECT EXISTS (SELECT FROM closed);
+
+-- balance --
+SELECT currency, sum(amount)::bigint AS amount FROM posting WHERE account = $1 GROUP BY currency;
+
+-- balances --
+SELECT account, currency, sum(amount)::bigint AS amount
+  FROM posting
+ WHERE starts_with(account, $1)
+ GROUP BY account, currency
+ ORDER BY account, currency;
+
+-- sums --
+SELECT currency, sum(amount)::bigint AS amount FROM posting GROUP BY currency;
+
+-- counts --
+SELECT coalesce(lead_end.status,
+                CASE WHEN EXISTS (SELECT FROM moment
+                                   WHERE moment.lead_id = lead.lead_id AND kind = 'pending')
+                     THEN 'pending' ELSE 'open' END) AS status,
+       count(*) AS leads
+  FROM lead LEFT JOIN lead_end USING (lead_id)
+ WHERE received_at >= $1 AND test = $2
+ GROUP BY 1;
+
+-- rejections --
+SELECT seller, campaign, at, errors
+  FROM rejection
+ WHERE seller = $1
+ ORDER BY at DESC
+ LIMIT $2;
+
+-- expire_captures --
+DELETE FROM capture
+ WHERE ctid = ANY (ARRAY(SELECT ctid FROM capture WHERE expires_at < $1 LIMIT $2));

@@ -1,0 +1,162 @@
+"""Leases: which worker answers for which open leads, and who takes them when it is gone."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import msgspec
+import structlog
+
+from exchange.domain.ids import LeadId
+from exchange.ledger import sql
+from exchange.ledger.archive import STATEMENTS as READING
+from exchange.ledger.archive import open_leads
+from exchange.ledger.connections import Connections
+from exchange.ledger.errors import LeaseLost, LedgerUnavailable
+from exchange.ledger.stored import OpenLead
+from exchange.ledger.vault import Vault
+
+STATEMENTS = sql.read("worker.sql")
+
+SLACK_US = 60_000_000
+"""So much earlier than now open leads are looked for, though none is known: one may just arrive."""
+
+TAKE_OVER_TIMEOUT_S = 30.0
+
+logger = structlog.get_logger(__name__)
+
+
+class Worker(msgspec.Struct, frozen=True, kw_only=True):
+    """A process that sells, as it registered itself."""
+
+    worker_id: str
+    started_at_us: int
+    lease_until_us: int
+    open_since_us: int
+    version: str
+    addresses: tuple[str, ...]
+    is_dead: bool
+    """Its lease ran out, by the database's clock."""
+
+
+class Leases:
+    """One worker's lease, and the open leads that it answers for."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        worker_id: str,
+        vault: Vault,
+        now_us: Callable[[], int],
+        *,
+        lease_s: float = 10.0,
+    ) -> None:
+        self.worker_id = worker_id
+        self._connections = connections
+        self._vault = vault
+        self._now_us = now_us
+        self._lease_s = lease_s
+        self._open: dict[LeadId, int] = {}
+        # A renewal must not raise open_since while a take-over is lowering it.
+        self._turn = asyncio.Lock()
+
+    def opened(self, lead_id: LeadId, received_at_us: int) -> None:
+        """Answer for this lead from now on; call it before the lead's first moment is committed."""
+        self._open[lead_id] = received_at_us
+
+    def closed(self, lead_id: LeadId) -> None:
+        """Answer for it no more: its end is written."""
+        self._open.pop(lead_id, None)
+
+    @property
+    def open_since_us(self) -> int:
+        """When the oldest open lead came, a minute ago at the latest."""
+        return min(self._open.values(), default=self._now_us()) - SLACK_US
+
+    async def register(self, version: str, addresses: Sequence[str]) -> None:
+        """Take a lease; without one the ledger takes no moment of this worker."""
+        async with self._turn, self._connections.use() as connection:
+            await connection.execute(
+                STATEMENTS["register"],
+                self.worker_id,
+                self._lease_s,
+                self.open_since_us,
+                version,
+                list(addresses),
+            )
+
+    async def renew(self) -> bool:
+        """Keep the lease; False if it was lost, and with it all that this worker answered for."""
+        async with self._turn, self._connections.use() as connection:
+            mine = await connection.fetchval(
+                STATEMENTS["renew"], self.worker_id, self._lease_s, self.open_since_us
+            )
+            return mine is not None
+
+    async def keep(self) -> None:
+        """Renew the lease in time, through outages; return only once it was lost."""
+        while True:
+            await asyncio.sleep(self._lease_s / 4)
+            try:
+                if not await self.renew():
+                    logger.error("lease lost", worker_id=self.worker_id)
+                    return
+            except LedgerUnavailable:
+                logger.warning("lease not renewed", worker_id=self.worker_id)
+
+    async def deregister(self) -> None:
+        """Give the lease back; leads that are still open are anybody's at once."""
+        async with self._turn, self._connections.use() as connection:
+            if self._open:
+                await connection.execute(STATEMENTS["abandon"], self.worker_id, self.open_since_us)
+            else:
+                await connection.execute(STATEMENTS["leave"], self.worker_id)
+
+    async def workers(self) -> list[Worker]:
+        """Return all who hold a lease or let it run out, the oldest first."""
+        async with self._connections.use() as connection:
+            rows = await connection.fetch(STATEMENTS["workers"])
+        return [
+            Worker(
+                worker_id=str(row["id"]),
+                started_at_us=row["started_at"],
+                lease_until_us=row["lease_until"],
+                open_since_us=row["open_since"],
+                version=row["version"],
+                addresses=tuple(row["addresses"]),
+                is_dead=row["is_dead"],
+            )
+            for row in rows
+        ]
+
+    async def dead_workers(self) -> list[Worker]:
+        """Return those whose lease ran out and whom nobody took over yet."""
+        return [
+            worker
+            for worker in await self.workers()
+            if worker.is_dead and worker.worker_id != self.worker_id
+        ]
+
+    async def take_over(self, dead_id: str) -> list[OpenLead] | None:
+        """Answer for a dead worker's open leads from now on; None if it lives, or is another's.
+
+        Of all who try, one succeeds. The dead worker is forgotten: should it wake up, it can
+        write nothing more. Raises LeaseLost if this worker has no lease itself.
+        """
+        async with self._turn, self._connections.use(TAKE_OVER_TIMEOUT_S) as connection:
+            async with connection.transaction():
+                since_us = await connection.fetchval(STATEMENTS["seize"], dead_id)
+                if since_us is None:
+                    return None
+                if not await connection.fetchval(
+                    STATEMENTS["answer_for"], self.worker_id, since_us
+                ):
+                    raise LeaseLost(worker_id=self.worker_id)
+                relabelled = await connection.fetch(
+                    STATEMENTS["relabel"], dead_id, self.worker_id, since_us
+                )
+                lead_ids = [row["lead_id"] for row in relabelled]
+                rows = await connection.fetch(READING["open_leads"], lead_ids)
+                await connection.execute(STATEMENTS["leave"], dead_id)
+            leads = open_leads(rows, self._vault)
+            self._open |= {lead.lead_id: lead.received_at_us for lead in leads}
+        return leads
