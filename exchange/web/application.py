@@ -1,0 +1,41 @@
+"""The HTTP edge, put together: every route behind one outermost layer."""
+
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from exchange.web.body import expect_later
+from exchange.web.doors import DOORS, Doors
+from exchange.web.edge import edge
+from exchange.web.idempotency import Repeats
+from exchange.web.openapi import document
+from exchange.web.routes import DOCUMENT, OPERATIONS, ROUTES, Route
+from exchange.web.selling import REPEATS
+
+
+def create_app(doors: Doors, *, with_operations: bool = True) -> web.Application:
+    """Return the application for sellers and operators.
+
+    `with_operations` False: health, readiness and metrics stand on a port of their own.
+    """
+    routes = (*ROUTES, *OPERATIONS) if with_operations else ROUTES
+    app = application(doors, routes)
+    app[REPEATS] = Repeats(doors)
+    app[DOCUMENT] = document(routes)
+    return app
+
+
+def create_operations_app(doors: Doors) -> web.Application:
+    """Return the application for health, readiness and metrics alone."""
+    return application(doors, OPERATIONS)
+
+
+def application(doors: Doors, routes: Iterable[Route]) -> web.Application:
+    """Return an application of these routes."""
+    app = web.Application(middlewares=[edge])
+    app[DOORS] = doors
+    for route in routes:
+        resource = app.router.add_resource(route.path)
+        for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
+            resource.add_route(method, route.handler, expect_handler=expect_later)
+    return app

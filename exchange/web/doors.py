@@ -1,0 +1,155 @@
+"""What the HTTP edge is given: each station by the few methods that are called here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiohttp import web
+
+from exchange.contract.denial import Denial
+from exchange.contract.health import Check
+from exchange.contract.operator import CaptureOut
+from exchange.contract.seller import LeadAnswer, QuoteAnswer
+from exchange.contract.standing import Standing
+from exchange.domain.ids import LeadId
+from exchange.domain.quote import Quote
+from exchange.domain.snapshot import Snapshot
+from exchange.domain.submission import Submission
+from exchange.intake.arrival import Arrival, Refused
+from exchange.intake.request import Parsed, Request, Unparsable
+from exchange.intake.tokens import Expired, Forged
+from exchange.ledger.rows import Rejection
+from exchange.market.once import Done, New, OnceKey, OtherBody, Running
+from exchange.web.limits import Limits
+from exchange.web.under_way import UnderWay
+
+
+class Intake(Protocol):
+    """Turns a body into a request, and a request into a submission; decides nothing."""
+
+    def parse(self, body: bytes, content_type: str) -> Parsed | Unparsable:
+        """Return the request in a body, or the status and sentence to answer with."""
+
+    def accept(
+        self, request: Request, arrival: Arrival, snapshot: Snapshot
+    ) -> Submission | Refused:
+        """Return what was sent, normalized, or all that is wrong with it."""
+
+
+class Tokens(Protocol):
+    """Opens quotes."""
+
+    def open(self, text: str, seller_id: str, now_us: int) -> Quote | Expired | Forged:
+        """Return the quote of a token that this seller was given."""
+
+
+class Story(Protocol):
+    """The way of a lead, as a whole."""
+
+    async def sell(self, submission: Submission, snapshot: Snapshot) -> LeadAnswer:
+        """Sell the lead; the answer is durable, and comes by the answer deadline."""
+
+    async def quote(self, submission: Submission, snapshot: Snapshot) -> QuoteAnswer:
+        """Ask for prices and promise the best one."""
+
+    async def sell_quoted(
+        self, quote: Quote, submission: Submission, snapshot: Snapshot
+    ) -> LeadAnswer | Denial:
+        """Post a quote that has not expired; 409 where it was used already.
+
+        A quote is used once, whoever posts it: calling this again never sells it twice.
+        """
+
+    async def standing(self, lead_id: LeadId) -> Standing | None:
+        """Tell where a lead stands; None where there is none, or only a quote."""
+
+    async def captures(self, lead_id: LeadId) -> tuple[CaptureOut, ...]:
+        """Return the exact requests and answers that are still kept, identity masked."""
+
+    async def ended(self, lead_id: LeadId, timeout_s: float) -> None:
+        """Wait until the lead has ended, on whichever worker, but no longer than this."""
+
+    async def abandon(self, lead_id: LeadId) -> bool:
+        """Make sure that a lead of which nothing is written never will be; idempotent.
+
+        False where something is written: then it has an end, or recovery will give it one.
+        """
+
+
+class Once(Protocol):
+    """Idempotency keys: exactly one request of each runs."""
+
+    async def begin(
+        self, key: OnceKey, body: bytes, lead_id: LeadId
+    ) -> New | Running | Done | OtherBody:
+        """Begin the first request of this key, or tell what became of it."""
+
+    async def finish(self, key: OnceKey, lead_id: LeadId, answer: bytes = b"") -> bool:
+        """Keep an answer, or that the ledger knows it by the lead."""
+
+    async def forget(self, key: OnceKey, lead_id: LeadId) -> bool:
+        """Let the next request of this key begin anew."""
+
+    async def ended(self, key: OnceKey, timeout_s: float) -> Running | Done | None:
+        """Wait for the end of the first request; None where it was forgotten."""
+
+
+class Ledger(Protocol):
+    """Keeps what sellers sent that was no lead: fields and codes, never a value."""
+
+    async def reject(self, rejection: Rejection) -> None:
+        """Return once the rejection is durable."""
+
+    async def rejections(self, seller_id: str, limit: int) -> Sequence[Rejection]:
+        """Return a seller's latest requests that were no leads, newest first."""
+
+
+class Readiness(Protocol):
+    """What must be up for this worker to sell."""
+
+    def checks(self) -> Sequence[Check]:
+        """Return each store by name, as it was last seen; asks nobody."""
+
+
+class Observer(Protocol):
+    """Who counts what the edge does; never told a value of a request."""
+
+    def stage(self, stage: str, ms: float) -> None:
+        """Note how long a stage took."""
+
+    def request_ended(self, route: str, status: int, ms: float) -> None:
+        """Note an answered request."""
+
+    def turned_away(self, cause: str) -> None:
+        """Note a lead refused unread."""
+
+    def exposition(self) -> bytes:
+        """Return the page that Prometheus reads; takes milliseconds, so it runs in a thread."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """All that the HTTP edge needs, handed in where the program is put together."""
+
+    market: Callable[[], Snapshot]
+    """The market as it is now."""
+    intake: Intake
+    tokens: Tokens
+    story: Story
+    once: Once
+    ledger: Ledger
+    readiness: Readiness
+    observer: Observer
+    under_way: UnderWay
+    loop_lag_ms: Callable[[], float]
+    limits: Limits
+    digest_secret: bytes
+    """Under which bodies and idempotency keys are digested."""
+    worker_id: str
+    now_us: Callable[[], int]
+    monotonic: Callable[[], float]
+    """Seconds, finer than the event loop's clock."""
+    entropy: Callable[[int], bytes]
+
+
+DOORS = web.AppKey("doors", Doors)

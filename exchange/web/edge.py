@@ -1,0 +1,89 @@
+"""The outermost layer: whatever happens inside becomes one answer of the contract."""
+
+import structlog
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from exchange.contract.seller import Problem
+from exchange.ledger.errors import LedgerUnavailable
+from exchange.market.errors import MarketUnavailable
+from exchange.web.answers import SERVER, problem_response
+from exchange.web.doors import DOORS, Doors
+from exchange.web.guard import SELLER
+from exchange.web.problems import ClientGoneError, DeniedError, Kind, problem
+
+logger = structlog.get_logger()
+
+ERROR_ID_BYTES = 8
+CLIENT_ERRORS = range(400, 500)
+
+
+@web.middleware
+async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every request, count it, and close the connection where the worker closes."""
+    doors = request.app[DOORS]
+    began_s = doors.monotonic()
+    try:
+        response = await handler(request)
+    except DeniedError as denied:
+        response = problem_answer(request, denied)
+    except web.HTTPException as error:
+        response = foreign_answer(request, error)
+    except ClientGoneError:
+        raise
+    except (LedgerUnavailable, MarketUnavailable) as outage:
+        response = problem_answer(request, unavailable(outage, doors))
+    except Exception as error:  # noqa: BLE001 - the one place where the unexpected becomes an answer
+        response = problem_answer(request, unexpected(request, error, doors))
+    if doors.under_way.closing.is_set():
+        response.force_close()
+    ms = (doors.monotonic() - began_s) * 1000
+    doors.observer.request_ended(route_of(request), response.status, ms)
+    return response
+
+
+def problem_answer(request: web.Request, denied: DeniedError) -> web.Response:
+    """Return a denial's answer, as its seller can read it."""
+    response = problem_response(
+        denied.problem, retry_after_s=denied.retry_after_s, close=denied.close
+    )
+    seller = request.get(SELLER)
+    if seller is not None and seller.always_200 and response.status in CLIENT_ERRORS:
+        response.set_status(200)
+    return response
+
+
+def foreign_answer(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
+    """Return the framework's own errors as problems, and OPTIONS as what may be done here."""
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        if request.method == hdrs.METH_OPTIONS:
+            return web.Response(status=204, headers={"Allow": allowed, "Server": SERVER})
+        response = problem_response(problem(Kind.METHOD, f"allowed here: {allowed}"))
+        response.headers["Allow"] = allowed
+        return response
+    if error.status == Kind.NOT_FOUND.status:
+        return problem_response(problem(Kind.NOT_FOUND))
+    return problem_response(
+        Problem(type="about:blank", title=error.reason, status=error.status), close=True
+    )
+
+
+def unavailable(outage: Exception, doors: Doors) -> DeniedError:
+    """Return the 503 that says which store is away."""
+    store = "ledger" if isinstance(outage, LedgerUnavailable) else "market state"
+    detail = f"the {store} does not answer; repeat with the same Idempotency-Key"
+    return DeniedError(Kind.UNAVAILABLE, detail, retry_after_s=doors.limits.retry_after_s)
+
+
+def unexpected(request: web.Request, error: Exception, doors: Doors) -> DeniedError:
+    """Log what should not happen, once, under an id that the caller can quote."""
+    error_id = doors.entropy(ERROR_ID_BYTES).hex()
+    logger.error("request failed", error_id=error_id, route=route_of(request), exc_info=error)
+    return DeniedError(Kind.INTERNAL, f"this is in our log as {error_id}")
+
+
+def route_of(request: web.Request) -> str:
+    """Return a route's pattern, never the path itself: that may hold a token."""
+    resource = request.match_info.route.resource
+    return "unknown" if resource is None else resource.canonical

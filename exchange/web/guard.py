@@ -1,0 +1,84 @@
+"""Who may come in, and whether there is room: decided on the head of a request where possible."""
+
+import hashlib
+
+import msgspec
+from aiohttp import hdrs, web
+
+from exchange.domain.seller import Seller
+from exchange.domain.snapshot import Role, Snapshot
+from exchange.web.doors import Doors
+from exchange.web.problems import DeniedError, Kind
+
+API_KEY = "X-API-Key"
+SELLER = web.RequestKey("seller", Seller)
+"""Set once the seller is known, for how its answers are to look."""
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Which seller calls, and the market as it was at that moment."""
+
+    seller: Seller
+    snapshot: Snapshot
+
+
+def header_key(request: web.Request) -> str | None:
+    """Return the key that came in a header, if one did."""
+    scheme, _, key = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    if scheme.lower() == "bearer":
+        return key.strip()
+    return request.headers.get(API_KEY)
+
+
+def seller_of(request: web.Request, key: str | None, snapshot: Snapshot) -> Caller:
+    """Return the seller behind a key; raise 401 where nobody is, 403 for another's key."""
+    role = role_of(key, snapshot)
+    allow(role, "seller")
+    seller = snapshot.sellers.get(role.account)
+    if seller is None:
+        raise DeniedError(Kind.FORBIDDEN, "this seller is not in the market")
+    request[SELLER] = seller
+    return Caller(seller, snapshot)
+
+
+def role_of(key: str | None, snapshot: Snapshot) -> Role:
+    """Return whom a key speaks for; raise 401 where it speaks for nobody."""
+    digest = hashlib.sha256((key or "").encode(errors="surrogateescape")).digest()
+    role = snapshot.keys.get(digest) if key else None
+    if role is None:
+        raise DeniedError(
+            Kind.UNKNOWN_KEY,
+            f"send a key as `{hdrs.AUTHORIZATION}: Bearer KEY`, as `{API_KEY}: KEY`,"
+            " or as api_key in the body of a post",
+        )
+    return role
+
+
+def allow(role: Role, *roles: str) -> None:
+    """Raise 403 unless the key has one of these roles."""
+    if role.role not in roles:
+        raise DeniedError(Kind.FORBIDDEN, f"this needs a key of the role {' or '.join(roles)}")
+
+
+def admit(doors: Doors) -> None:
+    """Raise 503 at once where a new lead would only be late: before its body is read."""
+    limits = doors.limits
+    if doors.under_way.closing.is_set():
+        doors.observer.turned_away("closing")
+        raise DeniedError(Kind.CLOSING, retry_after_s=limits.retry_after_s, close=True)
+    cause = overload(doors)
+    if cause is not None:
+        doors.observer.turned_away(cause)
+        raise DeniedError(Kind.OVERLOADED, retry_after_s=limits.retry_after_s)
+
+
+def overload(doors: Doors) -> str | None:
+    """Return what there is too much of, or None."""
+    limits = doors.limits
+    if doors.under_way.count >= limits.leads_under_way_max:
+        return "leads_under_way"
+    if doors.loop_lag_ms() > limits.loop_lag_max_ms:
+        return "loop_lag"
+    if doors.under_way.overdue_ms() > limits.auction_overdue_max_ms:
+        return "overdue"
+    return None

@@ -1,0 +1,204 @@
+"""An Idempotency-Key makes a post safe to repeat: one runs, all others hear its answer.
+
+Whatever a first request left behind, by its own failure or its worker's, is settled by the next
+one: what the ledger knows is answered, what it does not know is made impossible and run again.
+"""
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from exchange.domain.ids import LeadId
+from exchange.domain.states import LeadStatus
+from exchange.market.once import Done, New, OnceKey, OtherBody, Running
+from exchange.web.answers import encode
+from exchange.web.doors import Doors
+from exchange.web.problems import DeniedError, Kind
+from exchange.web.under_way import ClosingError
+
+logger = structlog.get_logger()
+
+HEADER = "Idempotency-Key"
+KEY_LENGTH_MAX = 255
+OPEN = frozenset({LeadStatus.PENDING.value, LeadStatus.OPEN.value})
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One post that carries an Idempotency-Key."""
+
+    key: OnceKey
+    body: bytes
+    """Digest of the raw body and its content type."""
+    owner: LeadId
+    """Of this one request alone; of a direct post its lead's id."""
+    until_s: float
+    """Its answer deadline, by the loop's clock."""
+    is_lead: bool
+    """The ledger knows its answer by the lead; otherwise the answer itself is kept."""
+    quote_id: LeadId | None = None
+    """Of the post of a quote: the lead that all its repetitions share."""
+
+    @property
+    def sells_once_anyway(self) -> bool:
+        """Running it again sells nothing twice: a ping sells nothing, a quote is used once."""
+        return not self.is_lead or self.quote_id is not None
+
+    def lead_of(self, owner: LeadId) -> LeadId:
+        """Return which lead the ledger knows for the request of this owner."""
+        return self.quote_id or owner
+
+
+def once_key(request: web.Request, account: str, secret: bytes) -> OnceKey | None:
+    """Return the key of this account and path, without its text; None where there is none."""
+    text = request.headers.get(HEADER)
+    if text is None:
+        return None
+    if not 0 < len(text) <= KEY_LENGTH_MAX or not text.isprintable():
+        raise DeniedError(
+            Kind.UNREADABLE, f"{HEADER} must be 1 to {KEY_LENGTH_MAX} printable characters"
+        )
+    told = f"{account}\0{request.path}\0{text}".encode(errors="surrogateescape")
+    return OnceKey(f"seller:{account}", hmac.digest(secret, told, "sha256"))
+
+
+def body_digest(content_type: str, body: bytes, secret: bytes) -> bytes:
+    """Return what two requests must share to be one: the raw body and its content type."""
+    return hmac.digest(secret, b"%b\0%b" % (content_type.encode(), body), "sha256")
+
+
+class Repeats:
+    """Runs posts with an Idempotency-Key, each once."""
+
+    def __init__(self, doors: Doors) -> None:
+        self.doors = doors
+        self.running: set[LeadId] = set()
+        """What this worker runs now: a key of ours for anything else was cut off."""
+
+    async def run(self, attempt: Attempt, first: Callable[[], Awaitable[bytes]]) -> bytes:
+        """Return the encoded answer of the one request of this key that ran.
+
+        Raises `DeniedError`: 422 for another body, 409 while the first is under way at the answer
+        deadline, and whatever the first one itself ends with.
+        """
+        self.running.add(attempt.owner)
+        try:
+            while True:
+                answer = await self.attempt(attempt, first)
+                if answer is not None:
+                    return answer
+        finally:
+            self.running.discard(attempt.owner)
+
+    async def attempt(
+        self, attempt: Attempt, first: Callable[[], Awaitable[bytes]]
+    ) -> bytes | None:
+        """Begin, repeat or follow; None where the key was freed meanwhile: try again."""
+        state = await self.doors.once.begin(attempt.key, attempt.body, attempt.owner)
+        match state:
+            case New():
+                return await self.begin(attempt, first)
+            case Done():
+                return await self.repeat(attempt, state)
+            case Running():
+                return await self.follow(attempt, state)
+            case OtherBody():
+                raise DeniedError(Kind.KEY_REUSED)
+
+    async def begin(self, attempt: Attempt, first: Callable[[], Awaitable[bytes]]) -> bytes:
+        """Run the first request and keep its answer, unless it is one that is not kept."""
+        try:
+            answer = await first()
+        except Exception as error:
+            await self.give_up(attempt, error)
+            raise
+        await self.keep(attempt, answer)
+        return answer
+
+    async def keep(self, attempt: Attempt, answer: bytes) -> None:
+        """Keep the answer; where that fails, whoever repeats the request asks the ledger."""
+        kept = b"" if attempt.is_lead else answer
+        try:
+            await self.doors.once.finish(attempt.key, attempt.owner, kept)
+        except Exception as error:  # the answer is true and durable with or without it
+            logger.warning("answer not kept", owner=attempt.owner, exc_info=error)
+
+    async def give_up(self, attempt: Attempt, error: Exception) -> None:
+        """Free the key for another try, if the first one cannot sell anything any more."""
+        try:
+            await self.release(attempt, attempt.owner)
+        except Exception as failure:  # the request's own failure is the one to tell
+            logger.warning(
+                "key not freed", owner=attempt.owner, first=type(error).__name__, exc_info=failure
+            )
+
+    async def release(self, attempt: Attempt, owner: LeadId) -> bool:
+        """Forget the key if nothing can come of its request; False where something may."""
+        if not attempt.sells_once_anyway and not await self.doors.story.abandon(owner):
+            return False
+        await self.doors.once.forget(attempt.key, owner)
+        return True
+
+    async def repeat(self, attempt: Attempt, done: Done) -> bytes:
+        """Return the kept answer, or the lead's, with its status as it is now."""
+        if done.answer is not None:
+            return done.answer
+        standing = await self.doors.story.standing(attempt.lead_of(done.lead_id))
+        if standing is None:
+            raise self.under_way()
+        return encode(standing.answer)
+
+    async def follow(self, attempt: Attempt, first: Running) -> bytes | None:
+        """Wait for the first request's answer; None where the key was freed for another try."""
+        lead_id = attempt.lead_of(first.lead_id)
+        answer = await self.known(attempt, lead_id)
+        if answer is not None:
+            return answer
+        if not self.was_cut_off(first):
+            state = await self.wait(attempt)
+            if state is None:
+                return None
+            if isinstance(state, Done):
+                return await self.repeat(attempt, state)
+        return await self.settle(attempt, first.lead_id)
+
+    async def settle(self, attempt: Attempt, owner: LeadId) -> bytes | None:
+        """Answer from the ledger, or free a key whose request left nothing there; 409 else."""
+        lead_id = attempt.lead_of(owner)
+        answer = await self.known(attempt, lead_id)
+        if answer is not None:
+            return answer
+        nothing_there = not attempt.is_lead or await self.doors.story.standing(lead_id) is None
+        if nothing_there and await self.release(attempt, owner):
+            return None
+        raise self.under_way()
+
+    def was_cut_off(self, first: Running) -> bool:
+        """Tell whether this worker began the first request and does not run it any more."""
+        return first.worker == self.doors.worker_id and first.lead_id not in self.running
+
+    async def known(self, attempt: Attempt, lead_id: LeadId) -> bytes | None:
+        """Return the answer of a lead that has ended though nobody finished its key."""
+        if not attempt.is_lead:
+            return None
+        standing = await self.doors.story.standing(lead_id)
+        if standing is None or standing.answer.status in OPEN:
+            return None
+        return encode(standing.answer)
+
+    async def wait(self, attempt: Attempt) -> Running | Done | None:
+        """Wait for the first request until this one's answer deadline; 409 if the worker closes."""
+        left_s = max(0.0, attempt.until_s - asyncio.get_running_loop().time())
+        try:
+            return await self.doors.under_way.unless_closing(
+                self.doors.once.ended(attempt.key, left_s)
+            )
+        except ClosingError:
+            raise self.under_way() from None
+
+    def under_way(self) -> DeniedError:
+        """Return the 409 that asks for another try."""
+        return DeniedError(Kind.UNDER_WAY, retry_after_s=self.doors.limits.retry_after_s)

@@ -1,0 +1,21 @@
+"""How much the HTTP edge lets in, and how long it waits."""
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit on everything; values come from the settings."""
+
+    body_max_bytes: int
+    request_timeout_s: float
+    """For a whole body to arrive, and for the head of a request."""
+    loop_lag_max_ms: float
+    """Later than this, and new leads are turned away."""
+    auction_overdue_max_ms: float
+    """A lead older than its deadline by this much says the same."""
+    leads_under_way_max: int
+    retry_after_s: int
+    wait_max_s: float = 30.0
+    """The longest `wait_s` of `GET /v1/leads/{lead_id}`."""
+    shutdown_grace_s: float
+    """For the auctions under way when the worker is told to stop."""

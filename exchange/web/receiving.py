@@ -1,0 +1,107 @@
+"""From a request to a submission: the contract's order of checks, each ending with its answer.
+
+The key in a header: 401, 403, 413, 415, 400, 422.
+The key in the body: 413, 415, 400, 401, 403, 422.
+"""
+
+import msgspec
+import structlog
+from aiohttp import hdrs, web
+
+from exchange.contract.seller import FieldError
+from exchange.domain.ids import ENTROPY_BYTES, LeadId, uuid7
+from exchange.domain.quote import Quote
+from exchange.domain.submission import Submission
+from exchange.intake.arrival import Arrival
+from exchange.intake.request import Request, Unparsable
+from exchange.ledger.rows import FieldFault, Rejection
+from exchange.market.once import OnceKey
+from exchange.web.body import read_body
+from exchange.web.doors import Doors
+from exchange.web.guard import Caller, admit, header_key, seller_of
+from exchange.web.idempotency import body_digest, once_key
+from exchange.web.problems import OF_STATUS, DeniedError, Kind
+
+logger = structlog.get_logger()
+
+
+class Received(msgspec.Struct, frozen=True, kw_only=True):
+    """A readable request of a known seller."""
+
+    caller: Caller
+    request: Request
+    arrived_us: int
+    arrived_s: float
+    """By the monotonic clock."""
+    new_id: LeadId
+    """Of this one request alone; of a direct post its lead's id."""
+    key: OnceKey | None
+    body: bytes
+    """Digest of the raw body and its content type; empty where there is no key."""
+
+
+async def receive(request: web.Request, doors: Doors) -> Received:
+    """Return what was sent and by whom, or raise the first check's denial."""
+    admit(doors)
+    arrived_us, arrived_s = doors.now_us(), doors.monotonic()
+    key = header_key(request)
+    if key is not None:
+        seller_of(request, key, doors.market())
+    body = await read_body(request, doors.limits)
+    content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
+    parsed = doors.intake.parse(body, content_type)
+    if isinstance(parsed, Unparsable):
+        raise DeniedError(OF_STATUS[parsed.status], parsed.detail)
+    # The market may have changed while a slow body came in: the sale gets the present one.
+    caller = seller_of(request, parsed.api_key if key is None else key, doors.market())
+    once = once_key(request, caller.seller.id, doors.digest_secret)
+    return Received(
+        caller=caller,
+        request=parsed.request,
+        arrived_us=arrived_us,
+        arrived_s=arrived_s,
+        new_id=LeadId(uuid7(arrived_us, doors.entropy(ENTROPY_BYTES))),
+        key=once,
+        body=b"" if once is None else body_digest(content_type, body, doors.digest_secret),
+    )
+
+
+async def submission_of(
+    received: Received, doors: Doors, *, is_ping: bool = False, quote: Quote | None = None
+) -> Submission:
+    """Return the submission, or raise 422 with all its errors, kept in the seller's log."""
+    arrival = Arrival(
+        seller_id=received.caller.seller.id,
+        lead_id=received.new_id if quote is None else quote.lead_id,
+        received_at_us=received.arrived_us,
+        is_ping=is_ping,
+        idempotency_key=None if received.key is None else received.key.digest,
+        quote=quote,
+    )
+    accepted = doors.intake.accept(received.request, arrival, received.caller.snapshot)
+    doors.observer.stage("intake", (doors.monotonic() - received.arrived_s) * 1000)
+    if isinstance(accepted, Submission):
+        return accepted
+    raise await refused(received, doors, accepted.errors, accepted.campaign_id)
+
+
+async def refused(
+    received: Received,
+    doors: Doors,
+    errors: tuple[FieldError, ...],
+    campaign_id: str | None = None,
+) -> DeniedError:
+    """Keep the rejection in the seller's log and return its 422."""
+    seller_id = received.caller.seller.id
+    try:
+        await doors.ledger.reject(
+            Rejection(
+                seller_id=seller_id,
+                campaign_id=campaign_id,
+                at_us=received.arrived_us,
+                errors=tuple(FieldFault(error.field, error.code) for error in errors),
+            )
+        )
+    except Exception as error:  # the answer is true with or without its line
+        logger.warning("rejection not kept", seller=seller_id, exc_info=error)
+    return DeniedError(Kind.FIELDS, errors=errors)

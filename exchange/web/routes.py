@@ -1,0 +1,177 @@
+"""Every route of the exchange, once: how it is called, by whom, and all that it may answer."""
+
+from collections.abc import Awaitable, Callable
+from enum import Enum
+
+import msgspec
+from aiohttp import web
+
+from exchange.contract.health import Health, ReadinessOut
+from exchange.contract.operator import OperatorLeadView
+from exchange.contract.rejections import RejectionsOut
+from exchange.contract.seller import LeadAnswer, LeadView, QuoteAnswer
+from exchange.web.operations import get_health, get_metrics, get_readiness
+from exchange.web.problems import Kind
+from exchange.web.selling import post_lead, post_ping, post_quote
+from exchange.web.viewing import get_lead, get_lead_as_operator, get_rejections
+
+DOCUMENT = web.AppKey("document", bytes)
+
+
+class Text(Enum):
+    """Answers that are not of a type of our own."""
+
+    PROMETHEUS = "text/plain"
+    OPENAPI = "application/json"
+
+
+class Query(msgspec.Struct, frozen=True):
+    """One parameter behind the question mark."""
+
+    name: str
+    about: str
+    minimum: int
+    maximum: int
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that can be asked of the exchange."""
+
+    method: str
+    path: str
+    handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    operation: str
+    """A name for it, in generated clients."""
+    summary: str
+    roles: tuple[str, ...] = ()
+    """Whose keys; none: everyone may ask."""
+    answer: type | Text
+    unready: type | None = None
+    """What a 503 holds, where it is no problem."""
+    takes_lead: bool = False
+    """Has a request body: a seller's lead or ping."""
+    query: tuple[Query, ...] = ()
+    problems: tuple[Kind, ...] = ()
+
+
+def with_key(*problems: Kind) -> tuple[Kind, ...]:
+    """Return the problems of a route that needs a key."""
+    return (Kind.UNKNOWN_KEY, Kind.FORBIDDEN, *problems, Kind.INTERNAL, Kind.UNAVAILABLE)
+
+
+POSTED = with_key(
+    *(Kind.UNREADABLE, Kind.SLOW, Kind.UNDER_WAY, Kind.TOO_LARGE, Kind.MEDIA_TYPE, Kind.FIELDS),
+    *(Kind.KEY_REUSED, Kind.TOO_MANY, Kind.OVERLOADED, Kind.CLOSING),
+)
+QUOTED = (*POSTED, Kind.NOT_FOUND, Kind.CONFLICT, Kind.EXPIRED)
+
+
+async def get_document(request: web.Request) -> web.Response:
+    """Return this description of all routes: `GET /openapi.json`."""
+    return web.Response(body=request.app[DOCUMENT], headers={"Content-Type": "application/json"})
+
+
+OPERATIONS = (
+    Route(
+        method="GET",
+        path="/healthz",
+        handler=get_health,
+        operation="health",
+        summary="Whether the process lives",
+        answer=Health,
+    ),
+    Route(
+        method="GET",
+        path="/readyz",
+        handler=get_readiness,
+        operation="readiness",
+        summary="Whether this worker can sell now, and which store is away",
+        answer=ReadinessOut,
+        unready=ReadinessOut,
+    ),
+    Route(
+        method="GET",
+        path="/metrics",
+        handler=get_metrics,
+        operation="metrics",
+        summary="All metrics, as Prometheus reads them",
+        answer=Text.PROMETHEUS,
+    ),
+)
+"""What may stand on a port of its own."""
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/v1/leads",
+        handler=post_lead,
+        operation="post_lead",
+        summary="Post a lead: the whole sale runs; with a `ping_id`, the post of that quote",
+        roles=("seller",),
+        answer=LeadAnswer,
+        takes_lead=True,
+        problems=QUOTED,
+    ),
+    Route(
+        method="GET",
+        path="/v1/leads/{lead_id}",
+        handler=get_lead,
+        operation="get_lead",
+        summary="The answer to a post, up to date, and the way the lead took",
+        roles=("seller",),
+        answer=LeadView,
+        query=(Query("wait_s", "Wait this long for the end of a pending lead", 0, 30),),
+        problems=with_key(Kind.NOT_FOUND, Kind.FIELDS),
+    ),
+    Route(
+        method="POST",
+        path="/v1/pings",
+        handler=post_ping,
+        operation="post_ping",
+        summary="Ask for a binding quote before the person's identity is given",
+        roles=("seller",),
+        answer=QuoteAnswer,
+        takes_lead=True,
+        problems=POSTED,
+    ),
+    Route(
+        method="POST",
+        path="/v1/pings/{ping_id}/post",
+        handler=post_quote,
+        operation="post_quote",
+        summary="Post a quoted lead: sold at no less than was quoted, or unsold",
+        roles=("seller",),
+        answer=LeadAnswer,
+        takes_lead=True,
+        problems=QUOTED,
+    ),
+    Route(
+        method="GET",
+        path="/v1/rejections",
+        handler=get_rejections,
+        operation="get_rejections",
+        summary="What was answered 422 and is no lead, newest first",
+        roles=("seller",),
+        answer=RejectionsOut,
+        query=(Query("limit", "How many at most; 100 where it is not said", 1, 1000),),
+        problems=with_key(Kind.FIELDS),
+    ),
+    Route(
+        method="GET",
+        path="/v1/admin/leads/{lead_id}",
+        handler=get_lead_as_operator,
+        operation="get_lead_as_operator",
+        summary="All that is known of a lead but the person, with every offer's reason",
+        roles=("operator", "admin"),
+        answer=OperatorLeadView,
+        problems=with_key(Kind.NOT_FOUND),
+    ),
+    Route(
+        method="GET",
+        path="/openapi.json",
+        handler=get_document,
+        operation="openapi",
+        summary="This description",
+        answer=Text.OPENAPI,
+    ),
+)

@@ -1,0 +1,140 @@
+"""The sellers' doors for leads and pings: each story runs in a task that no hang-up stops."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from exchange.contract.denial import Denial
+from exchange.contract.seller import FieldError, LeadAnswer
+from exchange.domain.quote import Quote
+from exchange.domain.submission import Submission
+from exchange.intake.tokens import Expired, Forged
+from exchange.web.answers import encode, json_response
+from exchange.web.doors import DOORS, Doors
+from exchange.web.idempotency import Attempt, Repeats
+from exchange.web.problems import OF_STATUS, DeniedError, Kind
+from exchange.web.receiving import (
+    Received,
+    receive,
+    refused,
+    submission_of,
+)
+
+REPEATS = web.AppKey("repeats", Repeats)
+
+US_PER_S = 1_000_000
+
+
+async def post_lead(request: web.Request) -> web.Response:
+    """Sell a lead: `POST /v1/leads`; with a `ping_id` the post of that quote."""
+    doors = request.app[DOORS]
+    received = await receive(request, doors)
+    token = received.request.ping_id
+    if token is not None:
+        return await post_quoted(request, received, token)
+    submission = await submission_of(received, doors)
+
+    async def first() -> bytes:
+        answer = await doors.story.sell(submission, received.caller.snapshot)
+        return encode(timed(answer, received, doors))
+
+    return await run(request, received, submission, first)
+
+
+async def post_ping(request: web.Request) -> web.Response:
+    """Answer with a binding quote: `POST /v1/pings`."""
+    doors = request.app[DOORS]
+    received = await receive(request, doors)
+    submission = await submission_of(received, doors, is_ping=True)
+
+    async def first() -> bytes:
+        return encode(await doors.story.quote(submission, received.caller.snapshot))
+
+    return await run(request, received, submission, first, is_lead=False)
+
+
+async def post_quote(request: web.Request) -> web.Response:
+    """Sell a lead at no less than was quoted: `POST /v1/pings/{ping_id}/post`."""
+    doors = request.app[DOORS]
+    received = await receive(request, doors)
+    token = request.match_info["ping_id"]
+    if received.request.ping_id not in {None, token}:
+        message = "names another ping than the address does"
+        fault = FieldError("ping_id", "contradicts_ping", message)
+        raise await refused(received, doors, (fault,))
+    return await post_quoted(request, received, token)
+
+
+async def post_quoted(request: web.Request, received: Received, token: str) -> web.Response:
+    """Post the quote that a token stands for."""
+    doors = request.app[DOORS]
+    opened = doors.tokens.open(token, received.caller.seller.id, received.arrived_us)
+    if isinstance(opened, Forged):
+        raise DeniedError(Kind.NOT_FOUND, "there is no such ping of yours")
+    quote = opened.quote if isinstance(opened, Expired) else opened
+    if isinstance(opened, Expired) and received.key is None:
+        raise expired()
+    submission = await submission_of(received, doors, quote=quote)
+
+    async def first() -> bytes:
+        # Only here: whoever repeats a post that was in time hears its answer, however late.
+        if isinstance(opened, Expired):
+            raise expired()
+        answer = await doors.story.sell_quoted(quote, submission, received.caller.snapshot)
+        if isinstance(answer, Denial):
+            raise DeniedError(OF_STATUS[answer.status], answer.detail, answer.errors)
+        return encode(timed(answer, received, doors))
+
+    return await run(request, received, submission, first, quote=quote)
+
+
+def expired() -> DeniedError:
+    """Return the 410 of a quote that nobody promises any more."""
+    return DeniedError(Kind.EXPIRED, "the quote has expired; ask for another one")
+
+
+async def run(
+    request: web.Request,
+    received: Received,
+    submission: Submission,
+    first: Callable[[], Coroutine[Any, Any, bytes]],
+    *,
+    is_lead: bool = True,
+    quote: Quote | None = None,
+) -> web.Response:
+    """Run the story to its end whether or not the client stays; answer if it does."""
+    doors = request.app[DOORS]
+    within_s = max(0.0, (submission.lead.answer_by_us - doors.now_us()) / US_PER_S)
+    if received.key is None:
+        story = first()
+    else:
+        attempt = Attempt(
+            key=received.key,
+            body=received.body,
+            owner=received.new_id,
+            until_s=asyncio.get_running_loop().time() + within_s,
+            is_lead=is_lead,
+            quote_id=None if quote is None else quote.lead_id,
+        )
+        story = request.app[REPEATS].run(attempt, first)
+    task = doors.under_way.sell(story, within_s)
+    try:
+        return json_response(await asyncio.shield(task))
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            raise
+        raise cut_off(doors) from None
+
+
+def cut_off(doors: Doors) -> DeniedError:
+    """Return the 503 of a story that the end of its worker broke off; another worker ends it."""
+    return DeniedError(Kind.CLOSING, retry_after_s=doors.limits.retry_after_s, close=True)
+
+
+def timed(answer: LeadAnswer, received: Received, doors: Doors) -> LeadAnswer:
+    """Return the answer with how long its seller really waited, reading the body included."""
+    ms = (doors.monotonic() - received.arrived_s) * 1000
+    return msgspec.structs.replace(answer, duration_ms=round(ms, 3))

@@ -1,0 +1,107 @@
+"""One worker's HTTP server on sockets that it was given; closes only once its leads are through."""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+
+from exchange.web.answers import problem_response
+from exchange.web.limits import Limits
+from exchange.web.problems import ClientGoneError, Kind, problem
+from exchange.web.under_way import UnderWay
+
+logger = structlog.get_logger()
+
+BACKLOG = 1024
+LINE_MAX_BYTES = 16_384
+"""Of the request line, which may hold a quote's token, and of each header."""
+KEEP_ALIVE_S = 75.0
+"""Longer than load balancers keep an idle connection, so that it is they who close it."""
+LINGER_S = 2.0
+"""How long the rest of an unread body is read and thrown away, so that its answer is heard."""
+LAST_WRITES_S = 2.0
+"""How long answers may take to be written once the leads are through."""
+
+
+class Connection(web.RequestHandler):
+    """A connection whose every error is a problem, and whose errors are never quoted in a log."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - it quotes what was sent
+    ) -> web.StreamResponse:
+        """Answer what never became a request, or what failed outside of the application."""
+        if isinstance(exc, ClientGoneError):
+            raise ConnectionResetError from exc  # aiohttp's word for nobody to answer
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer was begun already; it cannot be replaced")
+        if isinstance(exc, LineTooLong):
+            kind = Kind.HEADERS
+        elif status < 500:  # noqa: PLR2004 - where HTTP's server errors begin
+            kind = Kind.UNREADABLE
+        else:
+            kind = Kind.INTERNAL
+            logger.error("request failed outside of its handler", exc_info=exc)
+        return problem_response(problem(kind), close=True)
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log a failure of the connection itself, without what was sent on it."""
+        error = kw.get("exc_info")
+        logger.error("connection failed", sentence=str(args[0]) if args else "", exc_info=error)
+
+
+class HttpServer:
+    """Serves an application on listening sockets; stops by finishing what is under way."""
+
+    def __init__(self, app: web.Application, limits: Limits, under_way: UnderWay) -> None:
+        self.limits = limits
+        self.under_way = under_way
+        self.runner = web.AppRunner(app, access_log=None, shutdown_timeout=LAST_WRITES_S)
+        self.listening: list[asyncio.Server] = []
+
+    async def start(self, sockets: Sequence[socket.socket]) -> None:
+        """Accept connections on sockets that are bound already; they are the server's from now."""
+        await self.runner.setup()
+        loop = asyncio.get_running_loop()
+        for bound in sockets:
+            server = await loop.create_server(self.connection, sock=bound, backlog=BACKLOG)
+            self.listening.append(server)
+
+    def connection(self) -> Connection:
+        """Return the protocol of a new connection."""
+        manager = self.runner.server
+        assert manager is not None, "connections come once the runner is set up"
+        return Connection(
+            manager,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]  # as its own runner turns it off
+            keepalive_timeout=KEEP_ALIVE_S,
+            max_line_size=LINE_MAX_BYTES,
+            max_field_size=LINE_MAX_BYTES,
+            lingering_time=LINGER_S,
+            auto_decompress=False,  # undone in `body.py`, which stops at the limit
+        )
+
+    async def stop(self) -> int:
+        """Finish the auctions under way, answer them, close; return how many were cut off.
+
+        New connections are refused at once, requests on old ones hear 503 and are closed. What
+        is cut off after the grace is found in the ledger and finished by another worker.
+        """
+        self.under_way.close()
+        for server in self.listening:
+            server.close()
+        cut_off = await self.under_way.drain(self.limits.shutdown_grace_s)
+        await self.runner.cleanup()
+        if cut_off:
+            logger.warning("stories cut off", count=cut_off)
+        return cut_off
