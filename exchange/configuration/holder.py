@@ -106,13 +106,18 @@ class SnapshotHolder:
                 pause_s = RETRY_S
             except InvalidConfigurationError as error:
                 logger.error("configuration refused", problem=str(error))  # noqa: TRY400 - its sentence says all
-            except BROKEN as error:
-                self._refused = None
-                logger.warning("configuration out of reach", problem=type(error).__name__)
+            except Exception as error:
+                if isinstance(error, BROKEN):
+                    logger.warning("configuration out of reach", problem=type(error).__name__)
+                else:
+                    # Whatever it is: a worker that followed no more would sell under the old
+                    # configuration for ever, and nobody would know.
+                    logger.exception("configuration not followed")
                 await self._drop()
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, RETRY_MAX_S)
                 # What was announced meanwhile is looked for as soon as there is a connection.
+                self._refused = None
                 self._told.set()
 
     async def _follow_once(self) -> None:

@@ -1,11 +1,13 @@
 """From what is stored to the one immutable value that every worker sells under."""
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from exchange.configuration.compiling import (
+    Read,
     buyer_of,
     campaign_of,
     offer_of,
@@ -15,11 +17,11 @@ from exchange.configuration.compiling import (
 from exchange.configuration.objects import market_of
 from exchange.configuration.queries import SQL
 from exchange.configuration.store import read_present
-from exchange.contract.market_file import MarketFile
-from exchange.domain.condition import Condition, ConditionError, compile_condition
+from exchange.contract.market_file import BuyerPart, MarketFile
+from exchange.domain.condition import Condition, compile_condition
 from exchange.domain.condition_names import names_of
-from exchange.domain.money import Micros, MoneyError
-from exchange.domain.offer import Offer
+from exchange.domain.money import Micros
+from exchange.domain.offer import Buyer, Offer
 from exchange.domain.snapshot import Role, Snapshot
 from exchange.domain.vertical import Vertical
 
@@ -107,6 +109,17 @@ def secret_place(name: str) -> bytes:
     return f"secret/{name}".encode()
 
 
+@contextmanager
+def naming(kind: str, name: str) -> Iterator[None]:
+    """Say of which object it is that what goes wrong inside goes wrong."""
+    try:
+        yield
+    except KeyError as error:
+        raise InvalidConfigurationError(f'{kind} "{name}": there is no {error}') from error
+    except (ValueError, OSError) as error:
+        raise InvalidConfigurationError(f'{kind} "{name}": {error}') from error
+
+
 class Compiler:
     """Makes snapshots; what did not change since the last one is not compiled again."""
 
@@ -118,42 +131,28 @@ class Compiler:
 
     def snapshot(self, stored: Stored) -> Snapshot:
         """Return the compiled configuration; raise InvalidConfigurationError where it is wrong."""
-        try:
-            return self._snapshot(stored)
-        except (ConditionError, MoneyError, ValueError, KeyError, OSError) as error:
-            raise InvalidConfigurationError(f"{type(error).__name__}: {error}") from error
-
-    def _snapshot(self, stored: Stored) -> Snapshot:
         market = stored.market
-        verticals = {part.id: vertical_of(part) for part in market.vertical}
-        former, self._conditions = self._conditions, {}
-        readers = {}
-        for vertical in verticals.values():
-            is_same = self._verticals.get(vertical.id) == vertical
-            readers[vertical.id] = self._reader(vertical, former if is_same else {})
-        self._verticals = verticals
+        readers = self._readers(market)
         sellers = {part.id: seller_of(part) for part in market.seller}
-        buyers = {part.id: buyer_of(part) for part in market.buyer}
+        buyers: dict[str, Buyer] = {}
         offers: dict[str, Offer] = {}
-        for buyer in market.buyer:
-            secret = stored.signing.get(buyer.id)
-            hash_key = secret or self._hash_key(buyer.id)
-            for part in buyer.offer:
-                offers[part.id] = offer_of(
-                    part, buyers[buyer.id], readers[part.vertical], secret=secret, hash_key=hash_key
-                )
+        for part in market.buyer:
+            with naming("buyer", part.id):
+                buyers[part.id] = buyer_of(part)
+            offers |= self._offers(part, buyers[part.id], readers, stored.signing.get(part.id))
+        campaigns = {}
+        for campaign in market.campaign:
+            with naming("campaign", campaign.id):
+                campaigns[campaign.id] = campaign_of(campaign, offers, readers[campaign.vertical])
         # A key of an account that was retired opens nothing.
         accounts: dict[str, Container[str]] = {"seller": sellers, "buyer": buyers}
         return Snapshot(
             version=stored.version,
-            verticals=verticals,
+            verticals=self._verticals,
             sellers=sellers,
             buyers=buyers,
             offers=offers,
-            campaigns={
-                part.id: campaign_of(part, offers, readers[part.vertical])
-                for part in market.campaign
-            },
+            campaigns=campaigns,
             keys={
                 digest: role
                 for digest, role in stored.keys.items()
@@ -162,9 +161,32 @@ class Compiler:
             credited=stored.credited,
         )
 
-    def _reader(
-        self, vertical: Vertical, former: Mapping[tuple[str, str], Condition]
-    ) -> Callable[[str], Condition]:
+    def _offers(
+        self,
+        part: BuyerPart,
+        buyer: Buyer,
+        readers: Mapping[str, Read],
+        secret: bytes | None,
+    ) -> dict[str, Offer]:
+        offers = {}
+        hash_key = secret or self._hash_key(part.id)
+        for offer in part.offer:
+            with naming("offer", offer.id):
+                read = readers[offer.vertical]
+                offers[offer.id] = offer_of(offer, buyer, read, secret=secret, hash_key=hash_key)
+        return offers
+
+    def _readers(self, market: MarketFile) -> dict[str, Read]:
+        verticals = {part.id: vertical_of(part) for part in market.vertical}
+        former, self._conditions = self._conditions, {}
+        readers = {}
+        for vertical in verticals.values():
+            is_same = self._verticals.get(vertical.id) == vertical
+            readers[vertical.id] = self._reader(vertical, former if is_same else {})
+        self._verticals = verticals
+        return readers
+
+    def _reader(self, vertical: Vertical, former: Mapping[tuple[str, str], Condition]) -> Read:
         names = names_of(vertical)
 
         def read(text: str) -> Condition:
