@@ -20,13 +20,13 @@ from typing import cast
 import msgspec
 import uvloop
 
-from exchange.auction.call import Call, Outcome
-from exchange.auction.connection import Limits
-from exchange.auction.dialer import Dialer
-from exchange.auction.endpoint import Endpoint, compile_endpoint
-from exchange.auction.resolver import Guard, Resolver
-from exchange.auction.tls import client_tls
-from exchange.auction.wire import Wire
+from exchange.wire.call import Call, Outcome
+from exchange.wire.connection import Limits
+from exchange.wire.dialer import Dialer
+from exchange.wire.endpoint import Endpoint, compile_endpoint
+from exchange.wire.resolver import Guard, Resolver
+from exchange.wire.tls import client_tls
+from exchange.wire.wire import Wire
 
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 39\r\n"

@@ -6,15 +6,12 @@ from typing import Protocol
 import msgspec
 
 from exchange.auction.bids import Asked, NotABid, read_bid
-from exchange.auction.call import Call, Outcome
-from exchange.auction.endpoint import Endpoint
 from exchange.auction.ping import (
     PingIds,
     Showing,
     own_head,
     own_tail,
     shared_part,
-    signature_headers,
 )
 from exchange.domain import anonymize
 from exchange.domain.bid import Bid, OfferResult
@@ -23,6 +20,9 @@ from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
 from exchange.domain.ranking import rank
 from exchange.domain.reason import Reason
+from exchange.wire.call import Call, Outcome
+from exchange.wire.endpoint import Endpoint
+from exchange.wire.signature import signature_headers
 
 
 class Contender(msgspec.Struct, frozen=True):
@@ -102,7 +102,7 @@ class Auction:
         self,
         wire: Calls,
         admission: Admission,
-        endpoint_of: Callable[[Offer], Endpoint],
+        endpoint_of: Callable[[str], Endpoint],
         *,
         monotonic: Callable[[], float],
         entropy: Callable[[int], bytes],
@@ -124,10 +124,12 @@ class Auction:
             for contender in tender.contenders
         }
         calls = self._calls(tender, results)
-        if calls:
-            await self._wire.fan_out(calls, deadline_at)
-        for call in calls:
-            self._read(call, results)
+        try:
+            if calls:
+                await self._wire.fan_out(calls, deadline_at)
+        finally:  # cancelled or not: whoever was admitted has ended
+            for call in calls:
+                self._read(call, results)
         standing = [result.bid for result in results.values() if result.bid is not None]
         ranked = rank(
             [bid for bid in standing if self._above_floor(bid, results)], tender.auction_id
@@ -179,9 +181,10 @@ class Auction:
             headers = signature_headers(
                 offer.secret, asked.ping_id, tender.at_us // 1_000_000, body
             )
+        endpoint = self._endpoint_of(offer.ping.url)
         return Call(
-            endpoint=self._endpoint_of(offer),
-            request=self._endpoint_of(offer).request(body, headers=headers),
+            endpoint=endpoint,
+            request=endpoint.request(body, headers=headers),
             timeout_ms=min(offer.ping.timeout_ms, tender.timeout_ms),
             repeatable=True,
             tag=asked,

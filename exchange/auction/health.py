@@ -10,10 +10,10 @@ from enum import StrEnum
 
 import msgspec
 
-from exchange.auction.call import Call, Detail, Outcome
 from exchange.auction.quantile import Quantile
 from exchange.domain.offer import Offer
 from exchange.domain.reason import Reason
+from exchange.wire.call import Call, Detail, Outcome
 
 
 class BreakerState(StrEnum):

@@ -3,8 +3,6 @@
 The auction is handed what may be shown; this module cannot reach for more.
 """
 
-import base64
-import hmac
 from collections.abc import Mapping
 
 import msgspec
@@ -67,19 +65,6 @@ def own_tail(hashes: Mapping[str, str]) -> bytes:
     """Encode what stands after the shared part: this buyer's hashes, then the closing braces."""
     text = "".join(f',"{name}_hash":"{digest}"' for name, digest in hashes.items())
     return f"{text}}}}}".encode()
-
-
-def signature_headers(secret: bytes, message_id: str, at_s: int, body: bytes) -> bytes:
-    """Return the three Standard Webhooks headers (HMAC-SHA-256, version 1), ready to send."""
-    signed = f"{message_id}.{at_s}.".encode() + body
-    digest = base64.b64encode(hmac.digest(secret, signed, "sha256"))
-    return (
-        (
-            f"webhook-id: {message_id}\r\nwebhook-timestamp: {at_s}\r\nwebhook-signature: v1,"
-        ).encode()
-        + digest
-        + b"\r\n"
-    )
 
 
 class PingIds:

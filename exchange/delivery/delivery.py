@@ -5,13 +5,13 @@ from typing import Protocol
 
 import msgspec
 
-from exchange.auction.call import Call, Outcome
-from exchange.auction.endpoint import Endpoint
-from exchange.auction.ping import signature_headers
 from exchange.delivery.answer import Accepted, InDoubt, PostResult, Unreachable
 from exchange.delivery.formats import standard
 from exchange.domain.ids import SaleId
 from exchange.domain.offer import Offer
+from exchange.wire.call import Call, Outcome
+from exchange.wire.endpoint import Endpoint
+from exchange.wire.signature import signature_headers
 
 
 class Parcel(msgspec.Struct, frozen=True):
@@ -45,7 +45,7 @@ class Delivery:
     def __init__(
         self,
         wire: Requests,
-        endpoint_of: Callable[[Offer], Endpoint],
+        endpoint_of: Callable[[str], Endpoint],
         *,
         now_us: Callable[[], int],
         late_grace_ms: float,
@@ -69,7 +69,7 @@ class Delivery:
         if offer.secret is not None:
             at_s = self._now_us() // 1_000_000
             headers += signature_headers(offer.secret, parcel.sale_id, at_s, parcel.body)
-        endpoint = self._endpoint_of(offer)
+        endpoint = self._endpoint_of(offer.post.url)
         call = Call(
             endpoint=endpoint,
             request=endpoint.request(parcel.body, headers=headers),

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.auction.call import Call, Detail, Outcome
-from exchange.auction.endpoint import compile_endpoint
+from exchange.wire.call import Call, Detail, Outcome
+from exchange.wire.endpoint import compile_endpoint
 from exchange.auction.health import (
     TRANSITIONS,
     Breaker,

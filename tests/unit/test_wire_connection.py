@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.auction.call import Call, Detail, Outcome
-from exchange.auction.connection import Connection, Limits
-from exchange.auction.endpoint import compile_endpoint
-from exchange.auction.pool import Pool
+from exchange.wire.call import Call, Detail, Outcome
+from exchange.wire.connection import Connection, Limits
+from exchange.wire.endpoint import compile_endpoint
+from exchange.wire.pool import Pool
 
 ENDPOINT = compile_endpoint("http://a.example/ping")
 LIMITS = Limits(answer_max_bytes=1000, head_bytes_max=400)

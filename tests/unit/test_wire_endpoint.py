@@ -2,7 +2,7 @@
 
 import pytest
 
-from exchange.auction.endpoint import EndpointError, compile_endpoint, header_line
+from exchange.wire.endpoint import EndpointError, compile_endpoint, header_line
 
 
 def test_a_request_is_whole_and_exact():

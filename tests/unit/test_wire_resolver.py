@@ -5,8 +5,8 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from exchange.auction.call import Detail
-from exchange.auction.resolver import Guard, Resolver, Unresolved
+from exchange.wire.call import Detail
+from exchange.wire.resolver import Guard, Resolver, Unresolved
 
 PUBLIC, OTHER, PRIVATE = "93.184.216.34", "93.184.216.35", "10.1.2.3"
 

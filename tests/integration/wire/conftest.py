@@ -10,13 +10,13 @@ import pytest
 import trustme
 import uvloop
 
-from exchange.auction.call import Call
-from exchange.auction.connection import Limits
-from exchange.auction.dialer import Dialer
-from exchange.auction.endpoint import compile_endpoint
-from exchange.auction.resolver import Guard, Resolver
-from exchange.auction.tls import client_tls
-from exchange.auction.wire import Wire
+from exchange.wire.call import Call
+from exchange.wire.connection import Limits
+from exchange.wire.dialer import Dialer
+from exchange.wire.endpoint import compile_endpoint
+from exchange.wire.resolver import Guard, Resolver
+from exchange.wire.tls import client_tls
+from exchange.wire.wire import Wire
 
 
 def pytest_asyncio_loop_factories():

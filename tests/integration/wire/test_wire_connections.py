@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from exchange.auction.call import Detail, Outcome
+from exchange.wire.call import Detail, Outcome
 
 
 async def answers(peer):

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from exchange.auction.call import Detail, Outcome
+from exchange.wire.call import Detail, Outcome
 
 
 async def answers(peer):

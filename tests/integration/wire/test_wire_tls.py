@@ -7,8 +7,8 @@ import ssl
 import pytest
 import trustme
 
-from exchange.auction.call import Detail, Outcome
-from exchange.auction.tls import client_tls
+from exchange.wire.call import Detail, Outcome
+from exchange.wire.tls import client_tls
 
 
 async def answers(peer):

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from exchange.auction.endpoint import Endpoint
+from exchange.wire.endpoint import Endpoint
 
 
 class Outcome(StrEnum):

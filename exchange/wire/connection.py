@@ -8,8 +8,8 @@ from typing import Protocol, cast
 import msgspec
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from exchange.auction.call import Call, Detail, Outcome
-from exchange.auction.pool import Pool
+from exchange.wire.call import Call, Detail, Outcome
+from exchange.wire.pool import Pool
 
 HEAD_END = b"\r\n\r\n"
 SAYS_LENGTH = re.compile(rb"\r\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)

@@ -4,7 +4,7 @@ import contextlib
 from collections import deque
 from typing import Generic, Protocol, TypeVar
 
-from exchange.auction.call import Call, Outcome
+from exchange.wire.call import Call, Outcome
 
 
 class Kept(Protocol):

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Protocol
 
-from exchange.auction.call import Call, Detail, Outcome
-from exchange.auction.connection import Connection, Limits
-from exchange.auction.dialer import Unreachable
-from exchange.auction.endpoint import Endpoint
-from exchange.auction.pool import Pool
+from exchange.wire.call import Call, Detail, Outcome
+from exchange.wire.connection import Connection, Limits
+from exchange.wire.dialer import Unreachable
+from exchange.wire.endpoint import Endpoint
+from exchange.wire.pool import Pool
 
 WAITING = Outcome.WAITING
 ANSWERED = Outcome.ANSWERED

@@ -5,10 +5,10 @@ import ssl
 import time
 from collections.abc import Callable
 
-from exchange.auction.call import Detail
-from exchange.auction.endpoint import Endpoint
-from exchange.auction.resolver import Resolver, Unresolved
-from exchange.auction.tls import connect_tcp, start_tls
+from exchange.wire.call import Detail
+from exchange.wire.endpoint import Endpoint
+from exchange.wire.resolver import Resolver, Unresolved
+from exchange.wire.tls import connect_tcp, start_tls
 
 ADDRESS_TIMEOUT_MIN_S = 0.25
 

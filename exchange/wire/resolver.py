@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from exchange.auction.call import Detail
+from exchange.wire.call import Detail
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
