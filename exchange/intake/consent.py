@@ -12,9 +12,10 @@ from exchange.intake.dates import normalize_moment
 from exchange.intake.errors import Bad, Errors, bad_value, wrong_type
 from exchange.intake.readers import absent, boolean, clean, ip, line, lines, scalar_text, url
 
-TEXT_LENGTH_MAX = 10_000
+TEXT_LENGTH_MAX = 5_000
 ID_LENGTH_MAX = 100
 NAMES_MAX = 200
+TOO_LONG = bad_value(f"must have at most {TEXT_LENGTH_MAX} characters")
 PING_HOST = "ping.trustedform.com"
 
 
@@ -54,10 +55,10 @@ def read_consent(raw: object, errors: Errors) -> ConsentRead:
 
 def a_wording(raw: object) -> str | Bad:
     """Read the sentence that the person agreed to."""
+    if isinstance(raw, str) and len(raw) > 2 * TEXT_LENGTH_MAX:
+        return TOO_LONG
     text = lines(raw)
-    if isinstance(text, str) and len(text) > TEXT_LENGTH_MAX:
-        return bad_value(f"must have at most {TEXT_LENGTH_MAX} characters")
-    return text
+    return TOO_LONG if isinstance(text, str) and len(text) > TEXT_LENGTH_MAX else text
 
 
 def an_id(raw: object) -> str | Bad:

@@ -31,6 +31,9 @@ from exchange.intake.readers import (
 )
 from exchange.intake.spellings import choices, plain
 
+LENGTH_SLACK = 400
+"""How many blanks, beyond its length again, a text may have before it is cleaned."""
+
 Normalizer = Callable[[object], Value | Bad]
 """Takes a value that is there (not null, not an empty text)."""
 
@@ -44,6 +47,7 @@ TEXTS: Mapping[FieldType, Callable[[object], str | Bad]] = {
     FieldType.URL: url,
     FieldType.IP: ip,
 }
+CLEANED = frozenset({FieldType.NAME, FieldType.CITY, FieldType.TEXT, FieldType.ADDRESS})
 NUMBERS: Mapping[FieldType, Callable[[object], int | Decimal | Bad]] = {
     FieldType.INT: whole,
     FieldType.DECIMAL: exact,
@@ -72,10 +76,14 @@ def checked(field: Field, read: Callable[[object], str | Bad]) -> Normalizer:
     """Return a reader of texts that keeps to the field's length and pattern."""
     long_max = max(field.length_max, URL_LENGTH_MAX if field.type is FieldType.URL else 0)
     too_long = bad_value(f"must have at most {long_max} characters")
+    is_cleaned = field.type in CLEANED
     pattern = None if field.pattern is None else re.compile(field.pattern)
     mismatch = bad_value(f"must match the pattern {field.pattern}")
 
     def normalize(raw: object) -> Value | Bad:
+        # Far too long is not even cleaned: a megabyte takes a while. The others look first.
+        if is_cleaned and isinstance(raw, str) and len(raw) > 2 * long_max + LENGTH_SLACK:
+            return too_long
         value = read(raw)
         if isinstance(value, Bad):
             return value

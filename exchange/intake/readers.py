@@ -15,6 +15,7 @@ from exchange.intake.spellings import BOOLS, state_code
 
 URL_LENGTH_MAX = 2048
 IP_LENGTH_MAX = 64
+COMPOSED_LENGTH_MAX = 256
 
 A_TEXT = wrong_type("a text")
 A_SCALAR = wrong_type("a text, a number or a boolean")
@@ -53,13 +54,19 @@ def scalar_text(raw: object) -> str | None:
 
 
 def clean(text: str) -> str:
-    """Return the text in one line: composed, blanks collapsed, without invisible characters."""
+    """Return the text in one line: blanks collapsed, without invisible characters, composed.
+
+    Composing takes time that grows with the square of a run of accents, so that long texts are
+    left as they came.
+    """
     if text.isascii() and text.isprintable() and "  " not in text:
         return text.strip()
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
     text = " ".join(text.split())
-    return text if text.isprintable() else " ".join(text.translate(INVISIBLE).split())
+    if not text.isprintable():
+        text = " ".join(text.translate(INVISIBLE).split())
+    if len(text) > COMPOSED_LENGTH_MAX or text.isascii():
+        return text
+    return unicodedata.normalize("NFC", text)
 
 
 NO_LETTER = bad_value("must contain a letter")

@@ -15,6 +15,7 @@ from exchange.domain.person import Consent
 from exchange.domain.submission import Submission
 from exchange.intake.arrival import Refused
 from exchange.intake.geography import Geography
+from exchange.intake.readers import clean
 from tests.making import DOLLAR, NOW_US, a_campaign
 from tests.making_intake import (
     AUTO,
@@ -363,7 +364,7 @@ CONTROLS = st.fixed_dictionaries(
 def test_a_lead_is_the_same_submission_from_every_format(lead, controls, is_ping):
     body = {**controls, "lead": lead}
     by_json = accept(json.dumps(body).encode(), content_type=JSON, is_ping=is_ping)
-    assert isinstance(by_json, Submission)
+    assert isinstance(by_json, Submission) or not clean(lead["notes"])
     assert accept(urlencoded(body), content_type=FORM, is_ping=is_ping) == by_json
     if not any(mark in as_one_text(lead) for mark in ("\r", "\n")):
         assert accept(multipart(body), content_type=MULTIPART, is_ping=is_ping) == by_json
@@ -448,6 +449,11 @@ def test_64_kib_of_unknown_fields_take_at_most_five_milliseconds():
             }
         ),
         a_body({**PERSON, **REST, "address": "\u200b" * 20_000}),
+        a_body({**PERSON, **REST, "first_name": "a" + "\u0300" * 9_000 + "\u0316" * 9_000}),
+        a_body({**PERSON, **REST, "first_name": "a" + "\u0300" * 300 + "\u0316" * 300}),
+        a_body(source="a" + "\u0300" * 9_000 + "\u0316" * 9_000),
+        a_body(tracking={"a": "a" + "\u0300" * 9_000 + "\u0316" * 9_000}),
+        a_body({**PERSON, **REST, "notes": "\n" * 60_000}, consent={"text": "\n" * 60_000}),
         a_body(**{f"x{i}": i for i in range(4000)}),
         a_body(consent={"text": "y" * 60_000}, tracking={f"t{i}": "z" for i in range(2000)}),
     ):
