@@ -20,7 +20,9 @@ WAITING = object()
 AWAY = frozenset({"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN"})
 """Errors of a server that cannot serve now; another may be reached under the same name."""
 
-UNABLE = frozenset({"BUSY", "MISCONF", "NOAUTH", "NOPERM", "NOREPLICAS", "OOM", "WRONGPASS"})
+UNABLE = frozenset(
+    {"BUSY", "MISCONF", "NOAUTH", "NOPERM", "NOREPLICAS", "NOSCRIPT", "OOM", "WRONGPASS"}
+)
 """Errors of a server that does not let us, whatever was asked."""
 
 

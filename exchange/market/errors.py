@@ -13,6 +13,10 @@ class MarketError(Exception):
 class MarketUnavailable(MarketError):  # noqa: N818 - a state of the world, not a mistake of ours
     """Market state at {address} is unavailable: {problem}."""
 
+    def __init__(self, *, address: str, problem: str) -> None:
+        super().__init__(address=address, problem=problem)
+        self.problem = problem
+
 
 class MarketAddressError(MarketError):
     """A market URL is redis://HOST:PORT/0, rediss://HOST:PORT/0 or unix:///PATH?db=0: {problem}."""

@@ -28,7 +28,7 @@ import structlog
 
 from exchange.market.address import Address, parse
 from exchange.market.connection import Call, Connection, ignore
-from exchange.market.errors import MarketError, MarketUnavailable
+from exchange.market.errors import MarketUnavailable
 from exchange.market.function import FUNCTIONS, Function, Part, pack
 
 logger = structlog.get_logger()
@@ -204,11 +204,11 @@ class Link:
         return left
 
     def _lose(self, connection: Connection, unanswered: Sequence[Call]) -> None:
-        self._problem = connection.problem
         if connection is not self._connection:
             for call in unanswered:
-                call.fail(self._unavailable())
+                call.fail(self._unavailable(connection.problem))
             return
+        self._problem = connection.problem
         self._connection = None
         self._overdue = None
         self._mending = True
@@ -233,7 +233,7 @@ class Link:
             call.fail(self._unavailable())
 
     def _unavailable(self, problem: str = "") -> MarketUnavailable:
-        return MarketUnavailable(address=self._address, problem=problem or self._problem)
+        return MarketUnavailable(address=str(self._address), problem=problem or self._problem)
 
     async def _stay_connected(self) -> None:
         pause_s = PAUSE_MIN_S
@@ -241,8 +241,9 @@ class Link:
         while True:
             try:
                 connection = await self._connect()
-            except (OSError, MarketError) as error:
-                self._give_up(str(error) or f"no connection within {self._timeout_s} s")
+            except (OSError, MarketUnavailable) as error:
+                problem = error.problem if isinstance(error, MarketUnavailable) else str(error)
+                self._give_up(problem or f"no connection within {self._timeout_s} s")
                 self._first_attempt.set()
                 if not is_told:
                     logger.warning("market unavailable", problem=self._problem)
@@ -279,13 +280,17 @@ class Link:
         commands = [pack(b"HELLO", 3, *login, b"SETNAME", b"exchange")]
         if address.database:
             commands.append(pack(b"SELECT", address.database))
-        commands += [function.pack_load() for function in FUNCTIONS]
+        loads = [function.pack_load() for function in FUNCTIONS]
         deadline = self._loop.time() + self._timeout_s
-        calls = [Call(packed, self._loop.create_future(), ignore, deadline) for packed in commands]
+        calls = [
+            Call(packed, self._loop.create_future(), ignore, deadline)
+            for packed in (*commands, *loads)
+        ]
         calls[0].take = self._meet
-        connection.send(calls)
+        connection.send(calls[: len(commands)])
         if self._hearers:
             connection.write(pack(b"SUBSCRIBE", *self._hearers))
+        connection.send(calls[len(commands) :])
         return [call.future for call in calls]
 
     def _meet(self, hello: dict[bytes, Any]) -> None:
