@@ -1,0 +1,79 @@
+"""What is counted is what Prometheus reads, under labels that name no lead."""
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from exchange.domain.reason import Reason
+from exchange.story.stations import Observer
+from exchange.telemetry.metrics import BUCKETS_S, Metrics
+
+
+@pytest.fixture
+def metrics():
+    return Metrics(CollectorRegistry())
+
+
+def sample(metrics, name, **labels):
+    return metrics.registry.get_sample_value(f"exchange_{name}", labels)
+
+
+def test_the_story_can_be_observed_by_it(metrics):
+    """It has every method that the story calls."""
+    observer: Observer = metrics
+    observer.stage("hold", 1.5)
+    observer.offer_answered("acme-tx", "bid", 12.0)
+    observer.offer_answered("acme-tx", "throttled", None)
+    observer.post_answered("acme-tx", "accepted", 50.0)
+    observer.lead_ended("auto-us", "sold", None, 143.2)
+    observer.lead_ended("auto-us", "unsold", "deadline", 1000.0)
+    observer.in_doubt(1)
+    assert sample(metrics, "stage_seconds_sum", stage="hold") == pytest.approx(0.0015)
+    assert sample(metrics, "offer_answers_total", offer="acme-tx", answer="bid") == 1
+    assert sample(metrics, "offer_answers_total", offer="acme-tx", answer="throttled") == 1
+    assert sample(metrics, "offer_answer_seconds_count", offer="acme-tx") == 1
+    assert sample(metrics, "posts_total", offer="acme-tx", answer="accepted") == 1
+    assert sample(metrics, "leads_total", campaign="auto-us", status="sold", reason="") == 1
+    assert sample(metrics, "leads_total", campaign="auto-us", status="unsold", reason="deadline")
+    assert sample(metrics, "lead_seconds_count", campaign="auto-us") == 2
+    assert sample(metrics, "in_doubt") == 1
+
+
+def test_buckets_reach_from_100_microseconds_to_a_minute(metrics):
+    """A stage of 90 µs and one of 59 s are told apart from their neighbours."""
+    assert (BUCKETS_S[0], BUCKETS_S[-1]) == (0.0001, 60.0)
+    assert list(BUCKETS_S) == sorted(set(BUCKETS_S))
+    metrics.stage("claim", 0.09)
+    metrics.stage("claim", 59_000.0)
+    assert sample(metrics, "stage_seconds_bucket", stage="claim", le="0.0001") == 1
+    assert sample(metrics, "stage_seconds_bucket", stage="claim", le="30.0") == 1
+    assert sample(metrics, "stage_seconds_bucket", stage="claim", le="60.0") == 2
+
+
+def test_children_are_made_once(metrics):
+    """The second call with the same labels finds the child in its dict."""
+    metrics.stage("auction", 1.0)
+    child = metrics.stages["auction",]
+    metrics.stage("auction", 1.0)
+    assert metrics.stages["auction",] is child
+    assert len(metrics.stages) == 1
+
+
+def test_the_page_shows_all(metrics):
+    """Gauges, counters and the process itself stand on one page."""
+    metrics.holds.set(3)
+    metrics.in_flight.set(2)
+    metrics.turned_away("loop_lag")
+    metrics.request_ended("/v1/leads", 503, 0.2)
+    metrics.offer_left_out("acme-tx", Reason.SCHEDULE)
+    metrics.loop_lag(4.0)
+    page = metrics.exposition().decode()
+    for line in (
+        "exchange_holds 3.0",
+        "exchange_in_flight 2.0",
+        'exchange_shed_total{cause="loop_lag"} 1.0',
+        'exchange_requests_total{route="/v1/leads",status="503"} 1.0',
+        'exchange_offer_left_out_total{offer="acme-tx",reason="schedule"} 1.0',
+        "exchange_loop_lag_seconds_count 1.0",
+        "process_resident_memory_bytes",
+    ):
+        assert line in page

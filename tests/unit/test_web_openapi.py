@@ -1,0 +1,131 @@
+"""The description at /openapi.json is valid, whole, and says what the code does."""
+
+import json
+from decimal import Decimal
+
+import msgspec
+import pytest
+from jsonschema import Draft202012Validator, ValidationError
+from openapi_spec_validator import validate
+
+from exchange.contract.seller import ConsentIn, LeadAnswer, LeadRequest, ReasonOut, SaleOut
+from exchange.contract.standing import operator_view, seller_view
+from exchange.domain.events import EventName
+from exchange.domain.reason import Reason
+from exchange.intake.controls import read_controls
+from exchange.intake.errors import Errors
+from exchange.web.answers import encode
+from exchange.web.openapi import document
+from exchange.web.problems import Kind, problem
+from exchange.web.requests import CONSENT, LEAD_REQUEST
+from exchange.web.routes import OPERATIONS, ROUTES
+from tests.making import an_offer
+from tests.making_intake import PERSON, REST, a_body
+from tests.making_web import a_standing, an_answer
+
+DOCUMENT = json.loads(document((*ROUTES, *OPERATIONS)))
+SCHEMAS = DOCUMENT["components"]["schemas"]
+LEAD = "019a0000-0000-7000-8000-00000000beef"
+
+
+def fits(answer, name):
+    """Fail unless an answer, as it is encoded, is what the document says of its type."""
+    schema = {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
+    Draft202012Validator(schema).validate(json.loads(answer))
+
+
+def test_the_document_is_openapi():
+    """A validator that knows OpenAPI 3.1 finds nothing to say."""
+    validate(DOCUMENT)
+    assert DOCUMENT["openapi"] == "3.1.0"
+
+
+def test_every_route_is_described():
+    """No route without its description; each has its own name, a summary and a 200."""
+    described = {
+        (method.upper(), path): what
+        for path, methods in DOCUMENT["paths"].items()
+        for method, what in methods.items()
+    }
+    assert set(described) == {(route.method, route.path) for route in (*ROUTES, *OPERATIONS)}
+    assert len({what["operationId"] for what in described.values()}) == len(described)
+    for what in described.values():
+        assert what["summary"]
+        assert "200" in what["responses"]
+
+
+def test_every_lead_may_come_in_each_media_type():
+    """Leads and pings are taken as JSON and as forms, under a key in a header or in the body."""
+    taken = [what for route, what in operations() if route.takes_lead]
+    assert len(taken) == 3
+    for what in taken:
+        assert set(what["requestBody"]["content"]) == {
+            "application/json",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data",
+        }
+        assert what["security"] == [{"bearer": []}, {"header": []}, {}]
+        assert "Idempotency-Key" in [parameter["name"] for parameter in what["parameters"]]
+        assert {"400", "401", "403", "409", "413", "415", "422", "500", "503"} <= set(
+            what["responses"]
+        )
+
+
+def operations():
+    for route in ROUTES:
+        yield route, DOCUMENT["paths"][route.path][route.method.lower()]
+
+
+def test_reads_need_a_key_in_a_header():
+    """What has no body has no key in it; what needs no key says so."""
+    for route, what in operations():
+        if not route.takes_lead:
+            assert what["security"] == ([{"bearer": []}, {"header": []}] if route.roles else [])
+
+
+def test_requests_are_those_that_are_parsed():
+    """The described fields are exactly those of the types, and those that intake reads."""
+    assert set(LEAD_REQUEST) == set(LeadRequest.__struct_fields__)
+    assert set(CONSENT) == set(ConsentIn.__struct_fields__)
+    errors = Errors()
+    read_controls(dict.fromkeys(LEAD_REQUEST, object()), errors)
+    groups = {"lead", "consent", "tracking"}
+    assert {error.field for error in errors.found} == set(LEAD_REQUEST) - groups
+
+
+@pytest.mark.parametrize("price", [None, Decimal("8.50"), Decimal("0.000001")])
+def test_answers_are_as_described(price):
+    """Answers, as they are encoded, satisfy their schemas: money is a number."""
+    sales = () if price is None else (SaleOut("sale-1", price, "Acme", "https://a.example"),)
+    answer = an_answer(LEAD, price=price, sales=sales, reason=ReasonOut.of(Reason.OUTBID))
+    fits(encode(answer), "LeadAnswer")
+    standing = a_standing(LEAD, answer=answer)
+    fits(encode(seller_view(standing)), "LeadView")
+    fits(encode(operator_view(standing, {"acme-tx": an_offer()}, ())), "OperatorLeadView")
+    fits(encode(problem(Kind.FIELDS)), "Problem")
+
+
+def test_requests_are_as_described():
+    """A seller's request satisfies the schema of requests."""
+    body = a_body(lead={**PERSON, **REST}, min_price=4.0, timeout_ms=200, exclude_buyers=["acme"])
+    fits(json.dumps({**body, "consent": {"tcpa": True}, "api_key": "k"}), "LeadRequest")
+
+
+def test_a_wrong_answer_is_not_as_described():
+    """The schemas tell right from wrong: a status that nobody knows does not pass."""
+    with pytest.raises(ValidationError, match="is not one of"):
+        fits(encode(an_answer(LEAD, status="gone")), "LeadAnswer")
+
+
+def test_words_of_the_contract_are_told():
+    """Events, reasons and their codes are listed."""
+    assert set(SCHEMAS["TimelineEntry"]["properties"]["event"]["enum"]) == set(EventName)
+    assert set(SCHEMAS["ReasonOut"]["properties"]["code"]["enum"]) == set(Reason)
+
+
+def test_every_answer_type_is_described_with_its_fields():
+    """The schema of an answer has the fields of its type."""
+    assert set(SCHEMAS["LeadAnswer"]["properties"]) == set(LeadAnswer.__struct_fields__)
+    for route in (*ROUTES, *OPERATIONS):
+        if isinstance(route.answer, type) and issubclass(route.answer, msgspec.Struct):
+            assert route.answer.__name__ in SCHEMAS
