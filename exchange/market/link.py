@@ -123,11 +123,13 @@ class Link:
             self._timer.cancel()
 
     def listen(self, channel: str, hear: Callable[[bytes | None], None]) -> None:
-        """Have `hear` called with every message on this channel; to be said before entering.
+        """Have `hear` called with every message on this channel from now on.
 
         It is called with None whenever messages may have been missed.
         """
         self._hearers[channel.encode()] = hear
+        if self._connection is not None:
+            self._connection.write(pack(b"SUBSCRIBE", channel.encode()))
 
     def call(
         self,
@@ -280,17 +282,14 @@ class Link:
         commands = [pack(b"HELLO", 3, *login, b"SETNAME", b"exchange")]
         if address.database:
             commands.append(pack(b"SELECT", address.database))
-        loads = [function.pack_load() for function in FUNCTIONS]
-        deadline = self._loop.time() + self._timeout_s
-        calls = [
-            Call(packed, self._loop.create_future(), ignore, deadline)
-            for packed in (*commands, *loads)
-        ]
-        calls[0].take = self._meet
-        connection.send(calls[: len(commands)])
         if self._hearers:
-            connection.write(pack(b"SUBSCRIBE", *self._hearers))
-        connection.send(calls[len(commands) :])
+            # Gets no reply, so it travels with a command that does.
+            commands[-1] += pack(b"SUBSCRIBE", *self._hearers)
+        commands += [function.pack_load() for function in FUNCTIONS]
+        deadline = self._loop.time() + self._timeout_s
+        calls = [Call(packed, self._loop.create_future(), ignore, deadline) for packed in commands]
+        calls[0].take = self._meet
+        connection.send(calls)
         return [call.future for call in calls]
 
     def _meet(self, hello: dict[bytes, Any]) -> None:

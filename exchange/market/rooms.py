@@ -11,11 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import NoReturn
 
+import structlog
+
 from exchange.domain.caps import Used
 from exchange.market import keys
-from exchange.market.errors import MarketUnavailable
+from exchange.market.errors import MarketError, MarketUnavailable
 from exchange.market.function import COUNTERS
 from exchange.market.link import Caller
+
+logger = structlog.get_logger()
 
 NOTHING: Used = {}
 
@@ -77,8 +81,12 @@ class Rooms:
         """Read again and again; an outage is the link's to tell, and ends by itself."""
         while True:
             self._changed.clear()
-            with contextlib.suppress(MarketUnavailable):
+            try:
                 await self.read()
+            except MarketUnavailable:
+                pass
+            except MarketError as error:
+                logger.warning("rooms not read", problem=str(error))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._interval_s):
                     await self._changed.wait()

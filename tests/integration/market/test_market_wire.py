@@ -123,6 +123,17 @@ async def test_calls_of_one_turn_leave_in_one_write():
     assert packets == [20]
 
 
+async def test_what_is_announced_is_heard_whenever_one_begins_to_listen(link):
+    """Before or after the link was entered: the channel's messages come, and no others."""
+    heard = []
+    link.listen("news", heard.append)
+    say = a_function("say", "return redis.call('PUBLISH', ARGV[1], ARGV[2])")
+    await link.call(say, ["k"], ("other", "no"))
+    assert await link.call(say, ["k"], ("news", "yes")) == 1
+    await until(lambda: heard)
+    assert heard == [b"yes"]
+
+
 async def test_a_mistake_in_a_function_is_told_by_name(link):
     """It fails its caller alone, and says which function it was."""
     broken = a_function("broken", "return redis.call('GET')")
