@@ -120,7 +120,7 @@ def person_hash(fingerprint: Fingerprint, field: str, offer: Offer) -> str | Non
     Keyed: hex HMAC-SHA-256 of the hex SHA-256, with the buyer's own key, so that no two buyers
     can compare what they were shown. A ping that brought only an MD5 has no keyed hash.
     """
-    if field in offer.hidden:
+    if field in offer.hidden or f"{field}_hash" in offer.hidden:
         return None
     if offer.hash_kind is HashKind.MD5:
         return fingerprint.md5.get(field)

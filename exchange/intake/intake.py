@@ -3,6 +3,7 @@
 from collections.abc import Container, Mapping
 
 import msgspec
+from disposable_email_domains import blocklist
 
 from exchange.domain.campaign import Campaign
 from exchange.domain.lead import Fingerprint, Lead, Source, Value
@@ -36,6 +37,7 @@ from exchange.intake.request import Parsed, Request, Unparsable
 from exchange.intake.schema import REQUIRED, Schema
 
 US_PER_MS = 1000
+DISPOSABLE_DOMAINS = frozenset(blocklist)
 UNNAMED_SOURCE = "unnamed"
 """Under which leads stand in reports whose seller named no source."""
 
@@ -61,7 +63,9 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 class Intake:
     """Reads requests; knows the geography, and the domains of addresses that are thrown away."""
 
-    def __init__(self, geography: Geography, disposable_domains: Container[str]) -> None:
+    def __init__(
+        self, geography: Geography, disposable_domains: Container[str] = DISPOSABLE_DOMAINS
+    ) -> None:
         self._geography = geography
         self._disposable = disposable_domains
         self._schemas: dict[str, Schema] = {}
