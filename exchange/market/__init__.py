@@ -4,7 +4,7 @@ Every key ends, or is bounded by what is configured:
 
 | key | ends |
 | --- | --- |
-| `{campaign:ID}:claim:…`, `{vertical:ID}:claim:…` | with the campaign's window |
+| `{campaign:ID}:claim:…`, `{vertical:ID}:claim:…` | with its lease, or the campaign's window |
 | `{buyer:ID}:holds`, `{buyer:ID}:leases` | an entry with its sale, the key with its last entry |
 | `{buyer:ID}:ended:SALE` | 120 s after the sale's end here (`Terms.ended_s`) |
 | `{buyer:ID}:counters` | a window's counter two hours after it (`Market.prune`); totals stay |

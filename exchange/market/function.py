@@ -47,6 +47,7 @@ class Function(msgspec.Struct, frozen=True):
 
 CLAIM = Function.read("claim")
 LOOK_UP = Function.read("look_up")
+KEEP_CLAIM = Function.read("keep_claim")
 UNCLAIM = Function.read("unclaim")
 
 HOLD = Function.read("hold")
@@ -73,6 +74,7 @@ FORGET = Function.read("forget")
 FUNCTIONS = (
     CLAIM,
     LOOK_UP,
+    KEEP_CLAIM,
     UNCLAIM,
     HOLD,
     SETTLE,

@@ -39,6 +39,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
     lease_s: int = 30
     """A hold whose award is not written by then is looked into by the sweeper."""
+    claim_lease_s: int = 60 * 60
+    """A claim of a lead that never ends is given up after that: more than any lead is in doubt."""
     ended_s: int = 120
     """How long the end of a hold is remembered, for calls that come twice or too late."""
     rooms_interval_s: float = 0.2
@@ -77,6 +79,7 @@ class Market:
         self._worker = worker
         self._clock = clock
         self._lease_us = terms.lease_s * 1_000_000
+        self._claim_lease_ms = terms.claim_lease_s * 1000
         self._ended_ms = terms.ended_s * 1000
         self._rooms = Rooms(link, interval_s=terms.rooms_interval_s)
         self._reading: asyncio.Task[None] | None = None
@@ -107,14 +110,23 @@ class Market:
     # Who came first
 
     async def claim(self, claim: Claim) -> LeadId | None:
-        """Claim a person for this lead; return the lead that came first, None: it is ours."""
-        arguments = (claim.lead_id, claim.window_s * 1000)
+        """Claim a person for this lead; return the lead that came first, None: it is ours.
+
+        Ours while the lead is being sold, for the claim's lease; `keep_claim` makes it last.
+        """
+        arguments = (claim.lead_id, min(claim.window_s * 1000, self._claim_lease_ms))
         return await self._link.call(function.CLAIM, keys.claims(claim), arguments, lead_or_none)
 
     async def look_up(self, claim: Claim) -> LeadId | None:
         """Return the lead that came first, if any, and claim nothing."""
         return await self._link.call(
             function.LOOK_UP, keys.claims(claim), (claim.lead_id,), lead_or_none
+        )
+
+    async def keep_claim(self, claim: Claim) -> None:
+        """Let a claim hold for its whole window from now on, where no other lead has it."""
+        await self._link.call(
+            function.KEEP_CLAIM, keys.claims(claim), (claim.lead_id, claim.window_s * 1000)
         )
 
     async def unclaim(self, claim: Claim) -> None:

@@ -99,6 +99,7 @@ async def test_a_call_whose_reply_was_lost_is_repeated_and_counts_once(far, wire
     await far.hold(sold)
     steps = [
         (lambda: far.claim(a_claim("mine")), None),
+        (lambda: far.keep_claim(a_claim("mine")), None),
         (lambda: far.hold(hold), None),
         (lambda: far.keep("acme", hold.sale_id), True),
         (lambda: far.release("acme", hold.sale_id), True),
