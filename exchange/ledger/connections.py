@@ -76,13 +76,11 @@ async def connect(dsn: str, timeout_s: float, **server_settings: str) -> Any:
         async with asyncio.timeout(timeout_s):
             connection = await asyncpg.connect(dsn, timeout=timeout_s, server_settings=settings)
             await prepare(connection)
-    except Exception as error:  # noqa: BLE001 - every failure of the driver passes here once
+    except BaseException as error:
         if connection is not None:
             connection.terminate()
-        raise_unavailable(error)
-    except BaseException:
-        if connection is not None:
-            connection.terminate()
+        if isinstance(error, Exception):
+            raise LedgerUnavailable from error
         raise
     return connection
 

@@ -158,9 +158,9 @@ class Lane:
                 self._commit = await connection.prepare(STATEMENTS["commit"])
         except BaseException as error:
             connection.terminate()
-            if isinstance(error, asyncio.CancelledError):
-                raise
-            raise LedgerUnavailable from error
+            if isinstance(error, Exception):
+                raise LedgerUnavailable from error
+            raise
         connection.add_termination_listener(self._terminated)
         self._connection = connection
         self.is_up = True

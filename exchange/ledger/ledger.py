@@ -9,6 +9,7 @@ from exchange.ledger.archive import Archive
 from exchange.ledger.connections import Connections, problem
 from exchange.ledger.entry import Entry
 from exchange.ledger.errors import LedgerUnavailable, MomentRefused, RejectionRefused
+from exchange.ledger.keys import LeadKeys
 from exchange.ledger.lanes import GroupCommit
 from exchange.ledger.rows import Rejection, Table, pack, rejection_row
 from exchange.ledger.vault import Vault
@@ -26,6 +27,7 @@ class Ledger(Archive):
     def __init__(self, connections: Connections, worker_id: str, vault: Vault) -> None:
         super().__init__(connections, vault)
         limits = connections.limits
+        self._keys = LeadKeys(vault)
         self._capture_keep_us = limits.capture_keep_s * US_PER_S
         self._group = GroupCommit(connections.dsn, worker_id, limits)
         self._writes = count(1)
@@ -80,7 +82,7 @@ class Ledger(Archive):
     def _entry(self, moment: Moment) -> Entry:
         write = next(self._writes)
         try:
-            rows = pack(moment, write, self._vault, self._capture_keep_us)
+            rows = pack(moment, write, self._keys, self._capture_keep_us)
         except UNENCODABLE as error:
             raise MomentRefused(
                 lead_id=moment.lead_id, number=moment.number, problem=problem(error)

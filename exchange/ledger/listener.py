@@ -65,9 +65,9 @@ class Listener:
                     await connection.add_listener(channel, self._notified)
         except BaseException as error:
             connection.terminate()
-            if isinstance(error, asyncio.CancelledError):
-                raise
-            raise LedgerUnavailable from error
+            if isinstance(error, Exception):
+                raise LedgerUnavailable from error
+            raise
 
     async def _watch(self) -> None:
         """Replace the connection whenever it breaks; what was missed meanwhile is made up for."""

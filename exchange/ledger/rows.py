@@ -8,7 +8,8 @@ import msgspec
 from exchange.domain.events import Event
 from exchange.domain.ids import LeadId
 from exchange.domain.moment import AwardRow, LeadEnd, LeadRow, Moment, QuoteRow, SaleEnd, Transfer
-from exchange.ledger.vault import Sealed, Vault
+from exchange.ledger.keys import LeadKeys
+from exchange.ledger.vault import DataKey, Sealed
 
 NUL = "\0"
 ESCAPED_NUL = b"\\u0000"
@@ -46,7 +47,7 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[FieldFault, ...]
 
 
-def pack(moment: Moment, write: int, vault: Vault, capture_keep_us: int) -> list[tuple[int, Row]]:
+def pack(moment: Moment, write: int, keys: LeadKeys, capture_keep_us: int) -> list[tuple[int, Row]]:
     """Return the moment's rows, each with its table; what it holds sealed is sealed here."""
     lead_id = moment.lead_id
     rows: list[tuple[int, Row]] = [
@@ -68,18 +69,19 @@ def pack(moment: Moment, write: int, vault: Vault, capture_keep_us: int) -> list
     if moment.quote is not None:
         rows.append((Table.QUOTE, quote_row(write, moment.quote)))
     if moment.record is not None:
-        sealed = vault.seal(moment.record, place("record", lead_id))
+        sealed = keys.of(moment).seal(moment.record, place("record", lead_id))
         rows.append((Table.RECORD, (write, *sealed)))
     if moment.award is not None:
-        rows.append((Table.AWARD, award_row(write, lead_id, moment.award, vault)))
+        rows.append((Table.AWARD, award_row(write, lead_id, moment.award, keys.of(moment))))
     if moment.sale_end is not None:
         rows.append((Table.SALE_END, sale_end_row(write, moment.sale_end)))
-    if moment.lead_end is not None:
-        rows.append((Table.LEAD_END, lead_end_row(write, moment.lead_end)))
     rows += [(Table.TRANSFER, transfer_row(write, transfer)) for transfer in moment.transfers]
     if moment.capture is not None:
-        sealed = vault.seal(moment.capture, place("capture", lead_id))
+        sealed = keys.of(moment).seal(moment.capture, place("capture", lead_id))
         rows.append((Table.CAPTURE, (write, moment.at_us + capture_keep_us, *sealed)))
+    if moment.lead_end is not None:
+        rows.append((Table.LEAD_END, lead_end_row(write, moment.lead_end)))
+        keys.forget(lead_id)
     return rows
 
 
@@ -98,13 +100,13 @@ def encoded(events: tuple[Event, ...]) -> bytes:
 
 
 def without_nuls(value: Any) -> Any:
-    """Return the same JSON value, its texts without NULs."""
+    """Return the same JSON value, its texts and names without NULs."""
     if isinstance(value, str):
         return value.replace(NUL, "")
     if isinstance(value, list):
         return [without_nuls(item) for item in value]
     if isinstance(value, dict):
-        return {name: without_nuls(item) for name, item in value.items()}
+        return {clean(name): without_nuls(item) for name, item in value.items()}
     return value
 
 
@@ -156,11 +158,11 @@ def quote_row(write: int, quote: QuoteRow) -> Row:
     )
 
 
-def award_row(write: int, lead_id: LeadId, award: AwardRow, vault: Vault) -> Row:
+def award_row(write: int, lead_id: LeadId, award: AwardRow, key: DataKey) -> Row:
     """Return a row of `award_row`, the post's body sealed."""
     sealed: Sealed | tuple[None, None] = (None, None)
     if award.post is not None:
-        sealed = vault.seal(award.post, place("award", lead_id))
+        sealed = key.seal(award.post, place("award", lead_id))
     return (
         write,
         award.sale_id,

@@ -33,6 +33,21 @@ class Sealed(NamedTuple):
     wrapped_key: bytes
 
 
+class DataKey:
+    """Seals any number of texts that are forgotten together: by forgetting this key."""
+
+    __slots__ = ("_cipher", "wrapped")
+
+    def __init__(self, key: bytes, wrapped: bytes) -> None:
+        self._cipher = AESGCM(key)
+        self.wrapped = wrapped
+
+    def seal(self, plaintext: bytes, aad: bytes) -> Sealed:
+        """Return the text sealed; `aad` says where it belongs."""
+        nonce = os.urandom(NONCE_BYTES)
+        return Sealed(nonce + self._cipher.encrypt(nonce, plaintext, aad), self.wrapped)
+
+
 class Vault:
     """Seals and opens under the master key; former master keys only open."""
 
@@ -46,18 +61,18 @@ class Vault:
         self._wraps_left = 0
         self._unwrapping = lru_cache(WRAPPING_KEYS_KEPT)(self._wrapping_key)
 
-    def seal(self, plaintext: bytes, aad: bytes) -> Sealed:
-        """Return the text sealed under a new data key; `aad` says where it belongs."""
+    def new_key(self) -> DataKey:
+        """Return a new data key, already wrapped."""
         if not self._wraps_left:
             self._salt_anew()
         self._wraps_left -= 1
-        chance = os.urandom(KEY_BYTES + 2 * NONCE_BYTES)
-        data_key, rest = chance[:KEY_BYTES], chance[KEY_BYTES:]
-        nonce, wrap_nonce = rest[:NONCE_BYTES], rest[NONCE_BYTES:]
-        return Sealed(
-            nonce + AESGCM(data_key).encrypt(nonce, plaintext, aad),
-            self._head + wrap_nonce + self._wrap.encrypt(wrap_nonce, data_key, aad),
-        )
+        chance = os.urandom(KEY_BYTES + NONCE_BYTES)
+        key, nonce = chance[:KEY_BYTES], chance[KEY_BYTES:]
+        return DataKey(key, self._head + nonce + self._wrap.encrypt(nonce, key, None))
+
+    def seal(self, plaintext: bytes, aad: bytes) -> Sealed:
+        """Return the text sealed under a data key of its own; `aad` says where it belongs."""
+        return self.new_key().seal(plaintext, aad)
 
     def open(self, sealed: Sealed, aad: bytes) -> bytes:
         """Return the text; raise MasterKeyError or SealBrokenError."""
@@ -66,7 +81,7 @@ class Vault:
             known = ", ".join(known.hex() for known in self._keys)
             raise MasterKeyError(sealed_under=master.hex(), known=known)
         try:
-            data_key = self._unwrapping(master, salt).decrypt(nonce, wrapped, aad)
+            data_key = self._unwrapping(master, salt).decrypt(nonce, wrapped, None)
             nonce, text = sealed.sealed[:NONCE_BYTES], sealed.sealed[NONCE_BYTES:]
             return AESGCM(data_key).decrypt(nonce, text, aad)
         except (InvalidTag, ValueError):

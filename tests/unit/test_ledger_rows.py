@@ -1,0 +1,127 @@
+"""A moment's rows: sealed under one key while its lead is sold, and under none that comes back."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchange.domain.events import Event, EventName
+from exchange.domain.ids import LeadId
+from exchange.domain.moment import LeadEnd, LeadRow, Moment, MomentKind, QuoteRow
+from exchange.domain.states import LeadStatus
+from exchange.ledger import keys as module
+from exchange.ledger.keys import LeadKeys
+from exchange.ledger.rows import Table, encoded, pack, without_nuls
+from exchange.ledger.vault import Sealed, Vault
+
+LEAD = LeadRow(
+    seller_id="s",
+    campaign_id="c",
+    source_id="s",
+    channel=None,
+    source_declared=True,
+    vertical_id="v",
+    seller_ref=None,
+    test=False,
+    version=1,
+    answer_by_us=1,
+)
+QUOTE = QuoteRow(
+    seller_id="s",
+    campaign_id="c",
+    source_id="s",
+    vertical_id="v",
+    test=False,
+    version=1,
+    status=LeadStatus.QUOTED,
+    reason=None,
+    price=None,
+    expires_at_us=None,
+)
+END = LeadEnd(status=LeadStatus.UNSOLD)
+VAULT = Vault(b"k" * 32)
+
+
+@pytest.fixture
+def keys():
+    return LeadKeys(VAULT)
+
+
+def moment(number, lead_id="lead", **rows):
+    return Moment(
+        lead_id=LeadId(lead_id),
+        number=number,
+        kind=MomentKind.NOTE,
+        at_us=1,
+        events=(),
+        capture=b"captured",
+        **rows,
+    )
+
+
+def wrapped(keys, what):
+    """Return the wrapped key of a moment's capture, and see that it opens it."""
+    [row] = [row for table, row in pack(what, 1, keys, 0) if table is Table.CAPTURE]
+    assert VAULT.open(Sealed(*row[-2:]), f"capture/{what.lead_id}".encode()) == b"captured"
+    return row[-1]
+
+
+def test_all_that_is_sealed_while_a_lead_is_sold_has_one_key(keys):
+    """From its own moment to its end."""
+    first = wrapped(keys, moment(1, lead=LEAD, record=b"record"))
+
+    assert wrapped(keys, moment(2)) == first
+    assert wrapped(keys, moment(3, lead_end=END)) == first
+    assert wrapped(keys, moment(1, "other", lead=LEAD)) != first
+
+
+def test_no_key_comes_back_after_the_end(keys):
+    """An ended lead may be erased; what is sealed later does not bring its key again."""
+    first = wrapped(keys, moment(1, lead=LEAD, lead_end=END))
+
+    late = {wrapped(keys, moment(number)) for number in (2, 3, 4)}
+    assert len(late) == 3
+    assert first not in late
+
+
+def test_a_pings_key_is_not_its_posts(keys):
+    """A quote that nobody used has no end, so its key is not kept."""
+    quoted = wrapped(keys, moment(1, quote=QUOTE))
+
+    assert wrapped(keys, moment(2, lead=LEAD)) != quoted
+
+
+def test_keys_kept_are_bounded(keys, monkeypatch):
+    """The oldest is pushed out; its lead goes on under another."""
+    monkeypatch.setattr(module, "KEPT_MAX", 2)
+    first = wrapped(keys, moment(1, "a", lead=LEAD))
+    second = wrapped(keys, moment(1, "b", lead=LEAD))
+    wrapped(keys, moment(1, "c", lead=LEAD))
+
+    assert wrapped(keys, moment(2, "a")) != first
+    assert wrapped(keys, moment(2, "b")) == second
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_events_keep_every_character_but_nul(text):
+    """Also what only looks like one, with any number of backslashes."""
+    event = Event(at_us=1, event=EventName.REFUSED, detail=text, left_out={201: (text,)})
+
+    [read] = msgspec.json.decode(encoded((event,)), type=list[Event])
+
+    assert read.detail == text.replace("\0", "")
+    assert read.left_out == {201: (text.replace("\0", ""),)}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(JSON)
+def test_a_value_without_nuls_is_left_as_it_is(value):
+    """Only texts change, and only by their NULs."""
+    if "\\x00" not in repr(value):
+        assert without_nuls(value) == value
+    assert "\\x00" not in repr(without_nuls(value)).replace("\\\\", "")
