@@ -5,6 +5,7 @@ in a dict. Labels are ids of the configuration and words of the contract, never 
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from prometheus_client import (
@@ -16,12 +17,16 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from exchange.domain.reason import Reason
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 MS_PER_S = 1000.0
+
+SHARED_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Names a folder, before a worker starts, in which all workers' numbers lie as files."""
 
 BUCKETS_S = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
@@ -43,11 +48,21 @@ class Children(dict[tuple[str, ...], Child], Generic[Child]):
         return child
 
 
+def worker_gone(pid: int, shared: Path) -> None:
+    """Leave a worker that ended out of what is true only of those that live; its counts stay."""
+    mark_process_dead(pid, str(shared))  # type: ignore[no-untyped-call]
+
+
 class Metrics:
     """All that the exchange counts and measures, in one registry."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, shared: Path | None = None) -> None:
+        """Count in this registry; `shared` is the folder in which several workers count together.
+
+        All of them must have been started with `SHARED_VARIABLE` naming it.
+        """
         self.registry = registry
+        self.shared = shared
         ProcessCollector(registry=registry)
         self.stages = self._seconds("stage", "Time in one stage of the way of a lead", "stage")
         self.requests = self._counter("requests", "HTTP requests answered", "route", "status")
@@ -69,7 +84,12 @@ class Metrics:
         self.holds = self._gauge("holds", "Holds of this worker, neither settled nor released")
         self.doubts = self._gauge("in_doubt", "Sales whose post has no answer yet")
         self.in_flight = self._gauge("in_flight", "Leads being sold by this worker")
-        self.version = self._gauge("market_version", "Version of the market that this worker holds")
+        self.version = Gauge(
+            "exchange_market_version",
+            "Version of the market that the workers hold; of the oldest, where they differ",
+            registry=registry,
+            multiprocess_mode="livemin",
+        )
 
     def stage(self, stage: str, ms: float) -> None:
         """Observe one stage: intake, claim, auction, hold, award, post, outcome and so on."""
@@ -116,7 +136,11 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """Return the page that Prometheus reads; takes milliseconds, so call it in a thread."""
-        return generate_latest(self.registry)
+        if self.shared is None:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together, path=str(self.shared))  # type: ignore[no-untyped-call]
+        return generate_latest(together)
 
     def _seconds(self, name: str, help_text: str, *labels: str) -> Children[Histogram]:
         family = Histogram(

@@ -2,13 +2,15 @@
 
 import msgspec
 
+from exchange.settings import Settings
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """A limit on everything; values come from the settings."""
 
     body_max_bytes: int
     request_timeout_s: float
-    """For a whole body to arrive, and for the head of a request."""
+    """For a whole body to arrive."""
     loop_lag_max_ms: float
     """Later than this, and new leads are turned away."""
     auction_overdue_max_ms: float
@@ -19,3 +21,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The longest `wait_s` of `GET /v1/leads/{lead_id}`."""
     shutdown_grace_s: float
     """For the auctions under way when the worker is told to stop."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """Return the limits that the settings name alike."""
+        named = (name for name in cls.__struct_fields__ if name in Settings.__struct_fields__)
+        return cls(**{name: getattr(settings, name) for name in named})

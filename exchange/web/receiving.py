@@ -45,15 +45,16 @@ async def receive(request: web.Request, doors: Doors) -> Received:
     admit(doors)
     arrived_us, arrived_s = doors.now_us(), doors.monotonic()
     key = header_key(request)
-    if key is not None:
-        seller_of(request, key, doors.market())
+    caller = None if key is None else seller_of(request, key, doors.market())
     body = await read_body(request, doors.limits)
     content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
     parsed = doors.intake.parse(body, content_type)
     if isinstance(parsed, Unparsable):
         raise DeniedError(OF_STATUS[parsed.status], parsed.detail)
-    # The market may have changed while a slow body came in: the sale gets the present one.
-    caller = seller_of(request, parsed.api_key if key is None else key, doors.market())
+    market = doors.market()
+    # It may have changed while a slow body came in: the sale gets the present one.
+    if caller is None or caller.snapshot is not market:
+        caller = seller_of(request, parsed.api_key if key is None else key, market)
     once = once_key(request, caller.seller.id, doors.digest_secret)
     return Received(
         caller=caller,

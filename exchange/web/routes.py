@@ -10,6 +10,7 @@ from exchange.contract.health import Health, ReadinessOut
 from exchange.contract.operator import OperatorLeadView
 from exchange.contract.rejections import RejectionsOut
 from exchange.contract.seller import LeadAnswer, LeadView, QuoteAnswer
+from exchange.web.answers import json_response
 from exchange.web.operations import get_health, get_metrics, get_readiness
 from exchange.web.problems import Kind
 from exchange.web.selling import post_lead, post_ping, post_quote
@@ -68,7 +69,7 @@ QUOTED = (*POSTED, Kind.NOT_FOUND, Kind.CONFLICT, Kind.EXPIRED)
 
 async def get_document(request: web.Request) -> web.Response:
     """Return this description of all routes: `GET /openapi.json`."""
-    return web.Response(body=request.app[DOCUMENT], headers={"Content-Type": "application/json"})
+    return json_response(request.app[DOCUMENT])
 
 
 OPERATIONS = (

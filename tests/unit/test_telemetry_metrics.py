@@ -1,11 +1,14 @@
 """What is counted is what Prometheus reads, under labels that name no lead."""
 
+import subprocess
+import sys
+
 import pytest
 from prometheus_client import CollectorRegistry
 
 from exchange.domain.reason import Reason
 from exchange.story.stations import Observer
-from exchange.telemetry.metrics import BUCKETS_S, Metrics
+from exchange.telemetry.metrics import BUCKETS_S, SHARED_VARIABLE, Metrics, worker_gone
 
 
 @pytest.fixture
@@ -77,3 +80,39 @@ def test_the_page_shows_all(metrics):
         "process_resident_memory_bytes",
     ):
         assert line in page
+
+
+WORKER = """
+import sys, pathlib
+from prometheus_client import CollectorRegistry
+from exchange.telemetry.metrics import Metrics
+metrics = Metrics(CollectorRegistry(), pathlib.Path(sys.argv[1]))
+metrics.lead_ended("auto-us", "sold", None, 5.0)
+metrics.holds.set(2)
+print("counted", flush=True)
+sys.stdin.read()
+print(metrics.exposition().decode())
+"""
+
+
+def test_workers_count_together(tmp_path):
+    """Whichever worker is asked, its page has the counts of all, and the gauges of those alive."""
+
+    def start():
+        return subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(tmp_path)],
+            env={SHARED_VARIABLE: str(tmp_path)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    workers = [start(), start(), start()]
+    for worker in workers:
+        assert worker.stdout.readline() == "counted\n"
+    workers[0].communicate()
+    worker_gone(workers[0].pid, tmp_path)
+    page, _ = workers[1].communicate()
+    workers[2].communicate()
+    assert 'exchange_leads_total{campaign="auto-us",reason="",status="sold"} 3.0' in page
+    assert "exchange_holds 4.0" in page

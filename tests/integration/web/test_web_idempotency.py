@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import json
+import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -245,3 +246,16 @@ async def test_a_key_that_cannot_be_is_400(edge, text):
     """An Idempotency-Key has 1 to 255 printable characters."""
     status, _, problem = await edge.post(headers={"Idempotency-Key": text})
     assert (status, problem["type"]) == (400, "/problems/unreadable")
+
+
+async def test_where_keys_cannot_be_looked_up_nothing_is_sold(tmp_path):
+    """Without market state a post with a key is 503 within a second; one without is sold."""
+    nobody = f"unix://{tmp_path}/nobody.sock?db=1"
+    async with once_of(nobody, "w1") as once, an_edge(once=once) as edge:
+        began = time.monotonic()
+        status, headers, problem = await edge.post(headers=KEY)
+        assert time.monotonic() - began < 1
+        assert (status, headers["Retry-After"]) == (503, "1")
+        assert problem["type"] == "/problems/unavailable"
+        assert not edge.script.sold
+        assert (await edge.post())[0] == 200
