@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path as FilePath
 from typing import Any
@@ -17,19 +17,25 @@ from exchange.contract.market_file import MarketFile
 FILE_BYTES_MAX = 32 * 1024 * 1024
 
 
-class Reading(msgspec.Struct, frozen=True):
-    """A market that was read, and what its author should know about it."""
-
-    market: MarketFile
-    warnings: tuple[Finding, ...]
-
-
 class Sheet(msgspec.Struct, frozen=True):
     """One file: what stands in it, and where."""
 
     name: str
     content: dict[str, Any]
     lines: dict[Path, int]
+
+
+Origins = dict[Path, tuple[Sheet, Path]]
+"""By the first one or two steps of a path: the file, and the path in it."""
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """A market that was read, and what its author should know about it."""
+
+    market: MarketFile
+    warnings: tuple[Finding, ...]
+    origins: Origins
+    """Where each part was read, for what is found out later."""
 
 
 def read_market(paths: Iterable[FilePath]) -> Reading:
@@ -49,7 +55,7 @@ def read_market(paths: Iterable[FilePath]) -> Reading:
 def read_sheets(sheets: Iterable[Sheet]) -> Reading:
     """Return the market of texts that were parsed; raise MarketFileError with all that is wrong."""
     merged: dict[str, Any] = {}
-    origins: dict[Path, tuple[Sheet, Path]] = {}
+    origins: Origins = {}
     for sheet in sheets:
         for name, value in sheet.content.items():
             if not isinstance(value, list) or not isinstance(merged.get(name, []), list):
@@ -73,10 +79,10 @@ def read_sheets(sheets: Iterable[Sheet]) -> Reading:
     }
     if checked.market is None:
         raise MarketFileError(found[False])
-    return Reading(checked.market, found[True])
+    return Reading(checked.market, found[True], origins)
 
 
-def finding_of(problem: Problem, origins: Mapping[Path, tuple[Sheet, Path]]) -> Finding:
+def finding_of(problem: Problem, origins: Origins) -> Finding:
     """Return a problem with the file, line and key where its author wrote it."""
     for depth in (2, 1):
         if problem.path[:depth] in origins:

@@ -29,7 +29,7 @@ def inline(value: object) -> str:
         case str():
             return quoted(value)
         case Decimal():
-            return decimal_text(value)
+            return f"{value:f}"
         case int():
             return str(value)
         case Mapping():
@@ -51,12 +51,6 @@ def quoted(text: str) -> str:
 def basic(text: str) -> str:
     """Return a TOML string in double quotes: JSON's, but for one character."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def decimal_text(number: Decimal) -> str:
-    """Return an exact number as people write it; whole ones keep a decimal point."""
-    text = f"{number:f}"
-    return text if "." in text else f"{text}.00"
 
 
 def key_of(key: str) -> str:

@@ -99,8 +99,8 @@ def test_the_same_market_is_no_difference():
 @pytest.mark.parametrize(
     ("old", "new", "kind", "name", "fields"),
     [
-        ("price = 9\n", "price = 9.5\n", "offer", "acme-1", [("price", "9.00", "9.5")]),
-        ("price = 9\n", "price = 9\nfloor = 2\n", "offer", "acme-1", [("floor", "0.00", "2.00")]),
+        ("price = 9\n", "price = 9.5\n", "offer", "acme-1", [("price", "9", "9.5")]),
+        ("price = 9\n", "price = 9\nfloor = 2\n", "offer", "acme-1", [("floor", "0", "2")]),
         ("where = 'state == \"TX\"'\n", "", "offer", "acme-1",
          [("where", "'state == \"TX\"'", "none")]),
         ('"09:00-17:00"', '"09:00-18:00"', "offer", "acme-2",
@@ -109,7 +109,7 @@ def test_the_same_market_is_no_difference():
         (', { id = "b", channel = "search" }', "", "seller", "fast",
          [("source.b", '{ id = "b", channel = "search" }', "none")]),
         ("spend = 20000", "spend = 30000", "buyer", "acme",
-         [("caps.0.spend", "20000.00", "30000.00")]),
+         [("caps.0.spend", "20000", "30000")]),
         ('show = "zip3"', 'show = "as_is"', "vertical", "auto",
          [("fields.zip.show", '"zip3"', '"as_is"')]),
         ("age >= 18", "age >= 21", "campaign", "auto-us",

@@ -1,0 +1,126 @@
+"""`exchange plan`, `apply` and `export`: the market file and the market."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import Parameter
+
+from exchange.commands.database import author, database
+from exchange.commands.showing import lagging_text, show, tell, warn
+from exchange.configuration import store
+from exchange.configuration.difference import notes
+from exchange.configuration.problem import Finding, MarketFileError
+from exchange.configuration.reading import Reading, finding_of, read_market
+from exchange.configuration.swapping import wait_until_swapped
+from exchange.configuration.writing import write_market
+from exchange.settings import Settings
+
+Files = Annotated[list[Path], Parameter(negative=())]
+Json = Annotated[bool, Parameter(name="--json", negative=())]
+Given = Annotated[Settings, Parameter(parse=False)]
+
+JSON = msgspec.json.Encoder(decimal_format="number")
+
+
+async def plan(files: Files, /, *, as_json: Json = False, settings: Given) -> None:
+    """Show what applying these files would change.
+
+    Parameters
+    ----------
+    files:
+        The whole market: what these files omit would be retired.
+    as_json:
+        Print one JSON object.
+    """
+    reading = read_market(files)
+    async with database(settings) as connection:
+        warnings = await warnings_of(connection, reading)
+        change = await told(store.plan(connection, reading.market), reading)
+    if as_json:
+        write_json({"change": change, "warnings": warnings})
+    else:
+        warn(warnings)
+        show(change)
+
+
+async def apply(
+    files: Files,
+    /,
+    *,
+    as_json: Json = False,
+    wait_s: float = 10.0,
+    settings: Given,
+) -> int:
+    """Make these files the market, and return when every live worker sells under it.
+
+    Parameters
+    ----------
+    files:
+        The whole market: what these files omit is retired.
+    as_json:
+        Print one JSON object.
+    wait_s:
+        How long to wait for the workers.
+    """
+    reading = read_market(files)
+    async with database(settings) as connection:
+        warnings = await warnings_of(connection, reading)
+        applied = await told(store.apply(connection, reading.market, author()), reading)
+        lagging = await wait_until_swapped(connection, applied.version, wait_s)
+    if as_json:
+        write_json(
+            {
+                "version": applied.version,
+                "change": applied.difference,
+                "warnings": warnings,
+                "lagging": lagging,
+            }
+        )
+    else:
+        warn(warnings)
+        show(applied.difference)
+    if applied.difference:
+        tell(f"Applied as version {applied.version}.")
+    tell(*(lagging_text(worker, applied.version) for worker in lagging))
+    return 1 if lagging else 0
+
+
+async def export(*, version: int | None = None, as_json: Json = False, settings: Given) -> None:
+    """Print the present market as a file that could be applied again.
+
+    Parameters
+    ----------
+    version:
+        An earlier version instead of the present one.
+    as_json:
+        Print it as JSON.
+    """
+    async with database(settings) as connection:
+        market = await store.read_market(connection, version)
+    if as_json:
+        write_json(market)
+    else:
+        sys.stdout.write(write_market(market))
+
+
+async def warnings_of(connection: Any, reading: Reading) -> tuple[Finding, ...]:
+    """Return what is odd about a market, by itself and next to the present one."""
+    present = await store.read_present(connection)
+    found = notes(present, reading.market)
+    return (*reading.warnings, *(finding_of(note, reading.origins) for note in found))
+
+
+async def told(doing: Any, reading: Reading) -> Any:
+    """Return what comes of it; a conflict is told with the line where it stands."""
+    try:
+        return await doing
+    except store.ConflictError as error:
+        findings = (finding_of(problem, reading.origins) for problem in error.problems)
+        raise MarketFileError(tuple(findings)) from error
+
+
+def write_json(value: object) -> None:
+    """Print one line of JSON, its numbers exact."""
+    sys.stdout.write(JSON.encode(value).decode() + "\n")

@@ -1,0 +1,135 @@
+"""The commands of the market as people and scripts use them: what they print, and where."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exchange.configuration.reading import read_market
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = [*sorted((ROOT / "config/verticals").glob("*.toml")), ROOT / "config/demo/market.toml"]
+
+
+@pytest.fixture
+def exchange(database_url, market_url, tmp_path):
+    """Runs `exchange …` on this test's own stores."""
+    environment = {name: value for name, value in os.environ.items() if "EXCHANGE_" not in name}
+    environment |= {
+        "EXCHANGE_DATABASE_URL": database_url,
+        "EXCHANGE_MARKET_URL": market_url,
+        "EXCHANGE_DATA_DIR": str(tmp_path / "data"),
+    }
+
+    def run(*arguments, **more):
+        return subprocess.run(
+            [sys.executable, "-m", "exchange.cli", *map(str, arguments)],
+            env=environment | more,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+def test_the_shipped_market_is_planned_applied_and_exported(exchange, tmp_path):
+    """From nothing to a market; what is exported plans to nothing and is the same."""
+    planned = exchange("plan", *SHIPPED)
+    assert planned.returncode == 0
+    assert "+ offer lone-star-auto" in planned.stdout
+    applied = exchange("apply", *SHIPPED)
+    assert (applied.returncode, applied.stdout) == (0, planned.stdout)
+    assert "Applied as version 1." in applied.stderr
+    exported = tmp_path / "exported.toml"
+    exported.write_text(exchange("export").stdout)
+    assert read_market([exported]).market == read_market(SHIPPED).market
+    again = exchange("plan", "--json", exported)
+    assert json.loads(again.stdout)["change"] == {"since": 1, "changes": [], "reordered": []}
+
+
+def test_a_mistake_is_one_line_and_changes_nothing(exchange, tmp_path):
+    """File, line, key and sentence on standard error; exit status 1; no traceback."""
+    market = tmp_path / "market.toml"
+    market.write_text('[[seller]]\nid = "fast"\nnmae = "Fast"\n\n[[seller]]\nid = "fast"\n')
+    refused = exchange("apply", market)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.splitlines() == [
+        f'{market}:3: seller[0].nmae: unknown key; did you mean "name"?',
+        f'{market}:6: seller[1].id: there is another seller "fast"',
+        "exchange: nothing was changed: 2 mistakes",
+    ]
+    assert exchange("export").stdout == ""
+
+
+def test_a_conflict_with_the_present_market_has_its_line_too(exchange, tmp_path):
+    """What only the stored market knows is told like any other mistake."""
+    market = tmp_path / "market.toml"
+    market.write_text('[[buyer]]\nid = "acme"\n')
+    assert exchange("apply", market).returncode == 0
+    market.write_text('[[buyer]]\nid = "acme"\ncurrency = "CAD"\n')
+    refused = exchange("plan", market)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"{market}:3: buyer[0].currency: accounts are kept in USD")
+
+
+def test_a_key_is_printed_alone(exchange, tmp_path):
+    """Nothing else is on standard output, so that a script can take it."""
+    market = tmp_path / "market.toml"
+    market.write_text('[[seller]]\nid = "fast"\n[[buyer]]\nid = "acme"\n')
+    assert exchange("apply", market).returncode == 0
+    made = exchange("keys", "create", "--role", "seller", "--account", "fast")
+    assert re.fullmatch(r"pk_seller_[A-Za-z0-9_-]{43}\n", made.stdout)
+    assert (made.returncode, made.stderr) == (0, "")
+    secret = exchange("keys", "create", "--role", "signing", "--account", "acme")
+    assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=\n", secret.stdout)
+    unknown = exchange("keys", "create", "--role", "seller", "--account", "fasd")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert unknown.stderr == (
+        'exchange: there is no seller "fasd" in the market; did you mean "fast"?\n'
+    )
+
+
+def test_check_tells_what_is_there_and_what_is_amiss(exchange):
+    """Settings, both stores, versions; the exit status says whether all is well."""
+    checked = exchange("check", "--json")
+    assert checked.returncode == 0
+    seen = {line["name"]: line for line in json.loads(checked.stdout)["checks"]}
+    assert all(line["ok"] for line in seen.values())
+    assert re.search(r"18\.\d+, tables \d+ of \d+, configuration 0", seen["postgresql"]["says"])
+    assert "append-only file on" in seen["valkey"]["says"]
+    down = exchange(
+        "check",
+        EXCHANGE_DATABASE_URL="postgresql://me:hidden@127.0.0.1:1/x",
+        EXCHANGE_MARKET_URL="redis://127.0.0.1:1",
+    )
+    assert down.returncode == 1
+    assert "hidden" not in down.stdout + down.stderr
+    assert re.search(r"^amiss +postgresql +PostgreSQL at 127.0.0.1/x", down.stdout, re.MULTILINE)
+    assert re.search(r"^amiss +valkey", down.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "status", "says"),
+    [
+        (["export", "--version", "7"], {}, 1, "There is no version 7"),
+        (["export"], {"EXCHANGE_PORT": "many"}, 1, "EXCHANGE_PORT: "),
+        (["export", "--config", "none.toml"], {}, 1, "none.toml: No such file"),
+        (["--config", "none.toml", "export"], {}, 1, "none.toml: No such file"),
+        (["plan"], {}, 2, "FILES"),
+        (["keys", "create", "--role", "king", "--account", "a"], {}, 2, "king"),
+        (["plam"], {}, 2, "plan"),
+    ],
+)
+def test_every_wrong_call_ends_in_a_sentence(exchange, arguments, environment, status, says):
+    """Never a traceback, never anything on standard output."""
+    ended = exchange(*arguments, **environment)
+    assert (ended.returncode, ended.stdout) == (status, "")
+    assert says in ended.stderr
+    assert "Traceback" not in ended.stderr
