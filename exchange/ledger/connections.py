@@ -15,7 +15,12 @@ YEAR_2000_US = 946_684_800_000_000
 
 CLOSE_TIMEOUT_S = 1.0
 
-SERVER_SETTINGS = {"application_name": "exchange", "jit": "off"}
+SERVER_SETTINGS = {
+    "application_name": "exchange",
+    "jit": "off",
+    # Whoever waited for a lock must see what its holder wrote, whatever the server's default is.
+    "default_transaction_isolation": "read committed",
+}
 
 BROKEN = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What the driver raises, beside what the server says, when a connection fails or times out."""
@@ -41,7 +46,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     retry_max_s: float = 1.0
     """The pauses between attempts to connect, doubled each time."""
     capture_keep_s: int = 7 * 86_400
-    """How long exact requests and answers are kept."""
+    """How long exact requests and answers are kept; 0: not at all."""
 
 
 def to_server_time(at_us: int) -> tuple[int]:

@@ -76,7 +76,7 @@ def pack(moment: Moment, write: int, keys: LeadKeys, capture_keep_us: int) -> li
     if moment.sale_end is not None:
         rows.append((Table.SALE_END, sale_end_row(write, moment.sale_end)))
     rows += [(Table.TRANSFER, transfer_row(write, transfer)) for transfer in moment.transfers]
-    if moment.capture is not None:
+    if moment.capture is not None and capture_keep_us > 0:
         sealed = keys.of(moment).seal(moment.capture, place("capture", lead_id))
         rows.append((Table.CAPTURE, (write, moment.at_us + capture_keep_us, *sealed)))
     if moment.lead_end is not None:

@@ -61,7 +61,7 @@ def moment(number, lead_id="lead", **rows):
 
 def wrapped(keys, what):
     """Return the wrapped key of a moment's capture, and see that it opens it."""
-    [row] = [row for table, row in pack(what, 1, keys, 0) if table is Table.CAPTURE]
+    [row] = [row for table, row in pack(what, 1, keys, 1) if table is Table.CAPTURE]
     assert VAULT.open(Sealed(*row[-2:]), f"capture/{what.lead_id}".encode()) == b"captured"
     return row[-1]
 
@@ -100,6 +100,11 @@ def test_keys_kept_are_bounded(keys, monkeypatch):
 
     assert wrapped(keys, moment(2, "a")) != first
     assert wrapped(keys, moment(2, "b")) == second
+
+
+def test_a_capture_that_is_not_to_be_kept_is_not_written(keys):
+    """Nothing is sealed that would be deleted at once."""
+    assert [table for table, _ in pack(moment(1), 1, keys, 0)] == [Table.MOMENT]
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
