@@ -40,7 +40,8 @@ class Refused(msgspec.Struct, frozen=True):
 def inherit_controls(controls: Controls, quote: Quote, errors: Errors) -> Controls:
     """Return what a post asks for, its ping's word where it says nothing itself.
 
-    Campaign, source and test are the ping's; a lower `min_price` permits less than was quoted.
+    Campaign, source and test are the ping's. Where the post names no `min_price`, what was promised
+    is insisted on; a lower one permits less.
     """
     for field, said, quoted in (
         ("campaign", controls.campaign_id, quote.campaign_id),
@@ -53,7 +54,7 @@ def inherit_controls(controls: Controls, quote: Quote, errors: Errors) -> Contro
         campaign_id=quote.campaign_id,
         source_id=quote.source.id,
         seller_ref=controls.seller_ref or quote.seller_ref,
-        min_price=quote.min_price if controls.min_price is None else controls.min_price,
+        min_price=quote.payout if controls.min_price is None else controls.min_price,
         timeout_ms=controls.timeout_ms,
         test=quote.test,
         already_sold=max(controls.already_sold or 0, quote.already_sold),

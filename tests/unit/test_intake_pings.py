@@ -117,7 +117,7 @@ def test_a_post_takes_over_price_and_consent_unless_it_says_otherwise():
     )
     got = post(PERSON, quote)
     assert isinstance(got, Submission)
-    assert (got.lead.min_price, got.lead.seller_ref) == (3 * DOLLAR, "R1")
+    assert (got.lead.min_price, got.lead.seller_ref) == (quote.payout, "R1")
     assert got.lead.consent.jornaya_id == got.person.consent.jornaya_id == "ABCD-12"
     lower = post(PERSON, quote, min_price=1, consent={"tcpa": False})
     assert isinstance(lower, Submission)

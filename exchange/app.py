@@ -1,0 +1,378 @@
+"""Builds one worker from its settings, and closes everything again, in order."""
+
+import asyncio
+import os
+import time
+import uuid
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from socket import socket
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from exchange.auction.auction import Auction, AuctionLimits
+from exchange.auction.health import Health, HealthLimits
+from exchange.configuration.holder import SnapshotHolder
+from exchange.delivery.delivery import Delivery
+from exchange.domain.offer import BillingMode
+from exchange.domain.snapshot import Snapshot
+from exchange.intake.geography import Geography
+from exchange.intake.intake import Intake
+from exchange.intake.tokens import Tokens
+from exchange.ledger.connections import Connections, connect
+from exchange.ledger.connections import Limits as LedgerLimits
+from exchange.ledger.errors import LedgerUnavailable
+from exchange.ledger.ledger import Ledger
+from exchange.ledger.listener import Listener
+from exchange.ledger.migrations import migrate
+from exchange.ledger.vault import Vault
+from exchange.ledger.worker import Leases
+from exchange.market.errors import MarketUnavailable
+from exchange.market.link import Link
+from exchange.market.market import Market, Terms
+from exchange.readiness import Pulse, Readiness
+from exchange.settings import Settings
+from exchange.stores.embedded import StoreUrls
+from exchange.story.recovery import Recovery
+from exchange.story.stations import Stations
+from exchange.story.story import Story
+from exchange.story.waiting import Waiting
+from exchange.telemetry.loop_lag import LoopLag
+from exchange.telemetry.metrics import Metrics
+from exchange.web.application import create_app, create_operations_app
+from exchange.web.doors import Doors
+from exchange.web.limits import Limits as WebLimits
+from exchange.web.server import HttpServer
+from exchange.web.under_way import UnderWay
+from exchange.wire.connection import Limits as WireLimits
+from exchange.wire.dialer import Dialer
+from exchange.wire.endpoints import Endpoints
+from exchange.wire.resolver import Guard, Resolver
+from exchange.wire.tls import client_tls
+from exchange.wire.wire import Wire
+
+logger = structlog.get_logger(__name__)
+
+RECOVER_EVERY_S = 2.0
+PULSE_EVERY_S = 1.0
+TIDY_EVERY_S = 60.0
+TIDIED_AT_ONCE = 1000
+HEARTBEAT_S = 0.05
+LET_GO_EVERY_S = 0.1
+FLUSH_LANES = 2
+STANDING_CONNECTIONS = 2
+"""One follows the configuration, one listens for leads that move."""
+S_PER_HOUR = 3600
+MS = 0.001
+
+CALL_HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "application/json",
+    "User-Agent": "ping-post-exchange",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """Where a worker listens: sockets that are bound already, inherited from whoever owns them."""
+
+    doors: Sequence[socket]
+    operations: Sequence[socket] = ()
+    """For health and metrics alone; none: they stand beside the doors."""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The doors' addresses, as they are registered."""
+        return tuple("{}:{}".format(*bound.getsockname()[:2]) for bound in self.doors)
+
+
+def now_us() -> int:
+    """Return the wall's time, in microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+@asynccontextmanager
+async def worker(
+    settings: Settings, urls: StoreUrls, master_key: bytes, sockets: Sockets
+) -> AsyncIterator["Worker"]:
+    """Run one worker for as long as the block lasts; it can sell when the block begins.
+
+    On the way out it takes nothing new, finishes what is under way, and leaves nothing behind.
+    """
+    await migrate(urls.database_url)
+    async with AsyncExitStack() as stack:
+        built = Worker(settings, urls, Vault(master_key), stack)
+        await built.open(sockets)
+        yield built
+
+
+class Worker:
+    """One process that sells: its stations, in the order in which they stand on each other."""
+
+    def __init__(
+        self, settings: Settings, urls: StoreUrls, vault: Vault, stack: AsyncExitStack
+    ) -> None:
+        """Take the settings, the stores and the keys; nothing is opened yet."""
+        self.settings = settings
+        self.urls = urls
+        self.vault = vault
+        self.worker_id = str(uuid.uuid4())
+        self.lease_lost = asyncio.Event()
+        """Another worker took this one's leads over: it can write nothing more and should end."""
+        self._stack = stack
+        self._metrics = Metrics(CollectorRegistry())
+        self._under_way = UnderWay(self._metrics.in_flight.set)
+
+    async def open(self, sockets: Sockets) -> None:
+        """Open everything, from the stores up to the doors."""
+        await self._open_books(sockets)
+        await self._open_market()
+        await self._open_wire()
+        await self._follow_configuration()
+        await self._open_story()
+        await self._open_doors(sockets)
+
+    # The books and market state
+
+    async def _open_books(self, sockets: Sockets) -> None:
+        """Connect to the ledger and take a lease; without one nothing can be written."""
+        settings = self.settings
+        limits = LedgerLimits(
+            timeout_s=settings.database_timeout_ms * MS,
+            lanes=FLUSH_LANES,
+            batch_max=settings.flush_leads_max,
+            readers=max(1, settings.database_connections_max - FLUSH_LANES - STANDING_CONNECTIONS),
+            capture_keep_s=settings.capture_hours * S_PER_HOUR,
+        )
+        connections = Connections(self.urls.database_url, limits)
+        await connections.open()
+        self._stack.push_async_callback(connections.close)
+        self._leases = Leases(
+            connections, self.worker_id, self.vault, now_us, lease_s=settings.worker_lease_s
+        )
+        await self._leases.register(version("ping-post-exchange"), sockets.addresses)
+        self._stack.push_async_callback(self._leave)
+        self._beside(self._keep_lease())
+        self._ledger = Ledger(connections, self.worker_id, self.vault)
+        await self._ledger.open()
+        self._stack.push_async_callback(self._ledger.close)
+        self._waiting = Waiting()
+        listener = Listener(
+            self.urls.database_url,
+            limits,
+            {"lead": self._waiting.moved},
+            self._waiting.all_may_have_moved,
+        )
+        await listener.open()
+        self._stack.push_async_callback(listener.close)
+        self._pulse = Pulse(self._ledger, PULSE_EVERY_S)
+        self._beside(self._pulse.beat())
+
+    async def _keep_lease(self) -> None:
+        await self._leases.keep()
+        self.lease_lost.set()
+
+    async def _leave(self) -> None:
+        """Give the lease back; where the ledger is away it runs out by itself."""
+        try:
+            await self._leases.deregister()
+        except LedgerUnavailable:
+            logger.warning("lease left to run out", worker_id=self.worker_id)
+
+    async def _open_market(self) -> None:
+        settings = self.settings
+        link = Link(self.urls.market_url, timeout_s=settings.market_timeout_ms * MS)
+        terms = Terms(
+            lease_s=int(settings.hold_lease_s),
+            rooms_interval_s=settings.caps_read_every_ms * MS,
+            once_s=settings.idempotency_hours * S_PER_HOUR,
+        )
+        # Built before the link is entered: what it listens to is said before.
+        self._market = Market(link, worker=self.worker_id, clock=now_us, terms=terms)
+        await self._stack.enter_async_context(link)
+        await self._stack.enter_async_context(self._market)
+
+    # The buyers
+
+    async def _open_wire(self) -> None:
+        settings, loop = self.settings, asyncio.get_running_loop()
+        resolver = Resolver(loop, Guard(settings.networks), ttl_s=settings.dns_ttl_s)
+        self._stack.push_async_callback(resolver.close)
+        dialer = Dialer(
+            loop, resolver, client_tls(), connect_timeout_ms=settings.connect_timeout_ms
+        )
+        self._wire = Wire(
+            loop,
+            dialer,
+            WireLimits(
+                connections_per_host_max=settings.connections_per_host_max,
+                answer_max_bytes=settings.answer_max_bytes,
+                late_grace_ms=settings.late_grace_ms,
+                connection_idle_max_s=settings.connection_idle_max_s,
+            ),
+        )
+        self._stack.push_async_callback(self._wire.close)
+        self._endpoints = Endpoints(CALL_HEADERS)
+        self._health = Health(
+            HealthLimits(
+                breaker_calls=settings.breaker_calls,
+                breaker_failed_percent=settings.breaker_failed_percent,
+                breaker_pause_s=settings.breaker_pause_s,
+                breaker_pause_max_s=settings.breaker_pause_max_s,
+                calls_in_flight_max=settings.calls_in_flight_max,
+            ),
+            time.monotonic,
+        )
+
+    # The market file
+
+    async def _follow_configuration(self) -> None:
+        """Load the present configuration and its caps, and swap it whenever it changes."""
+
+        async def opened() -> Any:
+            return await connect(self.urls.database_url, self.settings.database_timeout_ms * MS)
+
+        self._holder = SnapshotHolder(opened, self.vault, self.worker_id, self._swapped)
+        await self._holder.start()
+        self._stack.push_async_callback(self._holder.close)
+
+    def _swapped(self, snapshot: Snapshot) -> None:
+        """Prepare for a new snapshot: whose room to read ahead, whose health to remember."""
+        billed = (b.id for b in snapshot.buyers.values() if b.billing.mode is not BillingMode.OPEN)
+        capped = (offer.buyer.id for offer in snapshot.offers.values() if offer.caps)
+        self._market.watch({*billed, *capped})
+        self._health.forget_all_but(snapshot.offers.keys())
+        self._metrics.version.set(snapshot.version)
+
+    def _snapshot(self) -> Snapshot:
+        return self._holder.snapshot
+
+    # The story
+
+    async def _open_story(self) -> None:
+        self._tokens = Tokens([self.vault.derive("quotes")], os.urandom)
+        stations = self._stations()
+        self._story = Story(stations, self._ledger, self._leases, self._snapshot, self._waiting)
+        self._stack.push_async_callback(self._story.close)
+        recovery = Recovery(
+            stations,
+            self._ledger,
+            self._leases,
+            self._market,
+            self._snapshot,
+            self._story.left_open,
+        )
+        self._stack.push_async_callback(recovery.close)
+        self._beside(recovery.run(RECOVER_EVERY_S))
+        self._beside(self._tidy())
+
+    def _stations(self) -> Stations:
+        auction = Auction(
+            self._wire,
+            self._health,
+            self._endpoints.of,
+            monotonic=time.monotonic,
+            entropy=os.urandom,
+            limits=AuctionLimits(),
+        )
+        delivery = Delivery(
+            self._wire,
+            self._endpoints.of,
+            now_us=now_us,
+            late_grace_ms=self.settings.late_grace_ms,
+        )
+        return Stations(
+            ledger=self._ledger,
+            market=self._market,
+            auction=auction,
+            delivery=delivery,
+            tokens=self._tokens,
+            observer=self._metrics,
+            now_us=now_us,
+            monotonic=time.monotonic,
+            entropy=os.urandom,
+            spawn=self._under_way.spawn,
+            claim_secret=self.vault.derive("claims"),
+        )
+
+    async def _tidy(self) -> None:
+        """Delete now and then what is kept for a set time only."""
+        while True:
+            await asyncio.sleep(TIDY_EVERY_S)
+            try:
+                await self._ledger.expire_captures(now_us(), TIDIED_AT_ONCE)
+                await self._market.prune(now_us())
+            except (LedgerUnavailable, MarketUnavailable) as outage:
+                logger.warning("tidying waits", error=str(outage))
+
+    # The doors
+
+    async def _open_doors(self, sockets: Sockets) -> None:
+        doors = self._doors()
+        limits = doors.limits
+        if sockets.operations:
+            operations = HttpServer(create_operations_app(doors), limits, UnderWay())
+            await operations.start(sockets.operations)
+            self._stack.push_async_callback(operations.stop)
+        app = create_app(doors, with_operations=not sockets.operations)
+        server = HttpServer(app, limits, self._under_way)
+        await server.start(sockets.doors)
+        self._stack.push_async_callback(self._close_doors, server)
+
+    async def _close_doors(self, server: HttpServer) -> None:
+        """Finish what is under way; sellers of sales in doubt hear `pending` without delay."""
+        stopping = asyncio.ensure_future(server.stop())
+        while not stopping.done():
+            self._story.let_go()
+            await asyncio.wait({stopping}, timeout=LET_GO_EVERY_S)
+        stopping.result()
+
+    def _doors(self) -> Doors:
+        lag = LoopLag(HEARTBEAT_S, self._metrics.loop_lag)
+        lag.start()
+        self._stack.callback(lag.stop)
+        settings = self.settings
+        stores = {
+            "database": lambda: self._ledger.is_up and self._pulse.is_up,
+            "market": lambda: self._market.is_up,
+        }
+        return Doors(
+            market=self._snapshot,
+            intake=Intake(Geography.load(settings.data_dir)),
+            tokens=self._tokens,
+            story=self._story,
+            once=self._market.once,
+            ledger=self._ledger,
+            readiness=Readiness(stores, now_us),
+            observer=self._metrics,
+            under_way=self._under_way,
+            loop_lag_ms=lag.current_ms,
+            limits=WebLimits(
+                body_max_bytes=settings.body_max_bytes,
+                request_timeout_s=settings.request_timeout_s,
+                loop_lag_max_ms=settings.loop_lag_max_ms,
+                auction_overdue_max_ms=settings.auction_overdue_max_ms,
+                leads_under_way_max=settings.leads_under_way_max,
+                retry_after_s=settings.retry_after_s,
+                shutdown_grace_s=settings.shutdown_grace_s,
+            ),
+            digest_secret=self.vault.derive("idempotency"),
+            worker_id=self.worker_id,
+            now_us=now_us,
+            monotonic=time.monotonic,
+            entropy=os.urandom,
+        )
+
+    def _beside(self, work: Coroutine[Any, Any, object]) -> None:
+        """Run something until the worker closes."""
+        task = asyncio.ensure_future(work)
+
+        async def stop() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self._stack.push_async_callback(stop)
