@@ -45,6 +45,9 @@ TYPES: dict[str, type[Part]] = {
 GAP = 1 << 10
 """Between the positions of neighbours, so that something new fits in without moving the others."""
 
+ENDLESS = 1 << 60
+"""After the last object there is room for any number."""
+
 P = TypeVar("P", bound=Part)
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -113,7 +116,7 @@ def positions(wanted: Iterable[Key], present: Mapping[Key, int]) -> dict[Key, in
     """Return a position for each key, rising in this order; as many as can keep the one they have.
 
     Of those that are present already the ones stay that rise anyway; the others, and what is new,
-    find room between them, and if there is none, all are numbered anew.
+    are spread over the room between them, and if there is too little, all are numbered anew.
     """
     keys = list(wanted)
     kept: dict[Key, int] = {}
@@ -123,25 +126,20 @@ def positions(wanted: Iterable[Key], present: Mapping[Key, int]) -> dict[Key, in
             kept[key] = last = present[key]
     found: dict[Key, int] = {}
     last = 0
-    for key, following in zip(keys, _following(keys, kept), strict=True):
-        if key in kept:
-            last = kept[key]
-        elif following is None or last + 2 * GAP <= following:
-            last += GAP
-        else:
-            last = (last + following) // 2
+    for key, (end, count) in zip(keys, _rooms(keys, kept), strict=True):
+        last = kept[key] if key in kept else last + min(GAP, (end - last) // (count + 1))
         found[key] = last
-    rising = list(found.values())
-    if any(one >= other for one, other in pairwise(rising)):
-        return {key: (index + 1) * GAP for index, key in enumerate(keys)}
+    if any(one >= other for one, other in pairwise([0, *found.values()])):
+        return {key: index * GAP for index, key in enumerate(keys, 1)}
     return found
 
 
-def _following(keys: list[Key], kept: Mapping[Key, int]) -> list[int | None]:
-    """Return for each key the position of the next one after it that keeps its own."""
-    following: list[int | None] = []
-    ahead: int | None = None
+def _rooms(keys: list[Key], kept: Mapping[Key, int]) -> list[tuple[int, int]]:
+    """Return for each key the next position that stays, and how many need a new one before it."""
+    rooms: list[tuple[int, int]] = []
+    end, count = ENDLESS, 0
     for key in reversed(keys):
-        following.append(ahead)
-        ahead = kept.get(key, ahead)
-    return following[::-1]
+        count = 0 if key in kept else count + 1
+        rooms.append((end, count))
+        end = kept.get(key, end)
+    return rooms[::-1]

@@ -237,7 +237,7 @@ def test_positions_are_given_anew_where_no_room_is_left():
     """After many additions at one place everything is numbered again."""
     keys = [("offer", "a"), ("offer", "b")]
     places = positions(keys, {})
-    for number in range(GAP.bit_length() + 1):
+    for number in range(GAP.bit_length() + 3):
         keys = [keys[0], ("offer", str(number)), *keys[1:]]
         places = positions(keys, places)
         assert sorted(places, key=places.__getitem__) == keys
