@@ -16,6 +16,7 @@ from exchange.settings import load_settings
 DISTRIBUTION = "ping-post-exchange"
 
 COMMANDS = {
+    "serve": ("exchange.commands.serve:serve", "Sell leads until told to stop."),
     "plan": ("exchange.commands.market:plan", "Show what applying market files would change."),
     "apply": ("exchange.commands.market:apply", "Make market files the market."),
     "export": ("exchange.commands.market:export", "Print the present market as a file."),

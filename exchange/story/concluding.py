@@ -27,6 +27,12 @@ from exchange.story.stations import Stations
 
 logger = structlog.get_logger(__name__)
 US_PER_S = 1_000_000
+WORDS: dict[type[PostResult], str] = {
+    Accepted: "accepted",
+    Refused: "refused",
+    Unreachable: "unreachable",
+    InDoubt: "in_doubt",
+}
 
 
 class Sale(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,8 +72,7 @@ class Concluding:
         assert award.post is not None, "an award that is made now carries its post"
         posting = Posting(self._stations, self._chain, Parcel(award.sale_id, offer, award.post))
         result = await posting.first()
-        word = type(result).__name__.lower()
-        self._stations.observer.post_answered(offer.id, word, posting.ms)
+        self._stations.observer.post_answered(offer.id, WORDS[type(result)], posting.ms)
         return await self._conclude(award, offer, posting, result)
 
     async def repeat(self, award: AwardRow, offer: Offer, body: bytes) -> Sold | None:
@@ -117,7 +122,7 @@ class Concluding:
             EventName.RESOLVED,
             offer=offer.id,
             sale_id=award.sale_id,
-            detail="void" if decided is None else type(decided).__name__.lower(),
+            detail="void" if decided is None else WORDS[type(decided)],
         )
         match decided:
             case Accepted():

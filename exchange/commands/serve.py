@@ -1,0 +1,90 @@
+"""`exchange serve`: one process that sells, until it is told to stop."""
+
+import asyncio
+import signal
+import socket
+from contextlib import AsyncExitStack
+from typing import Annotated
+
+import msgspec
+import structlog
+import uvloop
+from cyclopts import Parameter
+
+from exchange.app import Sockets, worker
+from exchange.commands.database import store_urls
+from exchange.commands.errors import CommandError
+from exchange.master_key import master_key
+from exchange.settings import Settings
+from exchange.telemetry.logs import configure_logging
+
+logger = structlog.get_logger(__name__)
+BACKLOG = 1024
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+
+def serve(
+    *,
+    port: int | None = None,
+    host: str | None = None,
+    settings: Annotated[Settings, Parameter(parse=False)],
+) -> int:
+    """Sell leads; finish those under way when told to stop (SIGTERM, Ctrl-C).
+
+    Parameters
+    ----------
+    port:
+        Where to listen; 0 takes a free one, which the log names.
+    host:
+        The address to listen on.
+    """
+    said = {"port": port, "host": host}
+    changed = msgspec.structs.replace(settings, **{k: v for k, v in said.items() if v is not None})
+    configure_logging(changed.log_level)
+    return uvloop.run(run(changed))
+
+
+async def run(settings: Settings) -> int:
+    """Serve until a signal comes; return 1 where another worker took this one's leads over."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in STOPPING:
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        sockets = Sockets(
+            [stack.enter_context(bound(settings.host, settings.port))],
+            [stack.enter_context(bound(settings.host, settings.metrics_port))]
+            if settings.metrics_port
+            else [],
+        )
+        urls = await stack.enter_async_context(store_urls(settings))
+        built = await stack.enter_async_context(
+            worker(settings, urls, master_key(settings), sockets)
+        )
+        logger.info("serving", worker_id=built.worker_id, addresses=sockets.addresses)
+        lost = await first_of(stop, built.lease_lost)
+        logger.info("stopping", worker_id=built.worker_id)
+    return 1 if lost is built.lease_lost else 0
+
+
+async def first_of(*events: asyncio.Event) -> asyncio.Event:
+    """Return the first of these events that is set."""
+    waits = {asyncio.ensure_future(event.wait()): event for event in events}
+    done, rest = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in rest:
+        wait.cancel()
+    return waits[done.pop()]
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound there and not yet listened on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    one = socket.socket(family, socket.SOCK_STREAM)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    one.setblocking(False)
+    try:
+        one.bind((host, port))
+    except OSError as error:
+        one.close()
+        raise CommandError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return one
