@@ -86,6 +86,16 @@ async def test_a_server_that_misbehaves_is_an_outage_and_says_which(answer, prob
             await link.call(function.CLAIM, ["k"], ("l", 1))
 
 
+async def test_a_server_that_became_a_replica_is_left_for_whoever_is_reached_now():
+    """Its name may lead to another one by then: the link connects anew."""
+    replies = [b"-READONLY You can't write against a replica.\r\n", b"$5\r\nfirst\r\n"]
+    async with scripted(lambda _: replies.pop(0)) as url, Link(url, timeout_s=5) as link:
+        with pytest.raises(MarketUnavailable):
+            await link.call(function.CLAIM, ["k"], ("l", 1))
+        await until(lambda: link.generation > 1)
+        assert await link.call(function.CLAIM, ["k"], ("l", 1)) == b"first"
+
+
 async def test_a_reply_that_nobody_asked_for_ends_the_connection():
     """The stream would be out of step from then on: better a new one."""
     two = b"$1\r\na\r\n$1\r\nb\r\n"
