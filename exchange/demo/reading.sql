@@ -1,0 +1,53 @@
+-- What the demo reads in the ledger besides its checks.
+
+-- moments --
+-- $1: leads. What their quotes were is told apart, when they are quoted.
+SELECT lead_id, events FROM moment
+ WHERE lead_id = ANY($1::uuid[]) AND kind <> 'quote'
+ ORDER BY lead_id, number;
+
+-- quotes --
+-- $1, $2: after and up to which id, which begins with the time of the ping.
+SELECT moment.lead_id, events FROM moment JOIN quote USING (lead_id)
+ WHERE moment.lead_id > $1 AND moment.lead_id <= $2 AND kind = 'quote' AND NOT test;
+
+-- statuses --
+SELECT coalesce(lead_end.status, 'pending') AS status, count(*) AS leads
+  FROM lead LEFT JOIN lead_end USING (lead_id)
+ WHERE NOT test
+ GROUP BY 1;
+
+-- happened --
+-- How often buyers were pinged, answered with a price, were posted to.
+SELECT coalesce(sum(json_array_length(event -> 'os')) FILTER (WHERE event ->> 'e' = 'pinged'), 0)
+           AS pings,
+       count(*) FILTER (WHERE event ->> 'e' = 'bid' AND event ->> 'ms' IS NOT NULL) AS bids,
+       count(*) FILTER (WHERE event ->> 'e' = 'posted') AS posts
+  FROM moment CROSS JOIN LATERAL json_array_elements(events) AS event
+  LEFT JOIN lead USING (lead_id) LEFT JOIN quote USING (lead_id)
+ WHERE NOT coalesce(lead.test, quote.test, false);
+
+-- money --
+-- What buyers pay, what sellers get.
+SELECT coalesce(sum(-amount) FILTER (WHERE starts_with(account, 'buyer/')), 0)::bigint AS revenue,
+       coalesce(sum(amount) FILTER (WHERE starts_with(account, 'seller/')), 0)::bigint AS payout
+  FROM posting
+ WHERE sale_id IS NOT NULL;
+
+-- sales --
+-- Every award and what became of it; what its buyer was charged, where it was.
+SELECT award.sale_id::text, award.lead_id::text, offer, buyer, award.price, payout, held_at, test,
+       sale_end.state,
+       (SELECT sum(amount)::bigint FROM transfer
+         WHERE transfer.sale_id = award.sale_id AND debit = 'buyer/' || buyer) AS charged
+  FROM award JOIN lead USING (lead_id) LEFT JOIN sale_end USING (sale_id)
+ ORDER BY award.sale_id;
+
+-- endings --
+-- What became of every lead.
+SELECT lead.lead_id::text, coalesce(status, 'pending') AS status, price
+  FROM lead LEFT JOIN lead_end USING (lead_id);
+
+-- in_doubt --
+SELECT count(*) FROM award
+ WHERE NOT EXISTS (SELECT FROM sale_end WHERE sale_end.sale_id = award.sale_id);

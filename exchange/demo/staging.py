@@ -1,0 +1,208 @@
+"""Builds the demo's stage: stores, buyers, market, exchange, and a seller awaiting its order."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+import msgspec
+
+from exchange.demo.children import Child, ChildError
+from exchange.demo.folder import DemoFolder
+from exchange.demo.market import Opened, open_market, read, read_traffic, write_market
+from exchange.demo.order import Order
+from exchange.ledger.vault import Vault
+from exchange.master_key import master_key
+from exchange.settings import Settings
+from exchange.stores.embedded import EmbeddedStores, StoreUrls
+
+HOST = "127.0.0.1"
+OK = 200
+READY_WITHIN_S = 60.0
+ASK_AGAIN_S = 0.05
+GRACE_SLACK_S = 5.0
+"""What the exchange needs beside its own grace, to begin to stop and to close."""
+
+OPERATOR_HEADER = "operator.header"
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says of a run."""
+
+    seconds: float | None
+    """None: until it is interrupted."""
+    rate: float
+    seed: int
+    keep: bool
+    config: Path | None
+
+
+class FleetReady(msgspec.Struct, frozen=True):
+    """What the fleet says when its buyers answer."""
+
+    base_url: str
+    buyers: tuple[str, ...]
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that runs and stands before the first lead."""
+
+    urls: StoreUrls
+    vault: Vault
+    opened: Opened
+    order: Order
+    fleet: FleetReady
+    fleet_process: Child
+    exchange: Child
+    seller: Child
+    how_to_open: str
+    """A command that shows one lead; `LEAD` stands for its id."""
+
+
+async def set_up(
+    folder: DemoFolder,
+    settings: Settings,
+    options: Options,
+    stack: AsyncExitStack,
+    say: Callable[[str], None],
+) -> Stage:
+    """Return the stage, all of which ends with the stack. Errors: ChildError, StoreError."""
+    own = msgspec.structs.replace(
+        settings, data_dir=folder.path, database_url=None, market_url=None
+    )
+    say("Starting PostgreSQL, Valkey and the buyers …")
+    fleet_process = await stack.enter_async_context(fleet_of(folder, options))
+    seller = await stack.enter_async_context(
+        Child("seller", python("exchange.demo.seller"), folder.log("seller"), speaks=True)
+    )
+    urls = await stack.enter_async_context(EmbeddedStores(folder.path))
+    fleet = await ready_fleet(fleet_process)
+    say(f"Opening a market of {len(fleet.buyers)} buyers …")
+    market = read(write_market(fleet.base_url, folder.path))
+    vault = Vault(master_key(own))
+    opened = await open_market(urls.database_url, vault, market)
+    base_url = f"http://{HOST}:{free_port(settings.port)}"
+    exchange = await stack.enter_async_context(exchange_of(folder, settings, options, base_url))
+    say("Starting the exchange …")
+    await ready(base_url, exchange)
+    traffic = read_traffic()
+    return Stage(
+        urls=urls,
+        vault=vault,
+        opened=opened,
+        order=Order(
+            base_url=base_url,
+            keys=opened.seller_keys,
+            feeds=traffic.feeds(market),
+            mix=traffic.mix,
+            rate=options.rate,
+            seconds=options.seconds,
+            seed=options.seed,
+        ),
+        fleet=fleet,
+        fleet_process=fleet_process,
+        exchange=exchange,
+        seller=seller,
+        how_to_open=curl(folder, base_url, opened.operator_key),
+    )
+
+
+def python(module: str, *arguments: str) -> tuple[str, ...]:
+    """Return the command that runs a module in this environment."""
+    return (sys.executable, "-m", module, *arguments)
+
+
+def fleet_of(folder: DemoFolder, options: Options) -> Child:
+    """Return the process of all simulated buyers."""
+    command = python(
+        "bidders",
+        "fleet",
+        "--profile",
+        "demo",
+        "--port",
+        "0",
+        "--seed",
+        str(options.seed),
+        "--json",
+    )
+    return Child("fleet of buyers", command, folder.log("buyers"), speaks=True)
+
+
+async def ready_fleet(fleet: Child) -> FleetReady:
+    """Return where the buyers are, as soon as they answer."""
+    line = await fleet.read_line()
+    if line is None:
+        raise fleet.failure()
+    return msgspec.json.decode(line, type=FleetReady)
+
+
+def exchange_of(folder: DemoFolder, settings: Settings, options: Options, base_url: str) -> Child:
+    """Return the exchange's process: the settings of this one, but for what makes it a demo."""
+    config = () if options.config is None else ("--config", str(options.config))
+    environment = {
+        "EXCHANGE_HOST": HOST,
+        "EXCHANGE_PORT": base_url.rpartition(":")[2],
+        "EXCHANGE_METRICS_PORT": "0",
+        "EXCHANGE_DATA_DIR": str(folder.path),
+        "EXCHANGE_DATABASE_URL": "",
+        "EXCHANGE_MARKET_URL": "",
+        # The simulated buyers are on this machine.
+        "EXCHANGE_ALLOW_NETWORKS": "127.0.0.0/8",
+    }
+    return Child(
+        "exchange",
+        python("exchange.cli", *config, "serve"),
+        folder.log("exchange"),
+        environment=environment,
+        grace_s=settings.shutdown_grace_s + GRACE_SLACK_S,
+    )
+
+
+async def ready(base_url: str, exchange: Child) -> None:
+    """Return as soon as the exchange can sell. Errors: ChildError."""
+    async with aiohttp.ClientSession() as session:
+        try:
+            async with asyncio.timeout(READY_WITHIN_S):
+                while not await can_sell(session, base_url):
+                    if exchange.running.returncode is not None:
+                        raise exchange.failure()
+                    await asyncio.sleep(ASK_AGAIN_S)
+        except TimeoutError:
+            raise ChildError(
+                f"the exchange could not sell within {READY_WITHIN_S:.0f} s: {exchange.log}"
+            ) from None
+
+
+async def can_sell(session: aiohttp.ClientSession, base_url: str) -> bool:
+    """Tell whether the exchange answers that it is ready."""
+    try:
+        async with session.get(f"{base_url}/readyz") as response:
+            return response.status == OK
+    except aiohttp.ClientError:
+        return False
+
+
+def free_port(wanted: int) -> int:
+    """Return the wanted port, or any other where somebody has it."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise ChildError(f"no port is free on {HOST}")
+
+
+def curl(folder: DemoFolder, base_url: str, operator_key: str) -> str:
+    """Return the command that shows a lead; the key stays in a file, out of sight."""
+    header = folder.path / OPERATOR_HEADER
+    header.touch(mode=0o600)
+    header.write_text(f"Authorization: Bearer {operator_key}\n", encoding="ascii")
+    shown = os.path.relpath(header)
+    return f"curl -s -H @{shown} {base_url}/v1/admin/leads/LEAD"

@@ -1,0 +1,57 @@
+"""What is said at the end of a run, for people."""
+
+from collections.abc import Iterator
+
+from exchange.demo.tally import Tally
+from exchange.demo.verdict import Result, Verdict
+from exchange.demo.words import duration
+
+VIOLATIONS_SHOWN = 20
+PROBLEMS_SHOWN = 5
+
+
+def summary(result: Result, verdict: Verdict, tally: Tally, seconds: float) -> Iterator[str]:
+    """Yield the run in a few lines."""
+    yield (
+        f"{result.leads:,} leads in {seconds:.0f} s: {result.sold:,} sold, "
+        f"{result.unsold:,} unsold, {result.duplicate:,} duplicates, "
+        f"{result.rejected:,} rejected, {result.pending:,} pending."
+    )
+    yield (
+        f"{result.pings:,} pings brought {result.bids:,} bids; {result.posts:,} posts; "
+        f"{tally.quotes['quoted']:,} quotes for {tally.quotes.total():,} sellers' pings."
+    )
+    yield (
+        f"Buyers pay ${result.revenue:,.2f}, sellers get ${result.payout:,.2f}, "
+        f"the exchange keeps ${result.margin:,.2f}."
+    )
+    yield (
+        f"Sellers had their answer after {duration(result.p50_ms)} (half of them), "
+        f"{duration(result.p99_ms)} (99 %); of it, {duration(result.overhead_p99_ms)} (99 %) were "
+        "not spent waiting for buyers."
+    )
+    yield from problems("Requests without an answer", tally.unanswered.most_common())
+    yield from problems("Refused at the door", tally.refused.most_common())
+    if verdict.in_doubt:
+        yield f"{verdict.in_doubt:,} sales are in doubt: their buyers have not said yet."
+    yield from checked(result)
+
+
+def problems(title: str, counts: list[tuple[str, int]]) -> Iterator[str]:
+    """Yield the commonest problems in one line, where there are any."""
+    if counts:
+        listed = "; ".join(f"{count:,} × {what}" for what, count in counts[:PROBLEMS_SHOWN])  # noqa: RUF001 - times
+        yield f"{title}: {listed}."
+
+
+def checked(result: Result) -> Iterator[str]:
+    """Yield what the check at the end found."""
+    if not result.violations:
+        yield (
+            "Checked: the ledger against itself, against the buyers' books, against what sellers "
+            "were told, and against market state. No violations."
+        )
+        return
+    yield f"{len(result.violations)} VIOLATIONS:"
+    for one in result.violations[:VIOLATIONS_SHOWN]:
+        yield f"  {one.check}: {one.subject}: {one.detail}"

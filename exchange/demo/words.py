@@ -1,0 +1,55 @@
+"""How numbers, durations and reasons are written for people."""
+
+from exchange.domain.money import Micros
+from exchange.domain.reason import Reason
+
+MEANINGS = {
+    Reason.NO_BID: "did not want it",
+    Reason.TIMEOUT: "answered too late",
+    Reason.INVALID_BID: "answered with something that is no bid",
+    Reason.UNREACHABLE: "could not be reached",
+    Reason.THROTTLED: "was left alone after failing too often",
+    Reason.FILTERED: "does not take such leads",
+    Reason.SCHEDULE: "was closed",
+    Reason.CAP: "had its cap full",
+    Reason.BUDGET: "had no budget left",
+    Reason.DUPLICATE_FOR_BUYER: "bought this person before",
+    Reason.PAUSED: "was paused",
+    Reason.CURRENCY: "pays in another currency",
+    Reason.TOO_LATE_TO_PING: "would have had too little time",
+    Reason.BELOW_FLOOR: "bid less than the floor",
+    Reason.OUTBID: "was outbid",
+    Reason.CAP_AT_AWARD: "had its cap filled meanwhile",
+    Reason.BUDGET_AT_AWARD: "had its budget spent meanwhile",
+    Reason.QUOTE_PROMISE: "bid less than was promised",
+    Reason.REFUSED: "refused the lead",
+    Reason.IN_DOUBT: "did not say whether it took the lead",
+    Reason.VOID: "never said whether it took the lead",
+}
+
+
+def meaning(reason: Reason) -> str:
+    """Return what a reason says of an offer, as the end of a sentence."""
+    return MEANINGS.get(reason, reason.word.replace("_", " "))
+
+
+def dollars(amount: Micros) -> str:
+    """Return an amount as it stands in a bill."""
+    return f"${amount / 1_000_000:,.2f}"
+
+
+def duration(ms: float | None) -> str:
+    """Return a duration in milliseconds, short ones with a decimal; a dash for none."""
+    if ms is None:
+        return "-"
+    return f"{ms:.1f} ms" if ms < 100 else f"{ms:,.0f} ms"  # noqa: PLR2004 - three digits are enough
+
+
+def clock(seconds: float) -> str:
+    """Return a stretch of time as minutes and seconds."""
+    return f"{int(seconds) // 60:02}:{int(seconds) % 60:02}"
+
+
+def share(part: int, whole: int) -> str:
+    """Return what part of the whole this is."""
+    return f"{100 * part / whole:.0f} %" if whole else "-"
