@@ -1,0 +1,91 @@
+"""The documentation names every key, and its examples work."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from exchange.configuration.reading import read_sheets, sheet_of
+from exchange.contract import market_file
+from exchange.domain.condition import Kind, Name, compile_condition
+from exchange.domain.condition_names import DERIVED_NAMES, EXCHANGE_NAMES
+
+DOCS = Path(__file__).parents[2] / "docs"
+MARKET_FILE = (DOCS / "market-file.md").read_text(encoding="utf-8")
+CONDITIONS = (DOCS / "conditions.md").read_text(encoding="utf-8")
+
+SECTIONS = {
+    market_file.VerticalPart: "## `[[vertical]]`",
+    market_file.FieldPart: "### `[vertical.fields]`",
+    market_file.SellerPart: "## `[[seller]]`",
+    market_file.SourcePart: "### `source`",
+    market_file.BuyerPart: "## `[[buyer]]`",
+    market_file.BillingPart: "### `billing`",
+    market_file.CapPart: "### `caps`",
+    market_file.ReturnsPart: "### `returns`",
+    market_file.OfferPart: "### `[[buyer.offer]]`",
+    market_file.PingPart: "### `ping`",
+    market_file.PostPart: "### `post`",
+    market_file.CampaignPart: "## `[[campaign]]`",
+    market_file.TermsPart: "### `sellers`",
+    market_file.MarginPart: "### `margin`",
+    market_file.DuplicatesPart: "### `duplicates`",
+    market_file.StagePart: "### `[[campaign.stage]]`",
+}
+
+
+def documented(heading):
+    """The keys of a section's table, in its order."""
+    section = MARKET_FILE[MARKET_FILE.index(f"\n{heading}") + 1 :]
+    section = re.split(r"\n#{2,3} ", section, maxsplit=1)[0]
+    return re.findall(r"^\| `([a-z_0-9]+)` \|", section, re.MULTILINE)
+
+
+@pytest.mark.parametrize("part", SECTIONS, ids=lambda part: part.__name__)
+def test_every_key_is_documented_and_no_other(part):
+    """What the types take is what the page says."""
+    assert sorted(documented(SECTIONS[part])) == sorted(
+        field.encode_name for field in msgspec.structs.fields(part)
+    )
+
+
+def test_the_first_market_of_the_page_is_a_market():
+    """A newcomer who copies it gets no error."""
+    [text] = re.findall(r"```toml\n(.*?)```", MARKET_FILE, re.DOTALL)
+    reading = read_sheets([sheet_of("market.toml", text)])
+    assert reading.market.campaign[0].id == "auto-us"
+    assert reading.warnings == ()
+
+
+def test_every_example_of_a_condition_can_be_read():
+    """Each row of the table is code that compiles."""
+    names = {
+        **EXCHANGE_NAMES,
+        **DERIVED_NAMES,
+        **dict.fromkeys(("sr22", "homeowner", "a", "b"), Name(Kind.BOOL)),
+        **dict.fromkeys(("annual_miles", "loan", "value"), Name(Kind.NUMBER)),
+        **dict.fromkeys(("zip", "email", "current_insurer", "vehicle_model"), Name(Kind.TEXT)),
+        "credit": Name(Kind.TEXT, ("poor", "good")),
+        "birth_date": Name(Kind.DATE),
+    }
+    table = CONDITIONS[CONDITIONS.index("## What can be said") : CONDITIONS.index("Nothing else")]
+    rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    examples = [example for row in rows for example in re.findall(r"`([^`]+)`", row)]
+    whole = [
+        example
+        for example in examples
+        if example not in {"<", "<=", ">", "==", "!=", "+", "-", "*", ".upper()", "( … )"}
+    ]
+    assert len(whole) > 20
+    for example in whole:
+        assert compile_condition(example, names).text == example
+
+
+def test_every_name_that_a_condition_knows_is_documented():
+    """What follows from a lead's fields stands in the page's table."""
+    table = CONDITIONS[CONDITIONS.index("## Names") : CONDITIONS.index("## What a timeline")]
+    told = set(
+        re.findall(r"`([a-z_0-9]+)`", "\n".join(re.findall(r"^\| .*? \|", table, re.MULTILINE)))
+    )
+    assert told == EXCHANGE_NAMES.keys() | DERIVED_NAMES.keys()
