@@ -101,7 +101,7 @@ class SnapshotHolder:
                     await self._told.wait()
             try:
                 if self._connection is None:
-                    await self._open()
+                    await self._open_again()
                 await self._follow_once()
                 pause_s = RETRY_S
             except InvalidConfigurationError as error:
@@ -146,6 +146,13 @@ class SnapshotHolder:
             self._on_swap(snapshot)
         self._snapshot = snapshot
         logger.info("configuration swapped", version=snapshot.version)
+
+    async def _open_again(self) -> None:
+        try:
+            await self._open()
+        except Exception as error:
+            # In whatever words whoever connects says so: the database is out of reach.
+            raise ConnectionError(str(error)) from error
 
     async def _open(self) -> None:
         self._connection = await self._connect()

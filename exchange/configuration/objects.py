@@ -58,7 +58,7 @@ def encode(part: Part) -> str:
     return _ENCODER.encode(part).decode()
 
 
-def decode(kind: str, body: str) -> Part:
+def decode(kind: str, body: str | bytes) -> Part:
     """Return a stored object; raise msgspec.ValidationError where this version cannot read it."""
     return msgspec.json.decode(body, type=TYPES[kind])
 

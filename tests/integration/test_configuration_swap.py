@@ -17,6 +17,8 @@ from exchange.configuration.snapshots import InvalidConfigurationError
 from exchange.configuration.store import apply
 from exchange.configuration.swapping import wait_until_swapped
 from exchange.domain.snapshot import Role
+from exchange.ledger.connections import connect as ledger_connect
+from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.vault import Vault
 
 MARKET = """
@@ -214,20 +216,26 @@ async def test_a_worker_does_not_start_on_a_configuration_that_cannot_be(
 async def test_a_holder_that_lost_its_connection_comes_back_to_the_latest(
     database_url, connection, vault
 ):
-    """The last snapshot stays while nobody answers; what was missed is made up for."""
+    """The last snapshot stays while nobody answers; what was missed is made up for.
+
+    On connections as the ledger makes them, which hand out JSON as bytes.
+    """
     swaps = Swaps()
-    pids = []
+    pids, refusals = [], []
 
     async def connect():
-        made = await asyncpg.connect(database_url)
+        if refusals:
+            raise refusals.pop()
+        made = await ledger_connect(database_url, 1.0)
         pids.append(made.get_server_pid())
         return made
 
     holder = SnapshotHolder(connect, vault, on_swap=swaps)
     await holder.start()
+    refusals.append(LedgerUnavailable())
     await connection.execute("SELECT pg_terminate_backend($1)", pids[0])
     await apply(connection, market(), "eve@desk")
     snapshot = await swaps.until(1)
-    assert len(pids) == 2
+    assert (len(pids), refusals) == (2, [])
     assert holder.snapshot is snapshot
     await holder.close()
