@@ -191,7 +191,6 @@ class Worker:
             rooms_interval_s=settings.caps_read_every_ms * MS,
             once_s=settings.idempotency_hours * S_PER_HOUR,
         )
-        # Built before the link is entered: what it listens to is said before.
         self._market = Market(link, worker=self.worker_id, clock=now_us, terms=terms)
         await self._stack.enter_async_context(link)
         await self._stack.enter_async_context(self._market)
@@ -312,7 +311,9 @@ class Worker:
     # The doors
 
     async def _open_doors(self, sockets: Sockets) -> None:
-        doors = self._doors()
+        # In a thread: where no file of it is kept yet the table takes half a second.
+        geography = await asyncio.to_thread(Geography.load, self.settings.data_dir)
+        doors = self._doors(Intake(geography))
         limits = doors.limits
         if sockets.operations:
             operations = HttpServer(create_operations_app(doors), limits, UnderWay())
@@ -331,7 +332,7 @@ class Worker:
             await asyncio.wait({stopping}, timeout=LET_GO_EVERY_S)
         stopping.result()
 
-    def _doors(self) -> Doors:
+    def _doors(self, intake: Intake) -> Doors:
         lag = LoopLag(HEARTBEAT_S, self._metrics.loop_lag)
         lag.start()
         self._stack.callback(lag.stop)
@@ -342,7 +343,7 @@ class Worker:
         }
         return Doors(
             market=self._snapshot,
-            intake=Intake(Geography.load(settings.data_dir)),
+            intake=intake,
             tokens=self._tokens,
             story=self._story,
             once=self._market.once,

@@ -88,26 +88,44 @@ def seller_entry(seq: int, event: Event, detail: str | None, *, own: bool) -> Ti
 def seller_lines(events: Iterable[Event]) -> Iterator[tuple[Event, str | None]]:
     """Yield each event with the detail that a seller may read; offers left out only as numbers."""
     for event in events:
+        if event.offers:
+            yield event, numbered(len(event.offers))
+            continue
         if not event.left_out:
             may_tell = event.event in DETAIL_FOR_SELLER and event.offer is None
             yield event, event.detail if may_tell else None
             continue
         for code, offers in event.left_out.items():
-            count = f"{len(offers)} {'offer' if len(offers) == 1 else 'offers'}"
-            yield msgspec.structs.replace(event, left_out=None, reason=Reason(code)), count
+            alone_of = msgspec.structs.replace(event, left_out=None, reason=Reason(code))
+            yield alone_of, numbered(len(offers))
+
+
+def numbered(offers: int) -> str:
+    """Return how many offers there were: a seller hears no more of them."""
+    return f"{offers} {'offer' if offers == 1 else 'offers'}"
 
 
 def unfolded(events: Iterable[Event]) -> Iterator[Event]:
-    """Yield one event per offer that was left out in one line with others."""
+    """Yield one event per offer of those that stand together in one line, in their order."""
     for event in events:
-        if not event.left_out:
+        if event.left_out:
+            for code, offers in event.left_out.items():
+                yield from (alone(event, offer, Reason(code)) for offer in offers)
+        elif event.offers:
+            # In a ranking all but the first are outbid, unless a later line tells more.
+            is_ranking = event.event is EventName.RANKED
+            for place, offer in enumerate(event.offers):
+                yield alone(event, offer, Reason.OUTBID if is_ranking and place else event.reason)
+        else:
             yield event
-            continue
-        for code, offers in event.left_out.items():
-            for offer in offers:
-                yield msgspec.structs.replace(
-                    event, left_out=None, offer=offer, reason=Reason(code)
-                )
+
+
+def alone(event: Event, offer: str, reason: Reason | None) -> Event:
+    """Return one offer's part of an event that several share."""
+    changed: Event = msgspec.structs.replace(
+        event, left_out=None, offers=None, offer=offer, reason=reason
+    )
+    return changed
 
 
 def amount(micros: Micros | None) -> Decimal | None:

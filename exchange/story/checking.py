@@ -21,7 +21,7 @@ class Checking:
         self._chain = chain
         self._campaign = snapshot.campaigns[submission.lead.campaign_id]
         self._seller = snapshot.sellers[submission.lead.seller_id]
-        self.score = 0
+        self.score: int | None = None
         """From 0 to 100, once `scored` was asked."""
 
     def judged(self) -> Ending | None:

@@ -70,6 +70,7 @@ class Quoting:
 
     async def _ask(self) -> Promise | Ending:
         """Return what the first stage with a standing bid lets us promise."""
+        assert self._checking.score is not None, "a ping is scored before offers compete for it"
         competing = Competing(
             self._stations,
             self._snapshot,

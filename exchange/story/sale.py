@@ -81,8 +81,8 @@ class LeadSale:
         )
 
     @property
-    def score(self) -> int:
-        """What the lead was scored, from 0 to 100; 0 before it was."""
+    def score(self) -> int | None:
+        """What the lead was scored, from 0 to 100; None before it was."""
         return self._checking.score
 
     @property
@@ -161,6 +161,7 @@ class LeadSale:
         return await competing.compete(stage, frozenset(self._awarding.posted_to))
 
     async def _competing(self) -> Competing:
+        assert self.score is not None, "a lead is scored before offers compete for it"
         carried, lead = self._carried, self.lead
         return Competing(
             self._stations,
