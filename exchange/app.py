@@ -188,6 +188,7 @@ class Worker:
         link = Link(self.urls.market_url, timeout_s=settings.market_timeout_ms * MS)
         terms = Terms(
             lease_s=int(settings.hold_lease_s),
+            claim_lease_s=int(settings.claim_lease_s),
             rooms_interval_s=settings.caps_read_every_ms * MS,
             once_s=settings.idempotency_hours * S_PER_HOUR,
         )

@@ -64,11 +64,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     database_timeout_ms: Duration
     market_timeout_ms: Duration
     database_connections_max: Count
-    market_connections_max: Count
     flush_leads_max: Count
     caps_read_every_ms: Duration
     worker_lease_s: Duration
     hold_lease_s: Duration
+    claim_lease_s: Duration
     idempotency_hours: Count
 
     connections_per_host_max: Count

@@ -68,15 +68,16 @@ class Awarding:
         lines = hold_lines(offer, bid.price, now_us, credited=credited, test=self._lead.test)
         if not lines:
             return True
-        refused = await self._stations.market.hold(
-            Hold(
-                sale_id=sale_id,
-                lead_id=self._lead.lead_id,
-                buyer_id=offer.buyer.id,
-                held_at_us=now_us,
-                lines=lines,
+        with self._stations.timed("hold"):
+            refused = await self._stations.market.hold(
+                Hold(
+                    sale_id=sale_id,
+                    lead_id=self._lead.lead_id,
+                    buyer_id=offer.buyer.id,
+                    held_at_us=now_us,
+                    lines=lines,
+                )
             )
-        )
         if refused is None:
             self._chain.note(EventName.HELD, offer=offer.id, price=bid.price, sale_id=sale_id)
             return True
@@ -118,7 +119,8 @@ class Awarding:
             stage=award.stage,
         )
         try:
-            await self._chain.write(MomentKind.AWARD, award=award)
+            with self._stations.timed("award"):
+                await self._chain.write(MomentKind.AWARD, award=award)
         except (Fenced, Broken):
             await self._concluding.give_back(award)  # surely not written: no post, no sale
             raise

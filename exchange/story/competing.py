@@ -70,19 +70,20 @@ class Competing:
         if stage.method is Method.WATERFALL:
             return self._in_turn(contenders)
         left_ms = self._auction_left_ms(stage)
-        result = await self._stations.auction.run(
-            Tender(
-                auction_id=f"{self._lead.lead_id}/{stage.number}",
-                showing=self._showing,
-                fingerprint=self._submission.fingerprint,
-                hashed=anonymize.hashed_fields(self._vertical),
-                seller_id=self._lead.seller_id,
-                source_id=self._lead.source.id,
-                contenders=contenders,
-                at_us=self._stations.now_us(),
-                timeout_ms=left_ms,
+        with self._stations.timed("auction"):
+            result = await self._stations.auction.run(
+                Tender(
+                    auction_id=f"{self._lead.lead_id}/{stage.number}",
+                    showing=self._showing,
+                    fingerprint=self._submission.fingerprint,
+                    hashed=anonymize.hashed_fields(self._vertical),
+                    seller_id=self._lead.seller_id,
+                    source_id=self._lead.source.id,
+                    contenders=contenders,
+                    at_us=self._stations.now_us(),
+                    timeout_ms=left_ms,
+                )
             )
-        )
         self._note_auction(result)
         return result.ranked
 
@@ -125,7 +126,8 @@ class Competing:
             posted_to=posted_to,
         )
         ids = stage.offer_ids if only is None else only
-        screening = screen([offers[name] for name in ids if name in offers], around)
+        with self._stations.timed("eligibility"):
+            screening = screen([offers[name] for name in ids if name in offers], around)
         self._chain.note(EventName.STAGE, stage=stage.number, detail=stage.method.value)
         self._note_left_out(screening.left_out)
         self._course.eligible += len(screening.eligible)

@@ -71,7 +71,8 @@ class Concluding:
         """Post an award and see it through; return the sale, or None where there is none."""
         assert award.post is not None, "an award that is made now carries its post"
         posting = Posting(self._stations, self._chain, Parcel(award.sale_id, offer, award.post))
-        result = await posting.first()
+        with self._stations.timed("post"):
+            result = await posting.first()
         self._stations.observer.post_answered(offer.id, WORDS[type(result)], posting.ms)
         return await self._conclude(award, offer, posting, result)
 
@@ -166,7 +167,8 @@ class Concluding:
             transfers=() if self._sale.test else booked,
             announce=self._is_told(),
         )
-        await asyncio.gather(writing, self._settle(award, charge), self._remember(offer))
+        with self._stations.timed("outcome"):
+            await asyncio.gather(writing, self._settle(award, charge), self._remember(offer))
         return Sold(
             sale_id=award.sale_id,
             payout=award.payout,

@@ -125,7 +125,8 @@ class LeadSale:
         wanted = self._checking.claim(self._stations.claim_secret)
         if wanted is None:
             return None
-        original = await self._stations.market.claim(wanted)
+        with self._stations.timed("claim"):
+            original = await self._stations.market.claim(wanted)
         if original is not None:
             return self._checking.repeats(original)
         self._claimed = wanted

@@ -122,3 +122,28 @@ class Stations:
     """Run a coroutine beside the story; awaited at shutdown."""
     claim_secret: bytes
     limits: Limits = Limits()
+
+    def timed(self, stage: str) -> "Timed":
+        """Measure a block as a stage of a sale."""
+        return Timed(self, stage)
+
+
+class Timed:
+    """A block whose time is observed, however it ends."""
+
+    __slots__ = ("_began", "_stage", "_stations")
+
+    def __init__(self, stations: Stations, stage: str) -> None:
+        """Take where to observe it."""
+        self._stations = stations
+        self._stage = stage
+        self._began = 0.0
+
+    def __enter__(self) -> None:
+        """Begin."""
+        self._began = self._stations.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        """End, and tell how long it took."""
+        took_s = self._stations.monotonic() - self._began
+        self._stations.observer.stage(self._stage, took_s * 1000)
