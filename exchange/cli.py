@@ -16,6 +16,7 @@ from exchange.settings import load_settings
 DISTRIBUTION = "ping-post-exchange"
 
 COMMANDS = {
+    "demo": ("exchange.commands.demo:demo", "Sell invented leads to simulated buyers, visibly."),
     "serve": ("exchange.commands.serve:serve", "Sell leads until told to stop."),
     "plan": ("exchange.commands.market:plan", "Show what applying market files would change."),
     "apply": ("exchange.commands.market:apply", "Make market files the market."),

@@ -1,9 +1,9 @@
 """A folder of its own for every run below the data folder: stores, logs, the market's file."""
 
+import contextlib
 import shutil
-import time
+from itertools import count
 from pathlib import Path
-from tempfile import mkdtemp
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +11,8 @@ from typing import Self
 class DemoFolder:
     """A new folder inside the block; removed at its end unless `keep` was set by then.
 
-    A demo never mixes with a real market, nor with an earlier demo.
+    A demo never mixes with a real market, nor with another demo. Folders are numbered, so that
+    a person can type their names.
     """
 
     def __init__(self, data_dir: Path, *, keep: bool) -> None:
@@ -21,8 +22,11 @@ class DemoFolder:
 
     def __enter__(self) -> Self:
         self.parent.mkdir(parents=True, exist_ok=True)
-        started = time.strftime("%Y%m%d-%H%M%S-")
-        self.path = Path(mkdtemp(prefix=started, dir=self.parent)).resolve()
+        for number in count(1):
+            with contextlib.suppress(FileExistsError):
+                self.path = self.parent.resolve() / str(number)
+                self.path.mkdir(mode=0o700)
+                break
         return self
 
     def __exit__(

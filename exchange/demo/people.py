@@ -60,14 +60,14 @@ SHARES = {
     "multi_policy": 0.3,
     "has_pool": 0.15,
     "currently_insured": 0.75,
-    "home_owner": 0.8,
+    "homeowner": 0.8,
 }
 """How many say yes, by field name; elsewhere every second one."""
 
 NETWORKS = ("192.0.2", "198.51.100", "203.0.113")
 """Reserved for documentation: nobody's addresses."""
 
-AGE_MIN = 17
+AGE_MIN = 13
 """A few are too young, so that the qualification rule has something to do."""
 
 AGE_MAX = 84

@@ -21,7 +21,7 @@ from exchange.demo.story import story
 from exchange.demo.summary import summary
 from exchange.demo.tally import Tally
 from exchange.demo.verdict import Court, Result, Verdict, read_books, result_of
-from exchange.demo.view import Scene, finished, picture, plain_line
+from exchange.demo.view import Scene, Size, finished, picture, plain_line
 from exchange.demo.watching import Watching, now_us
 from exchange.ledger.archive import Archive
 from exchange.ledger.connections import Connections, Limits
@@ -92,9 +92,10 @@ class Demo:
             connections = Connections(stage.urls.database_url, Limits())
             await connections.open()
             stack.push_async_callback(connections.close)
-            scene = Scene(
-                stage.order.base_url, stage.how_to_open, tuple(stage.opened.snapshot.offers)
-            )
+            # Test offers are left out, as test leads are left out of every report.
+            offers = stage.opened.snapshot.offers.values()
+            names = tuple(offer.id for offer in offers if not offer.test)
+            scene = Scene(stage.order.base_url, stage.how_to_open, names)
             tally = Tally(now_us())
             watching = await self._sell(stage, Reading(connections), scene, tally)
             seconds = (now_us() - tally.begun_us) / 1_000_000
@@ -105,7 +106,7 @@ class Demo:
                 raise stage.exchange.failure()
             verdict = await judge(stage, connections, watching)
         result = result_of(verdict, tally)
-        self.console.print(finished(scene, tally))
+        self.console.print(finished(scene, tally, self._size))
         if told:
             self.console.print(Panel(Text("\n".join(told)), title="The story of one lead"))
         for line in summary(result, verdict, tally, seconds):
@@ -119,7 +120,7 @@ class Demo:
 
         def show() -> None:
             if is_terminal:
-                live.update(picture(scene, tally, now_us()), refresh=True)
+                live.update(picture(scene, tally, now_us(), self._size), refresh=True)
             else:
                 self._say(plain_line(tally, now_us()))
 
@@ -144,6 +145,10 @@ class Demo:
         until = loop.time() + DOUBTS_WITHIN_S
         while await reading.in_doubt() and loop.time() < until:  # noqa: ASYNC110 - decided elsewhere
             await asyncio.sleep(DOUBTS_ASKED_EVERY_S)
+
+    @property
+    def _size(self) -> Size:
+        return Size(self.console.width, self.console.height)
 
     def _say(self, sentence: str) -> None:
         self.console.print(sentence, highlight=False, soft_wrap=True)

@@ -27,7 +27,8 @@ ASK_AGAIN_S = 0.05
 GRACE_SLACK_S = 5.0
 """What the exchange needs beside its own grace, to begin to stop and to close."""
 
-OPERATOR_HEADER = "operator.header"
+KEY_FILE = "key"
+"""In the run's folder: a header with an operator's key, as curl reads it."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,8 +202,8 @@ def free_port(wanted: int) -> int:
 
 def curl(folder: DemoFolder, base_url: str, operator_key: str) -> str:
     """Return the command that shows a lead; the key stays in a file, out of sight."""
-    header = folder.path / OPERATOR_HEADER
+    header = folder.path / KEY_FILE
     header.touch(mode=0o600)
     header.write_text(f"Authorization: Bearer {operator_key}\n", encoding="ascii")
-    shown = os.path.relpath(header)
-    return f"curl -s -H @{shown} {base_url}/v1/admin/leads/LEAD"
+    short = min(str(header), os.path.relpath(header), key=len)
+    return f"curl -sH @{short} {base_url.removeprefix('http://')}/v1/admin/leads/LEAD"

@@ -1,6 +1,7 @@
-"""The live view: one picture of the whole market that fills the terminal."""
+"""The live view: one picture of the whole market that fills the terminal, whatever its size."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 import msgspec
 from rich import box
@@ -10,12 +11,20 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from exchange.demo.tally import OfferTally, Tally, top
+from exchange.demo.tally import OfferTally, Percentiles, Tally, top
 from exchange.demo.words import clock, dollars, duration, meaning, share
 
-BAR_WIDTH = 24
-HEAD_LINES = 3
-NUMBERS_LINES = 8
+WIDE = 120
+"""From this width on there is room for bars and reasons beside the numbers."""
+
+NARROW = 100
+"""Below this width some columns are left out."""
+
+TALL = 40
+"""From this height on every offer has its line."""
+
+BAR_WIDTH = 20
+REASONS_SHOWN = 16
 STATUSES = ("sold", "unsold", "duplicate", "rejected", "pending")
 COLOURS = {
     "sold": "green",
@@ -24,6 +33,8 @@ COLOURS = {
     "rejected": "red",
     "pending": "cyan",
 }
+
+Justify = Literal["left", "right"]
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -36,109 +47,134 @@ class Scene(msgspec.Struct, frozen=True):
     """All offers, in the order of the market file."""
 
 
-def picture(scene: Scene, tally: Tally, now_us: int) -> Layout:
+class Size(msgspec.Struct, frozen=True):
+    """How much room there is."""
+
+    width: int
+    height: int
+
+    @property
+    def is_wide(self) -> bool:
+        """Tell whether bars and reasons fit beside the numbers."""
+        return self.width >= WIDE
+
+    @property
+    def is_narrow(self) -> bool:
+        """Tell whether some numbers must do without room."""
+        return self.width < NARROW
+
+
+def picture(scene: Scene, tally: Tally, now_us: int, size: Size) -> Layout:
     """Return the market as it is now."""
+    offers = scene.offers if size.height >= TALL else by_spending(scene.offers, tally)
     layout = Layout()
     layout.split_column(
-        Layout(head(scene, tally, now_us), size=HEAD_LINES),
-        Layout(name="numbers", size=NUMBERS_LINES),
-        Layout(name="buyers", ratio=3, minimum_size=10),
-        Layout(name="sold", ratio=2, minimum_size=6),
+        Layout(head(scene, tally, now_us), size=3),
+        Layout(name="numbers", size=9),
+        Layout(name="buyers", size=min(len(offers) + 3, max(7, size.height - 20))),
+        Layout(last_sold(scene, tally, size), name="sold", minimum_size=5),
     )
     layout["numbers"].split_row(
-        Layout(outcomes(tally), ratio=4),
-        Layout(money(tally), ratio=3),
-        Layout(times(tally, now_us), ratio=3),
+        Layout(outcomes(tally, size), ratio=4),
+        Layout(money(tally), ratio=4),
+        Layout(times(tally, now_us, size), ratio=4),
     )
     layout["buyers"].split_row(
-        Layout(buyers(scene.offers, tally), ratio=7), Layout(reasons(tally), ratio=4)
+        Layout(buyers(offers, tally, size), ratio=7 if size.is_wide else 6),
+        Layout(reasons(tally, size), ratio=4),
     )
-    layout["sold"].update(last_sold(scene, tally))
     return layout
+
+
+def by_spending(offers: Iterable[str], tally: Tally) -> tuple[str, ...]:
+    """Return the offers, those that pay most first."""
+    return tuple(sorted(offers, key=lambda name: -tally.offer(name).spent))
 
 
 def head(scene: Scene, tally: Tally, now_us: int) -> Panel:
     """Return the line above everything."""
     line = Table.grid(expand=True)
-    line.add_column()
-    line.add_column(justify="right")
+    line.add_column(no_wrap=True)
+    line.add_column(justify="right", no_wrap=True)
     line.add_row(
-        Text.assemble(("ping-post exchange", "bold"), "  selling at ", (scene.base_url, "cyan")),
+        Text.assemble(("exchange demo", "bold"), "  ", (scene.base_url, "cyan")),
         Text.assemble(
-            clock((now_us - tally.begun_us) / 1_000_000), "   ", ("Ctrl-C ends the demo", "dim")
+            clock((now_us - tally.begun_us) / 1_000_000), "  ", ("Ctrl-C ends it", "dim")
         ),
     )
     return Panel(line, box=box.HEAVY, border_style="blue")
 
 
-def outcomes(tally: Tally) -> Panel:
+def outcomes(tally: Tally, size: Size) -> Panel:
     """Return what sellers heard."""
-    table = grid("left", "right", "right", "left")
+    table = grid(("left", 9), ("right", 5), ("right", 5), ("left", None))
     for status in STATUSES:
-        count = tally.statuses[status]
-        colour = COLOURS[status]
+        count, colour = tally.statuses[status], COLOURS[status]
         table.add_row(
             Text(status, style=colour),
             f"{count:,}",
             share(count, tally.leads),
-            Text(bar(count, tally.leads), style=colour),
+            Text(bar(count, tally.leads) if size.is_wide else "", style=colour),
         )
-    quotes = f"{tally.quotes['quoted']:,} quoted of {tally.quotes.total():,} pings"
-    others = f"{tally.refused.total():,} refused at the door · {tally.tests:,} tests"
-    return Panel(Group(table, Text(f"{quotes} · {others}", style="dim")), title="Leads")
+    quotes = f"{tally.quotes['quoted']:,} of {tally.quotes.total():,} pings quoted"
+    return Panel(
+        Group(table, faint(quotes), faint(f"{tally.refused.total():,} refused at the door")),
+        title="Leads",
+    )
 
 
 def money(tally: Tally) -> Panel:
     """Return who pays and gets what."""
-    sold = tally.statuses["sold"]
-    table = grid("left", "right")
+    sold, margin = tally.statuses["sold"], tally.revenue - tally.payout
+    table = grid(("left", 11), ("right", 11))
     table.add_row("buyers pay", Text(dollars(tally.revenue), style="bold"))
     table.add_row("sellers get", dollars(tally.payout))
-    margin = tally.revenue - tally.payout
     table.add_row("margin", Text(f"${margin / 1_000_000:,.2f}", style="green"))
     table.add_row("a sold lead", f"${tally.revenue / sold / 1_000_000:,.2f}" if sold else "-")
     return Panel(table, title="Money")
 
 
-def times(tally: Tally, now_us: int) -> Panel:
+def times(tally: Tally, now_us: int, size: Size) -> Panel:
     """Return how fast it goes."""
-    answers, own = tally.answer_times(), tally.own_times()
-    table = grid("left", "right", "right", "right")
-    table.add_row(
-        Text("", style="dim"), *(Text(name, style="dim") for name in ("p50", "p95", "p99"))
+    rows = (
+        ("", "dim", ("p50", "p95", "p99")),
+        ("answer", "", shown(tally.answer_times())),
+        ("our own", "green", shown(tally.own_times())),
     )
-    table.add_row("answer", *(duration(ms) for ms in (answers.p50, answers.p95, answers.p99)))
-    table.add_row(
-        Text("of it our own", style="green"),
-        *(Text(duration(ms), style="green") for ms in (own.p50, own.p95, own.p99)),
+    table = grid(("left", 7), *(("right", 5),) * (2 if size.is_narrow else 3))
+    for name, style, values in rows:
+        kept = (values[0], values[2]) if size.is_narrow else values
+        table.add_row(Text(name, style=style), *(Text(value, style=style) for value in kept))
+    rates = (
+        Text(f"{tally.requests_per_s(now_us):,.1f} requests/s"),
+        Text(f"{tally.pings_per_s(now_us):,.0f} pings/s"),
     )
-    rates = Text.assemble(
-        (f"{tally.requests_per_s(now_us):,.1f}", "bold"),
-        " requests/s   ",
-        (f"{tally.pings_per_s(now_us):,.0f}", "bold"),
-        " pings/s",
-    )
-    return Panel(Group(table, Text(), rates), title="Speed")
+    return Panel(Group(table, Text(), *rates, faint("our own: not buyers'")), title="Milliseconds")
 
 
-def buyers(offers: Iterable[str], tally: Tally) -> Panel:
+def shown(times_ms: Percentiles) -> tuple[str, str, str]:
+    """Return percentiles without their unit."""
+    return plain(times_ms.p50), plain(times_ms.p95), plain(times_ms.p99)
+
+
+def buyers(offers: Iterable[str], tally: Tally, size: Size) -> Panel:
     """Return how every offer fares."""
     table = Table(box=None, expand=True, header_style="dim", pad_edge=False)
-    for name, justify in (
-        ("offer", "left"),
-        *((n, "right") for n in ("pinged", "bid", "won", "pays")),
-    ):
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    table.add_column("mostly lost, because it", no_wrap=True, overflow="ellipsis", ratio=1)
-    for offer in offers:
-        one = tally.offers.get(offer) or OfferTally()
+    table.add_column("offer", no_wrap=True, overflow="ellipsis", min_width=12)
+    numbers = (("pings", 5), *(() if size.is_narrow else (("bids", 5),)), ("won", 4), ("pays", 10))
+    for name, width in numbers:
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
+    if size.is_wide:
+        table.add_column("mostly lost, because it", no_wrap=True, overflow="ellipsis", ratio=1)
+    for name in offers:
+        one = tally.offer(name)
         table.add_row(
-            offer,
+            name,
             f"{one.pings:,}",
-            f"{one.bids:,}",
+            *(() if size.is_narrow else (f"{one.bids:,}",)),
             Text(f"{one.won:,}", style="green" if one.won else "dim"),
             dollars(one.spent),
-            Text(mostly(one), style="dim"),
+            *((Text(mostly(one), style="dim"),) if size.is_wide else ()),
         )
     return Panel(table, title="Offers")
 
@@ -151,54 +187,66 @@ def mostly(one: OfferTally) -> str:
     )
 
 
-def reasons(tally: Tally) -> Panel:
+def reasons(tally: Tally, size: Size) -> Panel:
     """Return why offers did not get leads."""
-    table = grid("right", "left", "left")
-    found = top(tally.reasons, 14)
-    most = found[0][1] if found else 0
-    for reason, count in found:
-        table.add_row(f"{count:,}", Text(bar(count, most, 10), style="yellow"), meaning(reason))
-    return Panel(table, title="Why an offer did not get a lead")
+    table = grid(("right", 6), ("left", None))
+    for reason, count in top(tally.reasons, REASONS_SHOWN):
+        table.add_row(Text(f"{count:,}", style="yellow"), meaning(reason))
+    title = "Why an offer did not get a lead: it" if size.is_wide else "Lost: it …"
+    return Panel(table, title=title)
 
 
-def last_sold(scene: Scene, tally: Tally) -> Panel:
+def last_sold(scene: Scene, tally: Tally, size: Size) -> Panel:
     """Return the leads that were sold last."""
     table = Table(box=None, expand=True, header_style="dim", pad_edge=False)
-    table.add_column("lead", no_wrap=True)
-    for name in ("campaign", "came as", "bought by"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
-    for name in ("bids", "buyer pays", "seller gets", "took"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("sold last", no_wrap=True, min_width=36)
+    if size.is_wide:
+        table.add_column("campaign", no_wrap=True)
+        table.add_column("came as", no_wrap=True)
+    table.add_column("bought by", no_wrap=True, overflow="ellipsis", ratio=1)
+    for name, width in (
+        ("bids", 4),
+        ("pays", 7),
+        *((("seller", 7),) if size.is_wide else ()),
+        ("ms", 5),
+    ):
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
     for lead in tally.last_sold:
         table.add_row(
             Text(lead.lead_id, style="cyan"),
-            lead.campaign,
-            lead.way.value,
+            *((lead.campaign, lead.way.value) if size.is_wide else ()),
             Text(lead.winner, style="green"),
             f"{lead.bids}/{lead.asked}",
             dollars(lead.charge),
-            dollars(lead.payout),
-            duration(lead.ms),
+            *((dollars(lead.payout),) if size.is_wide else ()),
+            plain(lead.ms),
         )
     return Panel(
-        table,
-        title="Sold last",
-        subtitle=Text(f"Why? {scene.how_to_open}", style="dim"),
-        subtitle_align="left",
+        table, subtitle=Text(f"Why? {scene.how_to_open}", style="dim"), subtitle_align="left"
     )
 
 
-def grid(*justified: str) -> Table:
-    """Return a table without lines."""
+def grid(*columns: tuple[Justify, int | None]) -> Table:
+    """Return a table without lines; each column has its side and its least width."""
     table = Table.grid(padding=(0, 1))
-    for justify in justified:
-        table.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for justify, width in columns:
+        table.add_column(justify=justify, no_wrap=True, min_width=width, overflow="ellipsis")
     return table
 
 
-def bar(part: int, whole: int, width: int = BAR_WIDTH) -> str:
+def faint(text: str) -> Text:
+    """Return a line that explains more than it tells."""
+    return Text(text, style="dim", no_wrap=True, overflow="ellipsis")
+
+
+def plain(ms: float | None) -> str:
+    """Return a duration without its unit."""
+    return duration(ms).removesuffix(" ms")
+
+
+def bar(part: int, whole: int) -> str:
     """Return a bar as long as the part, at least a sliver where there is any."""
-    return "█" * max(1, round(width * part / whole)) if part and whole else ""
+    return "█" * max(1, round(BAR_WIDTH * part / whole)) if part and whole else ""
 
 
 def plain_line(tally: Tally, now_us: int) -> str:
@@ -214,6 +262,6 @@ def plain_line(tally: Tally, now_us: int) -> str:
     )
 
 
-def finished(scene: Scene, tally: Tally) -> Group:
+def finished(scene: Scene, tally: Tally, size: Size) -> Group:
     """Return the last picture: how the offers fared, and why they did not get more."""
-    return Group(buyers(scene.offers, tally), reasons(tally))
+    return Group(buyers(scene.offers, tally, size), reasons(tally, size))
