@@ -53,7 +53,7 @@ UNCLAIM = Function.read("unclaim")
 HOLD = Function.read("hold")
 SETTLE = Function.read("settle")
 RELEASE = Function.read("release")
-KEEP = Function.read("keep")
+EXTEND = Function.read("extend")
 LAPSED = Function.read("lapsed")
 GIVE_BACK = Function.read("give_back")
 
@@ -79,7 +79,7 @@ FUNCTIONS = (
     HOLD,
     SETTLE,
     RELEASE,
-    KEEP,
+    EXTEND,
     LAPSED,
     GIVE_BACK,
     COUNTERS,

@@ -192,11 +192,12 @@ class Market:
         )
         return code > 0
 
-    async def keep(self, buyer_id: str, sale_id: SaleId) -> bool:
-        """Say that the award is written: the hold lapses no more. False: it is not held."""
+    async def extend(self, buyer_id: str, sale_id: SaleId) -> bool:
+        """Give a hold another lease: its sale may still count. False: it is not held."""
+        until_us = self._clock() + self._lease_us
         return bool(
             await self._link.call(
-                function.KEEP, (keys.holds(buyer_id), keys.leases(buyer_id)), (sale_id,)
+                function.EXTEND, (keys.holds(buyer_id), keys.leases(buyer_id)), (sale_id, until_us)
             )
         )
 

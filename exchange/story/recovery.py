@@ -68,8 +68,8 @@ class Holds(Protocol):
     async def lapsed(self, now_us: int) -> tuple[Lapsed, ...]:
         """List holds whose lease ran out."""
 
-    async def keep(self, buyer_id: str, sale_id: SaleId) -> bool:
-        """Let a hold stand however long it takes: its award is written."""
+    async def extend(self, buyer_id: str, sale_id: SaleId) -> bool:
+        """Give a hold another lease: its sale may still count."""
 
 
 class Recovery:
@@ -209,7 +209,7 @@ class Recovery:
         sale = next((one for one in sales if one.award.sale_id == lapsed.sale_id), None)
         market = self._stations.market
         if sale is not None and sale.end is None:
-            await self._holds.keep(lapsed.buyer_id, lapsed.sale_id)
+            await self._holds.extend(lapsed.buyer_id, lapsed.sale_id)
         elif sale is not None and sale.end is not None:
             if sale.end.state is SaleState.ACCEPTED:
                 await market.settle(lapsed.buyer_id, lapsed.sale_id)

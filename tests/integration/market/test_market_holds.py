@@ -192,33 +192,37 @@ async def test_a_released_sale_cannot_be_returned(market):
     assert await used(market) == {DAY: 1}
 
 
-async def test_a_lease_lapses_unless_the_award_is_written(market, other, clock):
-    """The sweeper sees holds whose lease ran out, of every buyer and worker, but no kept ones."""
-    kept, lost = a_hold(), a_hold()
+async def test_a_lease_lapses_unless_it_is_extended(market, other, clock):
+    """The sweeper sees holds whose lease ran out, of every buyer and worker, but none extended."""
+    extended, lost = a_hold(), a_hold()
     elsewhere = a_hold(buyer_id="best")
-    await market.hold(kept)
+    await market.hold(extended)
     await market.hold(lost)
     await other.hold(elsewhere)
-    assert await market.keep("acme", kept.sale_id)
     assert await market.lapsed(clock.now_us + 29_999_999) == ()
-    lapsed = await market.lapsed(clock.now_us + 30_000_000)
-    assert {(hold.buyer_id, hold.sale_id, hold.lead_id) for hold in lapsed} == {
+    clock.now_us += 30_000_000
+    assert await market.extend("acme", extended.sale_id)
+    assert {
+        (hold.buyer_id, hold.sale_id, hold.lead_id) for hold in await market.lapsed(clock.now_us)
+    } == {
         ("acme", lost.sale_id, lost.lead_id),
         ("best", elsewhere.sale_id, elsewhere.lead_id),
     }
     assert await other.release("acme", lost.sale_id)
-    assert await other.keep("best", elsewhere.sale_id)
-    assert await market.lapsed(clock.now_us + 10**12) == ()
-    assert not await market.keep("acme", lost.sale_id), "a hold that is gone cannot be kept"
+    assert await other.extend("best", elsewhere.sale_id)
+    assert await market.lapsed(clock.now_us + 29_999_999) == ()
+    assert len(await market.lapsed(clock.now_us + 30_000_000)) == 2
+    assert not await market.extend("acme", lost.sale_id), "a hold that is gone has no lease"
 
 
-async def test_a_repeated_hold_does_not_bring_its_lease_back(market, clock):
-    """Kept is kept, whatever comes late."""
+async def test_a_repeated_hold_does_not_shorten_its_lease(market, clock):
+    """An extended hold stays extended, whatever comes late."""
     hold = a_hold()
     await market.hold(hold)
-    await market.keep("acme", hold.sale_id)
+    clock.now_us += 20_000_000
+    await market.extend("acme", hold.sale_id)
     await market.hold(hold)
-    assert await market.lapsed(clock.now_us + 10**12) == ()
+    assert await market.lapsed(clock.now_us + 29_999_999) == ()
 
 
 async def test_everything_but_counters_and_buyers_ends_with_its_sale_or_by_time(market, link):

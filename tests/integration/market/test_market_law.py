@@ -137,7 +137,7 @@ async def perform(model, worker, buyer_id, action, sale_id, detail):
         case "release":
             return model.release(sale_id), await worker.release(buyer_id, sale_id)
         case "keep":
-            return sale_id in model.held, await worker.keep(buyer_id, sale_id)
+            return sale_id in model.held, await worker.extend(buyer_id, sale_id)
         case "give_back":
             return model.give_back(sale_id, detail), await worker.give_back(of(detail))
     raise AssertionError(action)

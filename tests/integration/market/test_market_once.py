@@ -71,7 +71,7 @@ async def waits_for(market, key, count=1):
     name = f"{{{key.account}}}:once:{key.digest.hex()}".encode()
     await until(lambda: len(market.once._waiting.get(name, ())) >= count)
     # One more round trip on the same stream: the waiter has asked, and sleeps now.
-    await market.keep("nobody", "none")
+    await market.extend("nobody", "none")
 
 
 @pytest.mark.parametrize("answer", [b"", b"kept"])

@@ -101,7 +101,7 @@ async def test_a_call_whose_reply_was_lost_is_repeated_and_counts_once(far, wire
         (lambda: far.claim(a_claim("mine")), None),
         (lambda: far.keep_claim(a_claim("mine")), None),
         (lambda: far.hold(hold), None),
-        (lambda: far.keep("acme", hold.sale_id), True),
+        (lambda: far.extend("acme", hold.sale_id), True),
         (lambda: far.release("acme", hold.sale_id), True),
         (lambda: far.settle("acme", sold.sale_id), True),
         (lambda: far.give_back(sold), True),
@@ -124,7 +124,7 @@ async def test_a_call_whose_reply_was_lost_is_repeated_and_counts_once(far, wire
 
 async def test_a_call_is_repeated_once_and_no_more(far, wire):
     """A wire that breaks under a call again and again: a clear failure, and then it heals."""
-    await far.keep("acme", "none")
+    await far.extend("acme", "none")
     connections = wire.connections
     wire.swallows = 2
     with pytest.raises(MarketUnavailable, match="broke"):
@@ -167,7 +167,7 @@ async def test_a_caller_who_left_is_still_taken_note_of(market):
     """A hold whose caller was cancelled in flight counts in what this worker knows at once."""
     market.watch(["acme"])
     await market.read_rooms()
-    await market.keep("acme", "none")
+    await market.extend("acme", "none")
     await market.hold(a_hold(a_line(DAY)))
     call = asyncio.create_task(market.hold(a_hold(a_line(DAY))))
     for _turn in ("it calls", "the call is written"):
@@ -175,7 +175,7 @@ async def test_a_caller_who_left_is_still_taken_note_of(market):
     assert market._link._connection.in_flight
     call.cancel()
     await asyncio.gather(call, return_exceptions=True)
-    await market.keep("acme", "none")
+    await market.extend("acme", "none")
     assert market.used("acme") == {DAY: 2}
 
 
