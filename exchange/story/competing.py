@@ -8,6 +8,7 @@ from exchange.auction.ping import Showing
 from exchange.domain import anonymize
 from exchange.domain.bid import Bid, OfferResult
 from exchange.domain.campaign import Campaign, Method, Stage
+from exchange.domain.deadline import asking_left_ms
 from exchange.domain.eligibility import Circumstances, Screening, screen
 from exchange.domain.events import EventName
 from exchange.domain.exclusivity import person_keys
@@ -22,8 +23,6 @@ from exchange.story.captures import CallKind, Captured
 from exchange.story.chain import Chain
 from exchange.story.ending import Course
 from exchange.story.stations import Stations
-
-US_PER_MS = 1000
 
 
 class Competing:
@@ -69,7 +68,8 @@ class Competing:
         contenders = self._contenders(screening.eligible, floors)
         if stage.method is Method.WATERFALL:
             return self._in_turn(contenders)
-        left_ms = self._auction_left_ms(stage)
+        now_us = self._stations.now_us()
+        left_ms = asking_left_ms(self._lead, self._campaign, stage, now_us)
         with self._stations.timed("auction"):
             result = await self._stations.auction.run(
                 Tender(
@@ -80,7 +80,7 @@ class Competing:
                     seller_id=self._lead.seller_id,
                     source_id=self._lead.source.id,
                     contenders=contenders,
-                    at_us=self._stations.now_us(),
+                    at_us=now_us,
                     timeout_ms=left_ms,
                 )
             )
@@ -154,13 +154,6 @@ class Competing:
         self._course.above_floor += len(standing)
         self._note_ranking(standing)
         return tuple(standing)
-
-    def _auction_left_ms(self, stage: Stage) -> float:
-        """Return how long this stage may ask: its own time, the auction's, and the seller's."""
-        lead, now_us = self._lead, self._stations.now_us()
-        closes_us = lead.received_at_us + self._campaign.auction_deadline_ms * US_PER_MS
-        left_us = min(closes_us, lead.answer_by_us) - now_us
-        return max(0.0, min(float(stage.timeout_ms), left_us / US_PER_MS))
 
     # What is written down
 
