@@ -22,6 +22,7 @@ from exchange.contract.market_file import (
     TermsPart,
     VerticalPart,
 )
+from exchange.domain.anonymize import shown_names
 from exchange.domain.campaign import (
     Campaign,
     DuplicateRule,
@@ -144,7 +145,13 @@ def cap_of(part: CapPart, scope: str) -> Cap:
 
 
 def offer_of(
-    part: OfferPart, buyer: Buyer, read: Read, *, secret: bytes | None, hash_key: bytes
+    part: OfferPart,
+    buyer: Buyer,
+    vertical: Vertical,
+    read: Read,
+    *,
+    secret: bytes | None,
+    hash_key: bytes,
 ) -> Offer:
     """Return an offer with its conditions compiled and its buyer's limits after its own."""
     prices = [PriceRule(read(rule.when), from_decimal(rule.price)) for rule in part.prices]
@@ -165,7 +172,7 @@ def offer_of(
         post=post_of(part),
         format=part.format,
         hash_kind=part.hash,
-        hidden=frozenset(part.hide),
+        hidden=shown_names(vertical, frozenset(part.hide)),
         on_lower_price=part.on_lower_price,
         in_flight_max=part.in_flight_max,
         test=part.test,

@@ -172,8 +172,10 @@ class Compiler:
         hash_key = secret or self._hash_key(part.id)
         for offer in part.offer:
             with naming("offer", offer.id):
-                read = readers[offer.vertical]
-                offers[offer.id] = offer_of(offer, buyer, read, secret=secret, hash_key=hash_key)
+                read, vertical = readers[offer.vertical], self._verticals[offer.vertical]
+                offers[offer.id] = offer_of(
+                    offer, buyer, vertical, read, secret=secret, hash_key=hash_key
+                )
         return offers
 
     def _readers(self, market: MarketFile) -> dict[str, Read]:

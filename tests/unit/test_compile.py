@@ -128,6 +128,19 @@ def test_an_offer_carries_its_own_limits_then_its_buyers(snapshot):
     assert offer.buyer.duplicate_window_s == 720 * 3600
 
 
+def test_what_an_offer_hides_it_hides_under_every_name_that_a_ping_would_give_it():
+    """Without a birth date there is no age band either, and without a zip no zip3."""
+    shown = """
+birth_date = { type = "date", privacy = "quasi", show = "age_band" }
+zip = { type = "us_zip", privacy = "quasi", ping = "required", show = "zip3" }"""
+    silent = '\nzip = { type = "us_zip", privacy = "quasi", ping = "required" }'
+    text = MARKET.replace(silent, shown).replace(
+        'hide = ["insured"]', 'hide = ["birth_date", "zip"]'
+    )
+    offer = Compiler(derive).snapshot(stored(text)).offers["acme-tx"]
+    assert offer.hidden == {"birth_date", "age_band", "zip", "zip3"}
+
+
 def test_the_first_price_whose_condition_holds_counts_before_the_plain_one(snapshot):
     """Conditional prices come first, in their order."""
     offer = snapshot.offers["acme-tx"]

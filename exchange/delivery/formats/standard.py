@@ -52,23 +52,17 @@ _decode = msgspec.json.Decoder(AnswerWire).decode
 def post_body(
     sale_id: str, bid: Bid, price: Micros, lead: Lead, person: Person, source: Mapping[str, object]
 ) -> bytes:
-    """Encode the full record for the winner: every field that its offer is entitled to."""
-    offer = bid.offer
-    fields = {
-        name: value
-        for name, value in {**person.identity, **lead.fields}.items()
-        if name not in offer.hidden
-    }
+    """Encode the full record for the winner; what its pings may not show is no secret now."""
     return encode(
         PostWire(
             sale_id=sale_id,
             ping_id=bid.ping_id,
             bid_id=bid.bid_id,
             price=to_decimal(price),
-            currency=offer.buyer.currency,
+            currency=bid.offer.buyer.currency,
             vertical=lead.vertical_id,
             test=lead.test,
-            lead=fields,
+            lead={**person.identity, **lead.fields},
             source=source,
             consent=person.consent,
         )
