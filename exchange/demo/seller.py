@@ -12,7 +12,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from random import Random
 from typing import Any, TypeVar
 
@@ -104,7 +104,8 @@ class Seller:
     def compose(self, arrival: Arrival) -> Body:
         """Return the whole request about a new person, or again about an earlier one."""
         feed, now_us = arrival.feed, time.time_ns() // 1000
-        person = self.person(feed.campaign, again=arrival.oddity is Oddity.DUPLICATE)
+        again = arrival.oddity is Oddity.DUPLICATE
+        person = self.person(feed.campaign, today_of(now_us), again=again)
         body = lead_body(feed, person, self.chance, arrival.number, now_us)
         if arrival.oddity is Oddity.INVALID:
             return spoiled(body, feed.fields, self.chance)
@@ -113,12 +114,12 @@ class Seller:
         self.earlier.append((feed.campaign, person))
         return body
 
-    def person(self, campaign: str, *, again: bool) -> Somebody:
+    def person(self, campaign: str, today: date, *, again: bool) -> Somebody:
         """Return somebody who asked this campaign before, or somebody new."""
         known = [person for name, person in self.earlier if name == campaign]
         if again and known:
             return self.chance.choice(known)
-        return somebody(self.chance.choice(self.places), self.chance, datetime.now(UTC).date())
+        return somebody(self.chance.choice(self.places), self.chance, today)
 
     async def ping_and_post(self, arrival: Arrival, due_s: float, body: Body) -> None:
         """Ask for a price, and mostly post what is quoted."""
@@ -176,6 +177,11 @@ class Seller:
                 return response.status, await response.read(), None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return 0, b"", type(error).__name__
+
+
+def today_of(at_us: int) -> date:
+    """Return the day of a moment."""
+    return datetime.fromtimestamp(at_us / 1_000_000, UTC).date()
 
 
 def sending(path: str, way: Way, arrival: Arrival, due_s: float, **how: Any) -> Sending:

@@ -1,0 +1,213 @@
+"""What the demo's sellers send is what real sellers send: intake takes it, and geography agrees."""
+
+import json
+from collections import Counter
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from random import Random
+from statistics import mean
+from urllib.parse import urlencode
+
+import msgspec
+import phonenumbers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchange.configuration.snapshots import Compiler, Stored
+from exchange.demo.arrivals import arrivals
+from exchange.demo.market import FLEET_URL, read, read_traffic, write_market
+from exchange.demo.order import Mix, Oddity, Order, Way
+from exchange.demo.people import somebody
+from exchange.demo.places import places, telephone
+from exchange.demo.requests import (
+    form_fields,
+    is_for_ping,
+    lead_body,
+    ping_body,
+    post_of_quote,
+    spoiled,
+)
+from exchange.demo.seller import today_of
+from exchange.domain.submission import Submission
+from exchange.domain.vertical import Privacy
+from exchange.intake.arrival import Arrival, Refused
+from exchange.intake.intake import Intake
+from exchange.intake.parsing import parse
+from tests.making import NOW_US
+from tests.making_intake import FORM, JSON, LEAD_ID, geography
+
+SEEDS = st.integers(0, 2**32)
+
+
+@cache
+def everywhere():
+    return places()
+
+
+@cache
+def market():
+    folder = Path(__file__).parents[2] / "config"
+    return read([*sorted((folder / "verticals").glob("*.toml")), folder / "demo" / "market.toml"])
+
+
+@cache
+def snapshot():
+    derive = {}.setdefault
+    stored = Stored(version=1, market=market(), keys={}, signing={}, credited={})
+    return Compiler(lambda name: derive(name, name.encode().ljust(32, b"."))).snapshot(stored)
+
+
+FEEDS = read_traffic().feeds(market())
+ONE_OF_EACH = tuple({feed.campaign: feed for feed in FEEDS}.values())
+
+
+def an_order(**changes):
+    plain = {
+        "base_url": "http://127.0.0.1:1",
+        "keys": {"fastquotes": "a", "leadharbor": "b"},
+        "feeds": FEEDS,
+        "rate": 20.0,
+        "seconds": 100.0,
+        "seed": 1,
+    }
+    return Order(**{**plain, **changes})
+
+
+def a_body(feed, seed):
+    chance = Random(seed)
+    person = somebody(chance.choice(everywhere()), chance, today_of(NOW_US))
+    return lead_body(feed, person, chance, 1, NOW_US)
+
+
+@cache
+def intake():
+    return Intake(geography())
+
+
+def taken(feed, raw, content_type=JSON, **changes):
+    """What the real intake makes of a request."""
+    arrival = Arrival(seller_id=feed.seller, lead_id=LEAD_ID, received_at_us=NOW_US, **changes)
+    return intake().accept(parse(raw, content_type).request, arrival, snapshot())
+
+
+def test_every_place_has_telephone_numbers_that_are_valid_and_belong_there():
+    """One in twenty of them all, by phonenumbers and by the exchange's own table."""
+    chance, table = Random(1), geography()
+    assert len(everywhere()) > 25_000
+    for place in islice(everywhere(), 0, None, 20):
+        number = telephone(place, chance)
+        assert phonenumbers.is_valid_number(phonenumbers.parse(number, "US")), place
+        assert table.serves(number[:3], place.state), place
+        assert table.place(place.zip).state == place.state
+
+
+@pytest.mark.parametrize("feed", ONE_OF_EACH, ids=lambda feed: feed.campaign)
+@given(seed=SEEDS)
+def test_a_lead_is_taken_as_json_and_as_a_form_alike(feed, seed):
+    """Every spelling that the forms use means the same; only the sender's own words may differ."""
+    body = a_body(feed, seed)
+    from_json = taken(feed, json.dumps(body).encode())
+    assert isinstance(from_json, Submission), from_json
+    assert from_json.flags == ()
+    form = urlencode(form_fields(body, feed.fields, Random(seed))).encode()
+    from_form = taken(feed, form, FORM)
+    assert isinstance(from_form, Submission), from_form
+    assert from_form.lead.fields == from_json.lead.fields
+    assert from_form.person.identity == from_json.person.identity
+
+
+@pytest.mark.parametrize("feed", ONE_OF_EACH, ids=lambda feed: feed.campaign)
+@given(seed=SEEDS)
+def test_a_ping_is_taken_and_names_nobody(feed, seed):
+    """Ping and post together say everything, and no identity field is in the ping."""
+    body = a_body(feed, seed)
+    ping = ping_body(body, feed.fields)
+    assert isinstance(taken(feed, json.dumps(ping).encode(), is_ping=True), Submission)
+    shown = [name for name in ping["lead"] if name in feed.fields]
+    assert all(feed.fields[name].privacy is not Privacy.IDENTITY for name in shown)
+    secrets = [v for name, v in body["lead"].items() if not is_for_ping(feed.fields[name])]
+    text = json.dumps(ping["lead"])
+    assert not any(json.dumps(value) in text for value in secrets if isinstance(value, str))
+    assert {**ping["lead"], **post_of_quote(body, feed.fields)["lead"]}.items() >= body[
+        "lead"
+    ].items()
+
+
+@pytest.mark.parametrize("feed", ONE_OF_EACH, ids=lambda feed: feed.campaign)
+@given(seed=SEEDS)
+def test_a_spoiled_lead_is_never_taken(feed, seed):
+    """Whatever is wrong with it, intake finds exactly one thing."""
+    raw = json.dumps(spoiled(a_body(feed, seed), feed.fields, Random(seed))).encode()
+    refused = taken(feed, raw)
+    assert isinstance(refused, Refused)
+    assert len(refused.errors) == 1
+
+
+def test_leads_arrive_at_random_times_at_the_rate_that_was_asked_for():
+    """Gaps of a Poisson process: as long as their spread, on average one over the rate."""
+    came = [arrival.after_s for arrival in arrivals(an_order(seconds=500.0))]
+    gaps = [after - before for before, after in zip([0.0, *came], came, strict=False)]
+    assert mean(gaps) == pytest.approx(1 / 20, rel=0.05)
+    spread = mean((gap - 1 / 20) ** 2 for gap in gaps) ** 0.5
+    assert spread == pytest.approx(1 / 20, rel=0.1)
+    assert max(came) < 500
+
+
+def test_ways_and_oddities_come_in_the_shares_of_the_mix():
+    """Within a percentage point of ten thousand arrivals, and no share is forgotten."""
+    mix = Mix()
+    came = list(islice(arrivals(an_order(seconds=None)), 10_000))
+    ways, oddities = Counter(a.way for a in came), Counter(a.oddity for a in came)
+    wanted = {
+        Way.FORM: mix.form,
+        Way.MULTIPART: mix.multipart,
+        Way.PING: mix.ping,
+        Way.JSON: 1 - mix.form - mix.multipart - mix.ping,
+    }
+    assert {way: ways[way] / 10_000 for way in wanted} == pytest.approx(wanted, abs=0.01)
+    odd = {
+        Oddity.DUPLICATE: mix.duplicate,
+        Oddity.INVALID: mix.invalid,
+        Oddity.TEST: mix.test,
+    }
+    assert {kind: oddities[kind] / 10_000 for kind in odd} == pytest.approx(odd, abs=0.01)
+    assert {a.feed.source for a in came} == {feed.source for feed in FEEDS}
+
+
+def test_a_seed_brings_the_same_arrivals_again_and_another_one_others():
+    """Runs can be repeated."""
+    assert list(arrivals(an_order())) == list(arrivals(an_order()))
+    assert list(arrivals(an_order())) != list(arrivals(an_order(seed=2)))
+
+
+def test_the_market_is_pointed_at_the_fleet(tmp_path):
+    """Nothing of the written address remains, and the market is still whole."""
+    files = write_market("http://127.0.0.1:45678", tmp_path)
+    assert FLEET_URL not in files[-1].read_text()
+    urls = [
+        terms.url
+        for buyer in read(files).buyer
+        for offer in buyer.offer
+        for terms in (offer.ping, offer.post)
+        if terms is not None
+    ]
+    assert len(urls) >= 24
+    assert all(url.startswith("http://127.0.0.1:45678/") for url in urls)
+
+
+def test_feeds_are_those_of_the_market():
+    """Every source is declared by its seller, who may post into the campaign."""
+    sellers = {seller.id: {source.id for source in seller.source} for seller in market().seller}
+    campaigns = snapshot().campaigns
+    for feed in FEEDS:
+        assert feed.source in sellers[feed.seller]
+        assert feed.seller in campaigns[feed.campaign].sellers
+    assert {feed.campaign for feed in FEEDS} == campaigns.keys()
+
+
+def test_an_order_goes_over_a_pipe_whole():
+    """The seller process reads back what the demo wrote."""
+    order = an_order()
+    assert msgspec.json.decode(msgspec.json.encode(order), type=Order) == order
