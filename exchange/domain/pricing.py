@@ -42,8 +42,8 @@ def acceptable(price: Micros, margin: Margin) -> bool:
 def least_price(payout: Micros, margin: Margin) -> Micros:
     """Return the least price that pays the seller this much at least and loses nothing.
 
-    A fixed payout below the wish can never satisfy it: the answer is then an amount that no bid
-    reaches, `UNREACHABLE_PRICE`.
+    A fixed margin is kept whole, however little the seller wants. A fixed payout below the wish
+    can never satisfy it: the answer is then an amount that no bid reaches, `UNREACHABLE_PRICE`.
     """
     wanted = payout
     if margin.round_to_cent:
@@ -54,7 +54,7 @@ def least_price(payout: Micros, margin: Margin) -> Micros:
                 return UNREACHABLE_PRICE
             return Micros(0) if margin.allow_loss else split(Micros(0), margin).payout
         case MarginKind.FIXED:
-            return Micros(wanted + margin.amount) if wanted > 0 else Micros(max(0, margin.amount))
+            return Micros(max(0, wanted) + max(0, margin.amount))
         case MarginKind.PERCENT:
             return _least_of_percent(wanted, margin.percent)
 

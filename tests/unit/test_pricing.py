@@ -51,7 +51,15 @@ def test_the_least_price_for_a_payout_pays_it_and_not_a_micro_less_would(payout,
     assert acceptable(price, margin)
     if price > 0:
         below = Micros(price - 1)
-        assert split(below, margin).payout < payout or not acceptable(below, margin)
+        parts = split(below, margin)
+        cut = margin.kind is MarginKind.FIXED and parts.margin < margin.amount
+        assert parts.payout < payout or cut or not acceptable(below, margin)
+
+
+def test_a_seller_without_a_wish_leaves_a_fixed_margin_whole():
+    """Two dollars of each sale are two dollars also where the seller would take nothing."""
+    two = Margin(kind=MarginKind.FIXED, amount=Micros(2_000_000))
+    assert least_price(Micros(0), two) == 2_000_000
 
 
 def test_fifteen_percent_of_thirteen_dollars():
