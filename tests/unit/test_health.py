@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.wire.call import Call, Detail, Outcome
-from exchange.wire.endpoint import compile_endpoint
 from exchange.auction.health import (
     TRANSITIONS,
     Breaker,
@@ -19,6 +17,8 @@ from exchange.auction.health import (
 )
 from exchange.auction.quantile import Quantile
 from exchange.domain.reason import Reason
+from exchange.wire.call import Call, Detail, Outcome
+from exchange.wire.endpoint import compile_endpoint
 
 LIMITS = HealthLimits(
     breaker_calls=10,
