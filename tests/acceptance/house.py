@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 import asyncpg
 import msgspec
+import redis.asyncio
 
 from exchange.app import Sockets, Worker, worker
 from exchange.commands.serve import bound
@@ -44,6 +45,19 @@ ANN = {
 """A lead that every filter of these tests lets pass unless the test says otherwise."""
 
 READY_WITHIN_S = 30.0
+
+LEAD_TABLES = (
+    "moment",
+    "lead",
+    "lead_end",
+    "quote",
+    "record",
+    "award",
+    "sale_end",
+    "transfer",
+    "capture",
+    "rejection",
+)
 
 
 def phone(number: int) -> str:
@@ -193,6 +207,17 @@ class House:
         """Return the rows of a query."""
         async with self.connection() as connection:
             return await connection.fetch(query, *arguments)
+
+    async def written(self) -> dict[str, int]:
+        """Return how many rows of each table, and keys of market state, leads have left so far."""
+        counts = ", ".join(f"(SELECT count(*) FROM {name}) AS {name}" for name in LEAD_TABLES)
+        rows = await self.fetch(f"SELECT {counts}")
+        return {**rows[0], "market": len(await self.market_keys())}
+
+    async def market_keys(self, pattern: str = "*") -> list[str]:
+        """Return which keys market state holds."""
+        async with redis.asyncio.from_url(self.urls.market_url) as client:
+            return [key.decode() for key in await client.keys(pattern)]
 
     @asynccontextmanager
     async def ledger(self) -> AsyncIterator[Ledger]:

@@ -32,7 +32,14 @@ name = "Other Leads"
 
 
 def buyer(
-    name: str, base_url: str | None = None, *, own: str = "", offer: str = "", post_ms: int = 2000
+    name: str,
+    base_url: str | None = None,
+    *,
+    own: str = "",
+    offer: str = "",
+    ping_ms: int = 300,
+    post_ms: int = 2000,
+    vertical: str = "auto_insurance",
 ) -> str:
     """Return a buyer with one offer of the same name, called where a fleet's buyer listens.
 
@@ -43,7 +50,7 @@ def buyer(
         ""
         if base_url is None
         else (
-            f'ping = {{ url = "{base_url}/{name}/ping", timeout_ms = 300 }}\n'
+            f'ping = {{ url = "{base_url}/{name}/ping", timeout_ms = {ping_ms} }}\n'
             f'post = {{ url = "{base_url}/{name}/post", timeout_ms = {post_ms} }}\n'
         )
     )
@@ -54,19 +61,26 @@ name = "{name.title()}"
 {own}
 [[buyer.offer]]
 id = "{name}"
-vertical = "auto_insurance"
+vertical = "{vertical}"
 {calls}{offer}
 """
 
 
-def campaign(name: str = "auto-us", *, lines: str = "", stages: Iterable[str] = ()) -> str:
+def campaign(
+    name: str = "auto-us",
+    *,
+    lines: str = "",
+    stages: Iterable[str] = (),
+    vertical: str = "auto_insurance",
+    sellers: str = '"fastquotes"',
+) -> str:
     """Return a campaign of the seller fastquotes with a margin of 15 %, one auction by default."""
     told = "\n".join(f"[[campaign.stage]]\n{stage}" for stage in stages)
     return f"""
 [[campaign]]
 id = "{name}"
-vertical = "auto_insurance"
-sellers = ["fastquotes"]
+vertical = "{vertical}"
+sellers = [{sellers}]
 margin = {{ percent = 15 }}
 {lines}
 {told}
