@@ -5,7 +5,7 @@ with itself is the ledger's own check.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
 
 import msgspec
@@ -15,6 +15,7 @@ from bidders.fleet.books import Sale as BookedSale
 from exchange.demo.order import Heard, Oddity
 from exchange.demo.reading import Sale, Told
 from exchange.domain.caps import hold_lines
+from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.money import Micros, to_text
 from exchange.domain.money import from_decimal as micros
 from exchange.domain.offer import Offer, OnLowerPrice
@@ -158,12 +159,24 @@ def expected_settled(
     return {buyer: dict(found) for buyer, found in counters.items()}
 
 
+def broken_off(leased: Mapping[SaleId, LeadId], heard: Iterable[Heard]) -> set[SaleId]:
+    """Return which holds may wait for the end of their lease: no seller was told of their lead.
+
+    A lead breaks off between hold and award where the ledger does not answer; its seller hears
+    503, and the hold is given back once its lease is over, because until then nobody knows.
+    """
+    told = {one.lead_id for one in heard}
+    return {sale_id for sale_id, lead_id in leased.items() if lead_id not in told}
+
+
 def against_market(
-    standing: Mapping[str, Standing], settled: Mapping[str, Mapping[str, int]], in_doubt: set[str]
+    standing: Mapping[str, Standing],
+    settled: Mapping[str, Mapping[str, int]],
+    may_be_held: Container[str],
 ) -> Iterator[Violation]:
     """Yield where market state and the ledger disagree: on what is settled, on what is held.
 
-    Nothing may be held but sales in doubt, and without any nothing may be counted as held.
+    Without a hold nothing may be counted as held.
     """
     for buyer, state in standing.items():
         wanted = settled.get(buyer, {})
@@ -171,8 +184,9 @@ def against_market(
             has, should = state.settled.get(name, 0), wanted.get(name, 0)
             if has != should and not name.startswith(TEST_COUNTERS):
                 yield Violation("counter", name, f"market state has {has}, the ledger {should}")
-        for sale_id in sorted(set(state.holds) - in_doubt):
-            yield Violation("held", sale_id, f"buyer {buyer} holds what is not in doubt")
+        for sale_id in state.holds:
+            if sale_id not in may_be_held:
+                yield Violation("held", sale_id, f"buyer {buyer} holds what is not in doubt")
         for name, amount in state.held.items():
             if amount and not state.holds:
                 yield Violation("held", name, f"{amount} held without any hold")

@@ -104,9 +104,9 @@ class Reading:
             for row in await self._fetch("sales")
         ]
 
-    async def in_doubt(self) -> int:
-        """Return how many sales no buyer has decided yet."""
-        ((count,),) = await self._fetch("in_doubt")
+    async def open_leads(self) -> int:
+        """Return how many leads have no end yet."""
+        ((count,),) = await self._fetch("open_leads")
         return int(count)
 
     async def endings(self) -> dict[str, Told]:

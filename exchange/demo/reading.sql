@@ -48,6 +48,6 @@ SELECT award.sale_id::text, award.lead_id::text, offer, buyer, award.price, payo
 SELECT lead.lead_id::text, coalesce(status, 'pending') AS status, price
   FROM lead LEFT JOIN lead_end USING (lead_id);
 
--- in_doubt --
-SELECT count(*) FROM award
- WHERE NOT EXISTS (SELECT FROM sale_end WHERE sale_end.sale_id = award.sale_id);
+-- open_leads --
+SELECT count(*) FROM lead
+ WHERE NOT EXISTS (SELECT FROM lead_end WHERE lead_end.lead_id = lead.lead_id);

@@ -29,13 +29,14 @@ from exchange.market.link import Link
 from exchange.market.market import Market
 from exchange.settings import Settings
 
-DOUBTS_WITHIN_S = 5.0
-"""How long sales in doubt get at the end; most buyers answer the first repetitions."""
+ENDS_WITHIN_S = 8.0
+"""How long open leads get at the end; most buyers in doubt answer the first repetitions."""
 
-DOUBTS_ASKED_EVERY_S = 0.25
+ENDS_ASKED_EVERY_S = 0.25
 PICTURE_EVERY_S = 0.5
 LINE_EVERY_S = 5.0
 MARKET_TIMEOUT_S = 5.0
+US_PER_S = 1_000_000
 
 
 class Demo:
@@ -98,13 +99,13 @@ class Demo:
             scene = Scene(stage.order.base_url, stage.how_to_open, names)
             tally = Tally(now_us())
             watching = await self._sell(stage, Reading(connections), scene, tally)
-            seconds = (now_us() - tally.begun_us) / 1_000_000
+            seconds = (now_us() - tally.begun_us) / US_PER_S
             self._say("Waiting for sales in doubt, then checking everything …")
-            await self._doubts_decided(watching.reading)
+            await self._leads_ended(watching.reading)
             told = await story_of_one(stage, tally)
             if await stage.exchange.end():
                 raise stage.exchange.failure()
-            verdict = await judge(stage, connections, watching)
+            verdict = await judge(stage, connections, watching, self.settings.hold_lease_s)
         result = result_of(verdict, tally)
         self.console.print(finished(scene, tally, self._size))
         if told:
@@ -139,12 +140,12 @@ class Demo:
         self.stop.set()
         return watching
 
-    async def _doubts_decided(self, reading: Reading) -> None:
-        """Return when no sale is in doubt, or when that takes too long."""
+    async def _leads_ended(self, reading: Reading) -> None:
+        """Return when every lead has its end, or when that takes too long."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + DOUBTS_WITHIN_S
-        while await reading.in_doubt() and loop.time() < until:  # noqa: ASYNC110 - decided elsewhere
-            await asyncio.sleep(DOUBTS_ASKED_EVERY_S)
+        until = loop.time() + ENDS_WITHIN_S
+        while await reading.open_leads() and loop.time() < until:  # noqa: ASYNC110 - decided elsewhere
+            await asyncio.sleep(ENDS_ASKED_EVERY_S)
 
     @property
     def _size(self) -> Size:
@@ -154,7 +155,9 @@ class Demo:
         self.console.print(sentence, highlight=False, soft_wrap=True)
 
 
-async def judge(stage: Stage, connections: Connections, watching: Watching) -> Verdict:
+async def judge(
+    stage: Stage, connections: Connections, watching: Watching, hold_lease_s: float
+) -> Verdict:
     """Ask the stores, the buyers and the seller what came of it, once nothing moves any more."""
     books = await read_books(stage.fleet.base_url)
     async with Link(stage.urls.market_url, timeout_s=MARKET_TIMEOUT_S) as link:
@@ -162,6 +165,7 @@ async def judge(stage: Stage, connections: Connections, watching: Watching) -> V
             Archive(connections, stage.vault),
             watching.reading,
             Market(link, worker="demo", clock=now_us),
+            hold_lease_us=int(hold_lease_s * US_PER_S),
         )
         return await court.judge(stage.opened.snapshot, books, watching.heard, now_us())
 

@@ -11,6 +11,7 @@ from exchange.demo.checks import (
     against_books,
     against_heard,
     against_market,
+    broken_off,
     expected_settled,
     sold_twice,
     told_twice,
@@ -109,10 +110,13 @@ async def read_books(base_url: str) -> Books:
 class Court:
     """Judges a run once the exchange has ended and nothing moves any more."""
 
-    def __init__(self, archive: Archive, reading: Reading, market: Market) -> None:
+    def __init__(
+        self, archive: Archive, reading: Reading, market: Market, *, hold_lease_us: int
+    ) -> None:
         self.archive = archive
         self.reading = reading
         self.market = market
+        self.hold_lease_us = hold_lease_us
 
     async def judge(
         self, snapshot: Snapshot, books: Books, heard: Iterable[Heard], at_us: int
@@ -126,6 +130,10 @@ class Court:
             buyer: await self.market.standing(buyer) for buyer in snapshot.buyers
         }
         settled = expected_settled(sales, snapshot.offers, snapshot.credited)
+        lapsing = await self.market.lapsed(at_us + self.hold_lease_us)
+        leased = {hold.sale_id: hold.lead_id for hold in lapsing}
+        leased_out = {hold.sale_id for hold in await self.market.lapsed(at_us)}
+        may_be_held = in_doubt | (broken_off(leased, answers) - leased_out)
         found = (
             *await self.archive.violations(rules(snapshot, at_us)),
             *against_books(sales, snapshot.offers, books),
@@ -133,7 +141,7 @@ class Court:
             *against_heard(answers, told),
             *told_twice(answers),
             *unheard(answers),
-            *against_market(standing, settled, in_doubt),
+            *against_market(standing, settled, may_be_held),
         )
         return Verdict(await self.reading.sums(), found, len(in_doubt))
 

@@ -1,0 +1,85 @@
+"""`exchange demo` as a newcomer starts it: leads are sold, nothing is wrong, nothing stays."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+KEYS = [
+    *("leads", "sold", "unsold", "rejected", "duplicate", "pending", "pings", "bids", "posts"),
+    *("revenue", "payout", "margin", "p50_ms", "p99_ms", "overhead_p99_ms", "violations"),
+]
+
+
+def demo(folder: Path, *options: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        (sys.executable, "-m", "exchange.cli", "demo", "--json", *options),
+        env={**os.environ, "EXCHANGE_DATA_DIR": str(folder), "EXCHANGE_PORT": "0"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Every live process whose command or environment names the folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if str(folder).encode() in told and int(process.name) != os.getpid():
+            found.append(told.decode(errors="replace"))
+    return found
+
+
+def test_a_short_demo_sells_leads_and_agrees_with_itself(tmp_path):
+    """Real leads over HTTP to real HTTP buyers; ledger, books, answers and caps tell the same."""
+    process = demo(tmp_path, "--seconds", "6", "--rate", "20")
+    out, err = process.communicate(timeout=110)
+    last = json.loads(out.splitlines()[-1])
+    assert list(last) == KEYS
+    assert last["violations"] == [], err.decode()
+    assert process.returncode == 0, err.decode()
+    assert last["sold"] > 0
+    counted = ("sold", "unsold", "rejected", "duplicate", "pending")
+    assert sum(last[status] for status in counted) == last["leads"] > 50
+    assert last["pings"] > last["bids"] > last["sold"]
+    assert last["posts"] >= last["sold"] - last["unsold"]
+    assert round(last["revenue"] - last["payout"], 6) == round(last["margin"], 6) > 0
+    assert 0 < last["overhead_p99_ms"] <= last["p99_ms"]
+    assert last["p50_ms"] <= last["p99_ms"]
+    assert b"The story of one lead" in err
+    assert list((tmp_path / "demo").iterdir()) == []
+    assert left_behind(tmp_path) == []
+
+
+def test_a_demo_that_is_interrupted_ends_in_order_and_tells_what_it_sold(tmp_path):
+    """Ctrl-C: sellers stop, the exchange finishes what is under way, the check is made."""
+    process = demo(tmp_path, "--rate", "20")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if b" sold" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    last = json.loads(out.splitlines()[-1])
+    assert process.returncode == 0, err.decode()
+    assert last["sold"] > 0
+    assert left_behind(tmp_path) == []
+
+
+def test_a_demo_that_is_interrupted_while_it_starts_leaves_nothing(tmp_path):
+    """There is nothing to tell yet, and nothing stays."""
+    process = demo(tmp_path)
+    assert process.stderr is not None
+    process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert out == b""
+    assert b"Traceback" not in err
+    assert process.returncode == 130
+    assert list((tmp_path / "demo").iterdir()) == []
+    assert left_behind(tmp_path) == []
