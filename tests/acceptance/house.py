@@ -216,8 +216,14 @@ class House:
 
     async def market_keys(self, pattern: str = "*") -> list[str]:
         """Return which keys market state holds."""
-        async with redis.asyncio.from_url(self.urls.market_url) as client:
+        async with self.market() as client:
             return [key.decode() for key in await client.keys(pattern)]
+
+    @asynccontextmanager
+    async def market(self) -> AsyncIterator[Any]:
+        """Lend a plain client of market state."""
+        async with redis.asyncio.from_url(self.urls.market_url) as client:
+            yield client
 
     @asynccontextmanager
     async def ledger(self) -> AsyncIterator[Ledger]:
