@@ -115,11 +115,21 @@ class Recovery:
     async def _own(self) -> None:
         for lead_id in list(self._left_open):
             lead = await self._archive.open_lead(lead_id)
+            if lead is None and not await self._never_to_be(lead_id):
+                lead = await self._archive.open_lead(lead_id)
             self._left_open.discard(lead_id)
             if lead is None:
-                self._leases.closed(lead_id)  # never written, or ended after all
+                self._leases.closed(lead_id)  # ended after all, or never to be written
             else:
                 self._begin([lead])
+
+    async def _never_to_be(self, lead_id: LeadId) -> bool:
+        """Make sure that what was not written never will be; False: it is written.
+
+        A story breaks off where the ledger does not answer in time; its write may still be under
+        way in the database, seen by nobody yet, and come to be after we looked.
+        """
+        return await fence(self._archive, self._stations.ledger, lead_id, self._stations.now_us())
 
     async def close(self) -> None:
         """Break off; what has no end yet is found again by another worker."""
@@ -141,10 +151,12 @@ class Recovery:
         if task.cancelled():
             return
         error = task.exception()
-        if error is None or isinstance(error, Fenced):
+        if error is None:
             self._leases.closed(lead_id)
             return
-        logger.warning("lead not recovered yet", lead_id=lead_id, error=type(error).__name__)
+        # Fenced, too: what came first may be the story's own last write, seen by nobody until now.
+        if not isinstance(error, Fenced):
+            logger.warning("lead not recovered yet", lead_id=lead_id, error=type(error).__name__)
         self._left_open.add(lead_id)
 
     async def finish(self, lead: OpenLead) -> None:
@@ -222,7 +234,7 @@ class Recovery:
         """Tell whether no award can follow: the lead has ended, or its first number is taken."""
         if lead is not None:
             return lead.end is not None
-        return await fence(self._archive, self._stations.ledger, lead_id, self._stations.now_us())
+        return await self._never_to_be(lead_id)
 
 
 def _sale(lead: OpenLead, campaign: Campaign) -> Sale:
