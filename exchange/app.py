@@ -15,6 +15,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from exchange.auction.auction import Auction, AuctionLimits
+from exchange.auction.bids import Asked
 from exchange.auction.health import Health, HealthLimits
 from exchange.configuration.holder import SnapshotHolder
 from exchange.delivery.delivery import Delivery
@@ -48,6 +49,7 @@ from exchange.web.doors import Doors
 from exchange.web.limits import Limits as WebLimits
 from exchange.web.server import HttpServer
 from exchange.web.under_way import UnderWay
+from exchange.wire.call import Call
 from exchange.wire.connection import Limits as WireLimits
 from exchange.wire.dialer import Dialer
 from exchange.wire.endpoints import Endpoints
@@ -214,6 +216,7 @@ class Worker:
                 late_grace_ms=settings.late_grace_ms,
                 connection_idle_max_s=settings.connection_idle_max_s,
             ),
+            on_late=self._answered_late,
         )
         self._stack.push_async_callback(self._wire.close)
         self._endpoints = Endpoints(CALL_HEADERS)
@@ -227,6 +230,13 @@ class Worker:
             ),
             time.monotonic,
         )
+
+    def _answered_late(self, call: Call) -> None:
+        """Note an answer to a ping that came after its time: it is seen, and wins nothing."""
+        if isinstance(call.tag, Asked):
+            offer_id, ms = call.tag.offer.id, round(call.late_ms, 3)
+            self._metrics.answered_late(offer_id, ms)
+            logger.debug("bid came late", offer_id=offer_id, ms=ms)
 
     # The market file
 

@@ -9,14 +9,20 @@ ASKING_SHARE_PERCENT = 70
 the rest is for the award, the post and its answer."""
 
 
-def asking_ends_us(lead: Lead, campaign: Campaign) -> int:
-    """Return when the last ping of a lead must have been answered."""
-    wait_us = lead.answer_by_us - lead.received_at_us
-    asking_us = min(campaign.auction_deadline_ms * US_PER_MS, wait_us * ASKING_SHARE_PERCENT // 100)
+def asking_ends_us(lead: Lead, campaign: Campaign, *, awarded: bool = False) -> int:
+    """Return when the last ping of a lead must have been answered.
+
+    The auction's deadline binds until the first award; the seller's wait always.
+    """
+    asking_us = (lead.answer_by_us - lead.received_at_us) * ASKING_SHARE_PERCENT // 100
+    if not awarded:
+        asking_us = min(asking_us, campaign.auction_deadline_ms * US_PER_MS)
     return lead.received_at_us + asking_us
 
 
-def asking_left_ms(lead: Lead, campaign: Campaign, stage: Stage, now_us: int) -> float:
+def asking_left_ms(
+    lead: Lead, campaign: Campaign, stage: Stage, now_us: int, *, awarded: bool = False
+) -> float:
     """Return how long a stage may ask from now on: its own time, and what the clocks leave."""
-    left_us = asking_ends_us(lead, campaign) - now_us
+    left_us = asking_ends_us(lead, campaign, awarded=awarded) - now_us
     return max(0.0, min(float(stage.timeout_ms), left_us / US_PER_MS))

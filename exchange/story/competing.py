@@ -69,7 +69,7 @@ class Competing:
         if stage.method is Method.WATERFALL:
             return self._in_turn(contenders)
         now_us = self._stations.now_us()
-        left_ms = asking_left_ms(self._lead, self._campaign, stage, now_us)
+        left_ms = asking_left_ms(self._lead, self._campaign, stage, now_us, awarded=bool(posted_to))
         with self._stations.timed("auction"):
             result = await self._stations.auction.run(
                 Tender(
@@ -105,6 +105,11 @@ class Competing:
         self._course.above_floor += len(standing)
         self._note_ranking(standing)
         return tuple(standing)
+
+    def leave_out(self, offer_ids: tuple[str, ...], why: Reason, stage: int) -> None:
+        """Note one reason for offers that are not tried any more."""
+        if offer_ids:
+            self._chain.note(EventName.OFFER_LEFT_OUT, stage=stage, left_out={why.value: offer_ids})
 
     # Who may compete
 
@@ -150,6 +155,7 @@ class Competing:
                 self._course.below_floor += 1
                 self._note_bid(offer.id, price, contender.floor, Reason.BELOW_FLOOR)
             else:
+                self._note_bid(offer.id, price, contender.floor, None)
                 standing.append(Bid(offer=offer, price=price))
         self._course.above_floor += len(standing)
         self._note_ranking(standing)
@@ -162,6 +168,7 @@ class Competing:
         plain: defaultdict[int, list[str]] = defaultdict(list)
         for result in left_out:
             assert result.reason is not None, "an offer that is left out has its reason"
+            self._stations.observer.offer_left_out(result.offer_id, result.reason)
             if result.detail is None:
                 plain[result.reason.value].append(result.offer_id)
             else:
@@ -197,8 +204,10 @@ class Competing:
             self._course.below_floor += one.reason is Reason.BELOW_FLOOR
             self._note_bid(one.offer_id, one.bid.price, one.floor, one.reason, one.ms)
             return
-        if not one.pinged and one.reason is not Reason.NO_BID:
+        if not one.pinged and one.reason is not None and one.reason is not Reason.NO_BID:
             name = EventName.OFFER_LEFT_OUT
+            self._course.too_late += one.reason is Reason.TOO_LATE_TO_PING
+            self._stations.observer.offer_left_out(one.offer_id, one.reason)
         else:
             name = EventName.NO_BID if one.reason is Reason.NO_BID else EventName.NOT_ANSWERED
         self._chain.note(name, offer=one.offer_id, reason=one.reason, detail=one.detail, ms=one.ms)

@@ -45,24 +45,32 @@ class Course(msgspec.Struct):
     """What was met on the way, from which an unsold lead's one reason follows."""
 
     eligible: int = 0
+    too_late: int = 0
+    """Eligible, but with too little time left to be asked."""
     below_floor: int = 0
     above_floor: int = 0
     refused: int = 0
     full_at_award: int = 0
     out_of_time: bool = False
+    """Something was left to try when the time was over."""
     voided: bool = False
+    """A sale stayed in doubt for as long as it may."""
+    advanced: bool = False
+    """A buyer did not answer its post, and was left for the next."""
     promised: bool = False
     """A quote's promise stood in the way of lower bids."""
 
 
 def unsold(course: Course) -> Ending:
     """Return the one reason that tells a seller most about why a lead was not sold."""
-    if course.voided:
+    if course.voided or (course.advanced and not course.out_of_time):
         return Ending(status=LeadStatus.UNSOLD, reason=Reason.VOID)
     if course.out_of_time:
         return Ending(status=LeadStatus.UNSOLD, reason=Reason.DEADLINE)
     if course.refused:
         return Ending(status=LeadStatus.UNSOLD, reason=Reason.ALL_REFUSED)
+    if course.too_late and course.too_late == course.eligible:
+        return Ending(status=LeadStatus.UNSOLD, reason=Reason.DEADLINE)
     if not course.eligible or course.full_at_award:
         detail = "every standing bid met a full cap or budget" if course.full_at_award else None
         return Ending(status=LeadStatus.UNSOLD, reason=Reason.NO_ELIGIBLE_OFFER, detail=detail)

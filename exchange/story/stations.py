@@ -13,6 +13,7 @@ from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.moment import Moment
 from exchange.domain.money import Micros
 from exchange.domain.quote import Quote
+from exchange.domain.reason import Reason
 
 
 class Ledger(Protocol):
@@ -85,6 +86,9 @@ class Observer(Protocol):
 
     def offer_answered(self, offer_id: str, word: str, ms: float | None) -> None:
         """Note an offer's answer to a ping, by its reason's word."""
+
+    def offer_left_out(self, offer_id: str, reason: Reason) -> None:
+        """Note an offer that was not asked."""
 
     def post_answered(self, offer_id: str, word: str, ms: float) -> None:
         """Note what a post came to."""

@@ -71,6 +71,7 @@ class Metrics:
         self.lead_times = self._seconds("lead", "From a lead's arrival to its answer", "campaign")
         self.answers = self._counter("offer_answers", "Answers to pings", "offer", "answer")
         self.answer_times = self._seconds("offer_answer", "From a ping to its answer", "offer")
+        self.late_times = self._seconds("late_answer", "From a ping to a late answer", "offer")
         self.left_out = self._counter("offer_left_out", "Not pinged", "offer", "reason")
         self.posts = self._counter("posts", "Answers to posts", "offer", "answer")
         self.post_times = self._seconds("post", "From a post to its answer", "offer")
@@ -112,6 +113,10 @@ class Metrics:
         self.answers[offer_id, word].inc()
         if ms is not None:
             self.answer_times[offer_id,].observe(ms / MS_PER_S)
+
+    def answered_late(self, offer_id: str, ms: float) -> None:
+        """Observe an answer to a ping that came after its time and could win nothing."""
+        self.late_times[offer_id,].observe(ms / MS_PER_S)
 
     def offer_left_out(self, offer_id: str, reason: Reason) -> None:
         """Count an offer that was not asked."""

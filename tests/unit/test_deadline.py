@@ -20,6 +20,13 @@ def test_a_hurried_seller_leaves_time_for_the_post():
     assert asking_ends_us(lead, a_campaign()) == NOW_US + 350_000
 
 
+def test_after_an_award_only_the_sellers_wait_binds():
+    """A refusal may take longer than an auction; whoever comes next is asked all the same."""
+    lead, late_us = a_lead(), NOW_US + 5_000_000
+    assert asking_left_ms(lead, a_campaign(), a_stage(), late_us) == 0
+    assert asking_left_ms(lead, a_campaign(), a_stage(), late_us, awarded=True) == 400.0
+
+
 @given(st.integers(1, 60_000), st.integers(100, 30_000), st.integers(0, 60_000))
 def test_no_clock_is_ever_overrun(wait_ms, deadline_ms, passed_ms):
     """What is left plus what has passed stays within every clock."""
