@@ -16,6 +16,7 @@ from exchange.commands.database import CONNECT_TIMEOUT_S, connect, store_urls
 from exchange.commands.errors import CommandError, explained
 from exchange.ledger.migrations import FOLDER, migration_files
 from exchange.ledger.vault import key_id
+from exchange.market.address import parse
 from exchange.master_key import master_key
 from exchange.settings import Settings
 
@@ -113,8 +114,11 @@ async def database_line(url: str) -> str:
 
 async def market_line(url: str) -> str:
     """Return the server's version and whether it writes down what it holds."""
+    parse(url)  # its errors name the schemes that the exchange takes
     client = redis.asyncio.from_url(
-        url, socket_timeout=CONNECT_TIMEOUT_S, socket_connect_timeout=CONNECT_TIMEOUT_S
+        url.replace("valkey", "redis", 1) if url.startswith("valkey") else url,  # all it knows
+        socket_timeout=CONNECT_TIMEOUT_S,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
     )
     try:
         async with client:

@@ -9,6 +9,7 @@ from exchange.configuration.problem import Finding, MarketFileError
 from exchange.configuration.snapshots import InvalidConfigurationError
 from exchange.configuration.store import ConflictError, NoVersionError
 from exchange.ledger.errors import LedgerError
+from exchange.market.errors import MarketError
 from exchange.settings import SettingsError
 from exchange.stores.errors import StoreError
 
@@ -23,6 +24,7 @@ SENTENCES = (
     ConflictError,
     InvalidConfigurationError,
     LedgerError,
+    MarketError,
     NoVersionError,
     SettingsError,
     StoreError,

@@ -12,7 +12,7 @@ import uvloop
 from cyclopts import Parameter
 
 from exchange.app import Sockets, worker
-from exchange.commands.database import store_urls
+from exchange.commands.database import connect, store_urls
 from exchange.commands.errors import CommandError
 from exchange.master_key import master_key
 from exchange.settings import Settings
@@ -58,6 +58,7 @@ async def run(settings: Settings) -> int:
             else [],
         )
         urls = await stack.enter_async_context(store_urls(settings))
+        await (await connect(urls.database_url)).close()  # where there is none, a sentence says so
         built = await stack.enter_async_context(
             worker(settings, urls, master_key(settings), sockets)
         )

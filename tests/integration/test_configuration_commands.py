@@ -13,6 +13,7 @@ from exchange.configuration.reading import read_market
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = [*sorted((ROOT / "config/verticals").glob("*.toml")), ROOT / "config/demo/market.toml"]
+NO_DATABASE = {"EXCHANGE_DATABASE_URL": "postgresql://me:hidden@127.0.0.1:1/x"}
 
 
 @pytest.fixture
@@ -106,8 +107,8 @@ def test_check_tells_what_is_there_and_what_is_amiss(exchange):
     assert "append-only file on" in seen["valkey"]["says"]
     down = exchange(
         "check",
-        EXCHANGE_DATABASE_URL="postgresql://me:hidden@127.0.0.1:1/x",
-        EXCHANGE_MARKET_URL="redis://127.0.0.1:1",
+        EXCHANGE_MARKET_URL="valkey://127.0.0.1:1",
+        **NO_DATABASE,
     )
     assert down.returncode == 1
     assert "hidden" not in down.stdout + down.stderr
@@ -125,6 +126,13 @@ def test_check_tells_what_is_there_and_what_is_amiss(exchange):
         (["plan"], {}, 2, "FILES"),
         (["keys", "create", "--role", "king", "--account", "a"], {}, 2, "king"),
         (["plam"], {}, 2, "plan"),
+        (
+            ["serve", "--port", "0"],
+            {"EXCHANGE_MARKET_URL": "http://x"},
+            1,
+            "A market URL is redis:",
+        ),
+        (["serve", "--port", "0"], NO_DATABASE, 1, "PostgreSQL at 127.0.0.1/x cannot be used"),
     ],
 )
 def test_every_wrong_call_ends_in_a_sentence(exchange, arguments, environment, status, says):
