@@ -167,6 +167,7 @@ def open_leads(rows: Iterable[Any], vault: Vault) -> list[OpenLead]:
             OpenLead(
                 lead_id=lead_id,
                 received_at_us=of_lead[0]["received_at"],
+                worker_id=str(of_lead[0]["worker"]),
                 row=lead_row(of_lead[0]),
                 last_number=of_lead[0]["last_number"],
                 pending=of_lead[0]["pending"],

@@ -52,6 +52,8 @@ class OpenLead(msgspec.Struct, frozen=True, kw_only=True):
 
     lead_id: LeadId
     received_at_us: int
+    worker_id: str
+    """Who answers for it."""
     row: LeadRow
     last_number: int
     pending: bool

@@ -42,6 +42,9 @@ class Awarding:
         self._campaign: Campaign = snapshot.campaigns[self._lead.campaign_id]
         self.posted_to: set[str] = set()
         self.attempted = False
+        """Somebody was about to get the lead."""
+        self.awarded = False
+        """An award is on the books, or may be: a buyer has the lead, or will be asked whether."""
 
     async def try_bid(self, bid: Bid, stage: Stage) -> Sold | None:
         """Hold, award and post; return the sale, or None where another bid may be tried."""
@@ -118,9 +121,11 @@ class Awarding:
             sale_id=award.sale_id,
             stage=award.stage,
         )
+        before, self.awarded = self.awarded, True
         try:
             with self._stations.timed("award"):
                 await self._chain.write(MomentKind.AWARD, award=award)
         except (Fenced, Broken):
+            self.awarded = before
             await self._concluding.give_back(award)  # surely not written: no post, no sale
             raise

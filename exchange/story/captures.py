@@ -7,8 +7,9 @@ import msgspec
 
 from exchange.contract.operator import CaptureOut
 from exchange.contract.timeline import utc_text
-from exchange.domain.person import Consent, Person, masked
+from exchange.domain.person import Person, masked
 from exchange.ledger.stored import Capture
+from exchange.story.record import read
 
 
 class CallKind(StrEnum):
@@ -29,31 +30,15 @@ class Captured(msgspec.Struct, frozen=True, array_like=True):
     answer: bytes
 
 
-class KeptPerson(msgspec.Struct, frozen=True):
-    """What of a sealed record is needed to mask the rest."""
-
-    identity: dict[str, object] = {}
-    consent: Consent = Consent()
-
-
-class KeptRecord(msgspec.Struct, frozen=True):
-    """A sealed record, as far as it names the person."""
-
-    person: KeptPerson = KeptPerson()
-
-
 pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[Captured]).decode
-_read_record = msgspec.json.Decoder(KeptRecord).decode
 
 
 def published(captures: Sequence[Capture], record: bytes | None) -> tuple[CaptureOut, ...]:
     """Return every kept call, oldest first; without the record nothing can be masked or shown."""
     if record is None:
         return ()
-    kept = _read_record(record).person
-    texts = {name: value for name, value in kept.identity.items() if isinstance(value, str)}
-    person = Person(identity=dict(texts), consent=kept.consent)
+    person = read(record).person
     return tuple(
         CaptureOut(
             at=utc_text(capture.at_us),

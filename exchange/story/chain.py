@@ -1,7 +1,7 @@
 """A lead's chain of moments, as the one worker writes it that sells the lead."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from exchange.domain.events import Event, EventName
@@ -39,6 +39,7 @@ class Chain:
         self._events: list[Event] = []
         self._exchanged: list[Captured] = []
         self._ended_sale: SaleEnd | None = None
+        self._due: list[Callable[[], Awaitable[None]]] = []
         self._order = asyncio.Lock()
         self._broken = False
 
@@ -50,16 +51,17 @@ class Chain:
         """Keep the exact bytes of a call for the next moment."""
         self._exchanged.append(call)
 
-    def sale_ended(self, end: SaleEnd) -> None:
-        """Let the next moment say how the sale before it ended."""
+    def sale_ended(self, end: SaleEnd, then: Callable[[], Awaitable[None]]) -> None:
+        """Let the next moment say how the sale before it ended, and do this once it is durable."""
         assert self._ended_sale is None, "one sale of a lead ends before the next is awarded"
         self._ended_sale = end
+        self._due.append(then)
 
     async def write(self, kind: MomentKind, **rows: Any) -> None:
         """Write a moment with all events noted so far; raise Fenced where its number is taken.
 
         Callers that write at once are served in turn. The ledger finishes a write that it began
-        even where the caller is cancelled.
+        even where the caller is cancelled. Returns once what was due with it is done, too.
         """
         async with self._order:
             if self._broken:
@@ -79,6 +81,9 @@ class Chain:
                 **rows,
             )
             self._broken = True  # until the ledger says otherwise: no gap is ever left
+            due, self._due = self._due, []
             if not await self._ledger.commit(moment):
                 raise Fenced
             self._broken = False
+        for then in due:
+            await then()

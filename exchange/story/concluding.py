@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 import structlog
@@ -19,8 +20,9 @@ from exchange.domain.offer import Offer, OnLowerPrice, OnNoAnswer
 from exchange.domain.person import Person, masked
 from exchange.domain.reason import Reason
 from exchange.domain.states import LeadStatus, SaleState
+from exchange.ledger.errors import LedgerUnavailable
 from exchange.market.errors import MarketUnavailable
-from exchange.story.chain import Chain
+from exchange.story.chain import Broken, Chain, Fenced
 from exchange.story.ending import Course, Sold
 from exchange.story.posting import Posting
 from exchange.story.stations import Stations
@@ -41,8 +43,8 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     seller_id: str
     campaign: Campaign
     test: bool
-    person: Person
-    """Empty where a lead is finished after a crash: its words are then masked by nothing."""
+    person: Person | None
+    """None where it was erased: what a buyer says could then not be masked, and is not kept."""
     fingerprint: Fingerprint
 
 
@@ -71,8 +73,12 @@ class Concluding:
         """Post an award and see it through; return the sale, or None where there is none."""
         assert award.post is not None, "an award that is made now carries its post"
         posting = Posting(self._stations, self._chain, Parcel(award.sale_id, offer, award.post))
-        with self._stations.timed("post"):
-            result = await posting.first()
+        try:
+            with self._stations.timed("post"):
+                result = await posting.first()
+        except asyncio.CancelledError:
+            posting.stop()
+            raise
         self._stations.observer.post_answered(offer.id, WORDS[type(result)], posting.ms)
         return await self._conclude(award, offer, posting, result)
 
@@ -88,7 +94,7 @@ class Concluding:
             case Accepted():
                 return await self._accepted(award, offer, result, posting.ms)
             case Refused(detail) | Unreachable(detail):
-                await self._refused(award, detail, posting.ms)
+                self._refused(award, detail, posting.ms)
             case InDoubt():
                 return await self._in_doubt(award, offer, posting, result)
         return None
@@ -108,7 +114,8 @@ class Concluding:
         assert offer.post is not None, "a sale without a post is never in doubt"
         if offer.post.on_no_answer is OnNoAnswer.ADVANCE:
             self._chain.note(EventName.ADVANCED, offer=offer.id, sale_id=award.sale_id)
-            await self.void(award)
+            self._course.advanced = True
+            self.void(award)
             self._stations.spawn(self._hear_late(award, posting))
             return None
         self._stations.observer.in_doubt(1)
@@ -129,14 +136,14 @@ class Concluding:
             case Accepted():
                 return await self._accepted(award, offer, decided, posting.ms)
             case Refused(detail):
-                await self._refused(award, detail, posting.ms)
+                self._refused(award, detail, posting.ms)
             case None:
                 self._course.voided = True
-                await self.void(award)
+                self.void(award)
         return None
 
     async def _accepted(self, award: AwardRow, offer: Offer, answer: Accepted, ms: float) -> Sold:
-        """Book the sale, durably, and let its hold count."""
+        """Book the sale, and let its hold count once that is durable."""
         charge, remark = charged(award, offer, answer)
         self._chain.note(
             EventName.ACCEPTED,
@@ -155,20 +162,20 @@ class Concluding:
             currency=award.currency,
         )
         booked = sale_transfers(award.sale_id, between, charge=charge, payout=award.payout)
-        writing = self._chain.write(
-            MomentKind.OUTCOME,
-            sale_end=SaleEnd(
-                sale_id=award.sale_id,
-                state=SaleState.ACCEPTED,
-                reference=answer.reference,
-                redirect_url=answer.redirect_url,
-            ),
-            lead_end=LeadEnd(status=LeadStatus.SOLD, price=award.payout),
-            transfers=() if self._sale.test else booked,
-            announce=self._is_told(),
-        )
         with self._stations.timed("outcome"):
-            await asyncio.gather(writing, self._settle(award, charge), self._remember(offer))
+            await self._chain.write(
+                MomentKind.OUTCOME,
+                sale_end=SaleEnd(
+                    sale_id=award.sale_id,
+                    state=SaleState.ACCEPTED,
+                    reference=answer.reference,
+                    redirect_url=answer.redirect_url,
+                ),
+                lead_end=LeadEnd(status=LeadStatus.SOLD, price=award.payout),
+                transfers=() if self._sale.test else booked,
+                announce=self._is_told(),
+            )
+            await asyncio.gather(self._settle(award, charge), self._remember(offer))
         return Sold(
             sale_id=award.sale_id,
             payout=award.payout,
@@ -177,40 +184,49 @@ class Concluding:
         )
 
     def _leave_out_rest(self, sold_in: int) -> None:
-        """Note for the offers of stages that were not reached that the lead was sold before."""
+        """Note for the offers of stages that were not reached that the lead was sold before.
+
+        Those that were looked at in an earlier stage have their reason, or are the winner.
+        """
+        looked_at: set[str] = set()
         for stage in self._sale.campaign.stages:
-            if stage.number > sold_in and stage.offer_ids:
+            new = tuple(name for name in stage.offer_ids if name not in looked_at)
+            looked_at.update(new)
+            if stage.number > sold_in and new:
                 self._chain.note(
                     EventName.OFFER_LEFT_OUT,
                     stage=stage.number,
-                    left_out={Reason.OUTBID.value: stage.offer_ids},
+                    left_out={Reason.OUTBID.value: new},
                 )
 
-    async def _refused(self, award: AwardRow, words: str | None, ms: float) -> None:
-        """Note the refusal and give the hold back; the next moment makes it durable."""
+    def _refused(self, award: AwardRow, words: str | None, ms: float) -> None:
+        """Note the refusal; the hold is given back once the next moment makes it durable."""
+        person = self._sale.person
         self._course.refused += 1
         self._chain.note(
             EventName.REFUSED,
             offer=award.offer_id,
             sale_id=award.sale_id,
             reason=Reason.REFUSED,
-            detail=masked(words, self._sale.person),
+            detail=None if person is None else masked(words, person),
             ms=round(ms, 3),
         )
-        self._chain.sale_ended(
-            SaleEnd(sale_id=award.sale_id, state=SaleState.REFUSED, reason=Reason.REFUSED)
-        )
-        await self.give_back(award)
+        self._sale_ended(award, SaleState.REFUSED, Reason.REFUSED)
 
-    async def void(self, award: AwardRow) -> None:
+    def void(self, award: AwardRow) -> None:
         """End a sale that was never decided; whatever its buyer says later is not charged."""
         self._chain.note(
             EventName.VOIDED, offer=award.offer_id, sale_id=award.sale_id, reason=Reason.VOID
         )
-        self._chain.sale_ended(
-            SaleEnd(sale_id=award.sale_id, state=SaleState.VOID, reason=Reason.VOID)
-        )
-        await self.give_back(award)
+        self._sale_ended(award, SaleState.VOID, Reason.VOID)
+
+    def _sale_ended(self, award: AwardRow, state: SaleState, reason: Reason) -> None:
+        """End a sale with the next moment, and only then give its hold back.
+
+        Until that is durable another worker may ask the buyer again, who may accept.
+        """
+        end = SaleEnd(sale_id=award.sale_id, state=state, reason=reason)
+        self._chain.sale_ended(end, then=partial(self.give_back, award))
 
     async def _hear_late(self, award: AwardRow, posting: Posting) -> None:
         """Record it where a buyer accepts a sale that was given up; it is never charged."""
@@ -219,7 +235,10 @@ class Concluding:
         self._chain.note(
             EventName.LATE_ACCEPTANCE, offer=award.offer_id, sale_id=award.sale_id, ms=posting.ms
         )
-        await self._chain.write(MomentKind.NOTE)
+        try:
+            await self._chain.write(MomentKind.NOTE)
+        except (Fenced, Broken, LedgerUnavailable):
+            logger.warning("late acceptance not recorded", sale_id=award.sale_id)
 
     # Market state follows the ledger; what fails here is put right by the sweeper
 

@@ -79,6 +79,8 @@ class Posting:
 
     async def _answer(self, within_s: float | None) -> PostResult | None:
         """Return the next answer of any call under way, or None where none comes in time."""
+        if not self._calls:
+            return None
         ended, self._calls = await asyncio.wait(
             self._calls, timeout=within_s, return_when=asyncio.FIRST_COMPLETED
         )

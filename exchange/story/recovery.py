@@ -6,18 +6,19 @@ the same key until its buyer decides. Moments fence off whoever still believes t
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Protocol
 
 import msgspec
 import structlog
 
 from exchange.domain.campaign import Campaign
-from exchange.domain.events import EventName
+from exchange.domain.events import Event, EventName
 from exchange.domain.exclusivity import Claim
 from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.lead import Fingerprint
 from exchange.domain.moment import AwardRow, LeadEnd, MomentKind, SaleEnd
-from exchange.domain.person import Person
+from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import LeadStatus, SaleState
@@ -30,14 +31,18 @@ from exchange.story.chain import Chain, Fenced
 from exchange.story.concluding import Concluding, Sale
 from exchange.story.ending import Course
 from exchange.story.fencing import fence
+from exchange.story.record import read
 from exchange.story.stations import Stations
 
 logger = structlog.get_logger(__name__)
-INTERRUPTED = "its worker was interrupted before anyone was awarded the lead"
+INTERRUPTED = "its worker was interrupted while no buyer had the lead"
 
 
 class Leases(Protocol):
     """Who answers for which open leads."""
+
+    worker_id: str
+    """This worker's."""
 
     async def dead_workers(self) -> list[Worker]:
         """Return those whose lease ran out and whom nobody took over yet."""
@@ -60,6 +65,12 @@ class Archive(Protocol):
 
     async def open_lead(self, lead_id: LeadId) -> OpenLead | None:
         """Return a lead without an end."""
+
+    async def record(self, lead_id: LeadId) -> bytes | None:
+        """Return the full record; None once it was erased."""
+
+    async def timeline(self, lead_id: LeadId) -> list[Event]:
+        """Return all events of a lead, in order."""
 
 
 class Holds(Protocol):
@@ -100,6 +111,8 @@ class Recovery:
                 await self.look()
             except (LedgerUnavailable, MarketUnavailable) as outage:
                 logger.warning("recovery waits", error=str(outage))
+            except Exception as error:  # whatever one look met, the next may find leads to save
+                logger.exception("recovery failed", exc_info=error)
             await asyncio.sleep(every_s)
 
     async def look(self) -> None:
@@ -118,8 +131,8 @@ class Recovery:
             if lead is None and not await self._never_to_be(lead_id):
                 lead = await self._archive.open_lead(lead_id)
             self._left_open.discard(lead_id)
-            if lead is None:
-                self._leases.closed(lead_id)  # ended after all, or never to be written
+            if lead is None or lead.worker_id != self._leases.worker_id:
+                self._leases.closed(lead_id)  # ended after all, never to be written, or another's
             else:
                 self._begin([lead])
 
@@ -182,12 +195,10 @@ class Recovery:
             course.voided = True
             end = SaleEnd(sale_id=award.sale_id, state=SaleState.VOID, reason=Reason.VOID)
             chain.note(EventName.VOIDED, offer=award.offer_id, sale_id=award.sale_id)
-            chain.sale_ended(end)
-            await self._stations.market.release(award.buyer_id, award.sale_id)
+            chain.sale_ended(end, then=partial(self._release, award))
             return False
-        concluding = Concluding(
-            self._stations, chain, course, _sale(lead, campaign), is_told=lambda: True
-        )
+        sale = _sale(lead, campaign, await self._archive.record(lead.lead_id))
+        concluding = Concluding(self._stations, chain, course, sale, is_told=lambda: True)
         return await concluding.repeat(award, offer, award.post) is not None
 
     async def _close(self, lead: OpenLead, chain: Chain, course: Course) -> None:
@@ -202,6 +213,12 @@ class Recovery:
         claim = _claim(lead)
         if claim is not None and claim.until_end:
             await self._stations.market.unclaim(claim)
+
+    async def _release(self, award: AwardRow) -> None:
+        try:
+            await self._stations.market.release(award.buyer_id, award.sale_id)
+        except MarketUnavailable:
+            logger.warning("hold left to the sweeper", sale_id=award.sale_id, end="released")
 
     async def _keep_claim(self, lead: OpenLead) -> None:
         claim = _claim(lead)
@@ -224,11 +241,19 @@ class Recovery:
             await self._holds.extend(lapsed.buyer_id, lapsed.sale_id)
         elif sale is not None and sale.end is not None:
             if sale.end.state is SaleState.ACCEPTED:
-                await market.settle(lapsed.buyer_id, lapsed.sale_id)
+                charge = await self._charge(lapsed)
+                await market.settle(lapsed.buyer_id, lapsed.sale_id, charge)
             else:
                 await market.release(lapsed.buyer_id, lapsed.sale_id)
         elif await self._never_awarded(lapsed.lead_id, lead):
             await market.release(lapsed.buyer_id, lapsed.sale_id)
+
+    async def _charge(self, lapsed: Lapsed) -> Micros | None:
+        """Return what the buyer of an accepted sale pays: it may be less than was held."""
+        for event in await self._archive.timeline(lapsed.lead_id):
+            if event.event is EventName.ACCEPTED and event.sale_id == lapsed.sale_id:
+                return event.price
+        return None
 
     async def _never_awarded(self, lead_id: LeadId, lead: StoredLead | None) -> bool:
         """Tell whether no award can follow: the lead has ended, or its first number is taken."""
@@ -237,13 +262,14 @@ class Recovery:
         return await self._never_to_be(lead_id)
 
 
-def _sale(lead: OpenLead, campaign: Campaign) -> Sale:
+def _sale(lead: OpenLead, campaign: Campaign, record: bytes | None) -> Sale:
+    kept = None if record is None else read(record)
     return Sale(
         seller_id=lead.row.seller_id,
         campaign=campaign,
         test=lead.row.test,
-        person=Person(),
-        fingerprint=Fingerprint(),
+        person=None if kept is None else kept.person,
+        fingerprint=Fingerprint() if kept is None else kept.fingerprint,
     )
 
 

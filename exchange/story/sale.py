@@ -18,7 +18,7 @@ from exchange.domain.states import LeadStatus
 from exchange.domain.submission import Submission
 from exchange.market.errors import MarketUnavailable
 from exchange.story.awarding import Awarding
-from exchange.story.chain import Chain, Fenced
+from exchange.story.chain import Broken, Chain, Fenced
 from exchange.story.checking import Checking
 from exchange.story.competing import Competing, bought_by
 from exchange.story.concluding import Concluding, Sale
@@ -55,6 +55,8 @@ class LeadSale:
         self.campaign = snapshot.campaigns[self.lead.campaign_id]
         self.ending: Ending | None = None
         self.told_pending = False
+        self._on_books = asyncio.Event()
+        """Set once the lead's own row is on its way to the ledger, or will never be."""
         self._stations = stations
         self._snapshot = snapshot
         self._submission = submission
@@ -86,6 +88,16 @@ class LeadSale:
         return self._checking.score
 
     @property
+    def attempted(self) -> bool:
+        """Somebody was about to get the lead, and may have it."""
+        return self._awarding.attempted
+
+    @property
+    def awarded(self) -> bool:
+        """An award is on the books, or may be: the lead's end is found by another, if not here."""
+        return self._awarding.awarded
+
+    @property
     def waits(self) -> bool:
         """A post is in doubt now: only its buyer or time can end that."""
         return self._concluding.waits
@@ -106,13 +118,18 @@ class LeadSale:
         except Exception:
             await self._unclaim_unsold()
             raise
+        finally:
+            self._on_books.set()
         self.ending = ending
         await self._keep_claim(ending)
         return ending
 
     async def tell_pending(self) -> Ending:
-        """Let the seller hear `pending`, durably, unless the end came first."""
+        """Let the seller hear `pending`, durably and not before the lead's own row, or its end."""
         self.told_pending = True
+        await self._on_books.wait()
+        if self.ending is None and not self._begun:
+            raise Broken  # it ended before anything was written of it
         if self.ending is None:
             self._chain.note(EventName.PENDING, reason=Reason.IN_DOUBT)
             await self._chain.write(MomentKind.PENDING)
@@ -137,6 +154,8 @@ class LeadSale:
         """Write the lead down beside the first fan-out, and go through the routing plan."""
         self._begun = True
         begun = asyncio.ensure_future(self._chain.write(MomentKind.LEAD, **self._rows()))
+        await asyncio.sleep(0)  # it takes its turn now: no award is written before its lead
+        self._on_books.set()  # its turn comes first, whoever writes next
         try:
             return await self._put_up()
         finally:
@@ -144,15 +163,19 @@ class LeadSale:
 
     async def _put_up(self) -> Ending:
         competing = await self._competing()
-        for stage in self.campaign.stages:
+        first = 1 if self._carried is None else self._carried.stage
+        # A quote's post asks nobody again: the stages before its own had no bid that stood.
+        for stage in self.campaign.stages[first - 1 :]:
+            if not self._may_award():
+                competing.leave_out(stage.offer_ids, self._too_late(), stage.number)
+                continue
             for bid in await self._ranked(competing, stage):
                 if not self._may_award():
-                    break
+                    competing.leave_out((bid.offer.id,), self._too_late(), stage.number)
+                    continue
                 sold = await self._awarding.try_bid(bid, stage)
                 if sold is not None:
                     return Ending(status=LeadStatus.SOLD, sales=(sold,))
-            if not self._may_award():
-                break
         return unsold(self._course)
 
     async def _ranked(self, competing: Competing, stage: Stage) -> tuple[Bid, ...]:
@@ -177,11 +200,15 @@ class LeadSale:
 
     def _may_award(self) -> bool:
         """Tell whether another buyer may be tried: in time, and never behind the seller's back."""
-        if self.told_pending or self._course.voided:
+        if self._course.voided:
             return False
-        if self._stations.now_us() >= self.lead.answer_by_us:
+        if self.told_pending or self._stations.now_us() >= self.lead.answer_by_us:
             self._course.out_of_time = True
         return not self._course.out_of_time
+
+    def _too_late(self) -> Reason:
+        """Say why nobody else may be tried: another buyer may have the lead, or time is up."""
+        return Reason.IN_DOUBT if self._course.voided else Reason.DEADLINE
 
     # What is written
 

@@ -67,11 +67,31 @@ async def test_after_a_moment_that_was_not_written_nothing_is(answer):
 
 
 async def test_the_end_of_a_sale_is_written_with_the_next_award():
-    """A refusal is on record before another buyer can have the lead."""
-    ledger = Written()
+    """A refusal is on record before another buyer can have the lead, or the hold is given back."""
+    ledger, given_back = Written(), []
     chain = a_chain(ledger)
     end = SaleEnd(sale_id="s", state=SaleState.REFUSED)
-    chain.sale_ended(end)
+
+    async def give_back():
+        given_back.append(len(ledger.moments))
+
+    chain.sale_ended(end, give_back)
     await chain.write(MomentKind.AWARD)
     await chain.write(MomentKind.OUTCOME)
     assert [moment.sale_end for moment in ledger.moments] == [end, None]
+    assert given_back == [1]
+
+
+@pytest.mark.parametrize("answer", [False, OSError("away")])
+async def test_nothing_is_given_back_for_an_end_that_was_not_written(answer):
+    """Another worker may find the sale open, and its buyer may accept: the hold stands."""
+    given_back = []
+
+    async def give_back():
+        given_back.append("s")
+
+    chain = a_chain(Written(answer))
+    chain.sale_ended(SaleEnd(sale_id="s", state=SaleState.VOID), give_back)
+    with pytest.raises(Fenced if answer is False else OSError):
+        await chain.write(MomentKind.OUTCOME)
+    assert not given_back
