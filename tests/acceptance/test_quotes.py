@@ -81,6 +81,9 @@ async def test_a_quote_is_sold_at_its_price_and_nobody_is_pinged_again(house, do
         assert seen["seller_ref"] == "A-7"
         events = [line["event"] for line in seen["timeline"]]
         assert events.index("quoted") < events.index("awarded") < events.index("sold")
+        moments = "SELECT kind FROM moment WHERE lead_id = $1 ORDER BY number"
+        kinds = [row["kind"] for row in await house.fetch(moments, answer.body["lead_id"])]
+        assert kinds == ["quote", "lead", "award", "outcome"]
 
 
 async def test_a_quote_is_used_once(house):
