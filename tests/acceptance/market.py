@@ -39,6 +39,7 @@ def buyer(
     offer: str = "",
     ping_ms: int = 300,
     post_ms: int = 2000,
+    no_answer: str = "wait",
     vertical: str = "auto_insurance",
 ) -> str:
     """Return a buyer with one offer of the same name, called where a fleet's buyer listens.
@@ -51,7 +52,8 @@ def buyer(
         if base_url is None
         else (
             f'ping = {{ url = "{base_url}/{name}/ping", timeout_ms = {ping_ms} }}\n'
-            f'post = {{ url = "{base_url}/{name}/post", timeout_ms = {post_ms} }}\n'
+            f'post = {{ url = "{base_url}/{name}/post", timeout_ms = {post_ms}, '
+            f'on_no_answer = "{no_answer}" }}\n'
         )
     )
     return f"""
