@@ -155,7 +155,7 @@ class LeadSale:
         self._begun = True
         begun = asyncio.ensure_future(self._chain.write(MomentKind.LEAD, **self._rows()))
         await asyncio.sleep(0)  # it takes its turn now: no award is written before its lead
-        self._on_books.set()  # its turn comes first, whoever writes next
+        self._on_books.set()
         try:
             return await self._put_up()
         finally:

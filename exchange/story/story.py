@@ -18,9 +18,10 @@ from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
 from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.stored import Capture, StoredLead
+from exchange.market.errors import MarketUnavailable
 from exchange.story.captures import published
 from exchange.story.chain import Broken, Fenced
-from exchange.story.ending import Ending, answer
+from exchange.story.ending import PENDING, Ending, answer
 from exchange.story.fencing import fence
 from exchange.story.quoting import Quoting
 from exchange.story.reading import as_original, standing
@@ -37,6 +38,9 @@ LOOK_AGAIN_S = 1.0
 
 WRITTEN_BY_NOW_S = (0.0, 0.005, 0.02, 0.08)
 """The pauses before each look for a lead that claims now and is written beside its fan-out."""
+
+ENDS_WITHIN_S = 0.05
+"""A lead that no buyer was awarded by its answer deadline has its end this soon after it."""
 
 USED = Denial(409, "this quote was used already")
 EXPIRED = Denial(410, "this quote has expired")
@@ -101,8 +105,8 @@ class Story:
             return await self._tell(sale)
         except Fenced:
             return await self._told_by_another(sale)
-        except Broken:
-            raise LedgerUnavailable from None
+        except (Broken, LedgerUnavailable, MarketUnavailable) as outage:
+            return await self._broken_off(sale, outage)
 
     async def quote(self, submission: Submission, snapshot: Snapshot) -> QuoteAnswer:
         """Ask for prices and promise the best one."""
@@ -130,8 +134,8 @@ class Story:
             return await self._tell(sale)
         except Fenced:
             return USED
-        except Broken:
-            raise LedgerUnavailable from None
+        except (Broken, LedgerUnavailable, MarketUnavailable) as outage:
+            return await self._broken_off(sale, outage)
 
     async def standing(self, lead_id: LeadId) -> Standing | None:
         """Tell where a lead stands; None where there is none, or only a quote."""
@@ -173,6 +177,9 @@ class Story:
         task.add_done_callback(self._finished)
         left_us = sale.lead.answer_by_us - self._stations.now_us()
         await asyncio.wait({task}, timeout=max(0.0, left_us / US_PER_S))
+        if not task.done() and not sale.attempted:
+            # Nobody gets the lead any more: better its end now than `pending` for a moment.
+            await asyncio.wait({task}, timeout=ENDS_WITHIN_S)
         if not task.done() or task.cancelled():
             ending = await sale.tell_pending()
         else:
@@ -187,6 +194,14 @@ class Story:
         if now is None:
             raise LedgerUnavailable
         return now.answer
+
+    async def _broken_off(self, sale: LeadSale, outage: Exception) -> LeadAnswer:
+        """Tell the outage, unless a buyer may have the lead: then its end is found, and follows."""
+        if sale.awarded:
+            return await self._answer(sale, PENDING)
+        if isinstance(outage, Broken):
+            raise LedgerUnavailable from None
+        raise outage
 
     async def _answer(self, sale: LeadSale, ending: Ending) -> LeadAnswer:
         original = await self._original(sale.lead.seller_id, ending.original)
@@ -210,7 +225,11 @@ class Story:
         if task.cancelled():
             return  # shutting down: the lease goes, and whoever takes over finishes the lead
         error = task.exception()
-        if error is None or isinstance(error, Fenced):
+        if error is None:
+            self._leases.closed(lead_id)
+        elif any(other.lead.lead_id == lead_id for other in self._under_way.values()):
+            pass  # a quote that was posted twice at once: the other one has the lead
+        elif isinstance(error, Fenced):
             self._leases.closed(lead_id)
         else:
             self.left_open.add(lead_id)
