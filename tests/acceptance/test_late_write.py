@@ -28,12 +28,11 @@ async def test_a_lead_written_after_its_story_broke_off_gets_its_end(house):
     await house.apply(market(buyer("acme", offer="price = 9.00"), campaign()))
     worker = await house.open()
     lead_id = uuid7(now_us(), os.urandom(ENTROPY_BYTES))
-    async with house.connection() as slow:
-        async with slow.transaction():
-            await slow.execute(MOMENT, lead_id, worker.worker_id)
-            await slow.execute(LEAD, lead_id, worker.worker_id)
-            worker._story.left_open.add(lead_id)
-            await asyncio.sleep(LOOKED_BY_NOW_S)
+    async with house.connection() as slow, slow.transaction():
+        await slow.execute(MOMENT, lead_id, worker.worker_id)
+        await slow.execute(LEAD, lead_id, worker.worker_id)
+        worker._story.left_open.add(lead_id)
+        await asyncio.sleep(LOOKED_BY_NOW_S)
     key = await house.key("seller", "fastquotes")
     answer = await house.call("GET", f"/v1/leads/{lead_id}?wait_s={WAIT_S}", key=key)
     assert answer.body["status"] == "unsold"
