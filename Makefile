@@ -1,16 +1,18 @@
-# The only commands a newcomer needs: make demo, make test, make check.
+# All that a newcomer needs: make demo, make test, make check. Each installs what it needs into .venv.
+# Arguments go through: make demo ARGS="--seconds 20 --json", make test ARGS="tests/unit -k money".
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+ARGS   ?=
 
 .PHONY: demo test check format lock clean
 
 demo: $(STAMP)
-	$(BIN)/exchange demo
+	@$(BIN)/exchange demo $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/pytest
+	$(BIN)/pytest $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -24,18 +26,22 @@ format: $(STAMP)
 
 # What is installed is what the lock file says, hash by hash; the project itself is linked, not copied.
 $(STAMP): pyproject.toml requirements.lock
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $(STAMP)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
+	@echo "Installing into $(VENV), once; it takes a minute."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
 
-# Written anew by people, when a dependency is added or raised.
+# Written anew by people, when a dependency is added or raised. The second file is the part of the
+# first that runs in production, without the tools of the tests: the Dockerfile installs it.
+COMPILE = build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
+	--no-emit-index-url --no-annotate --python-version 3.11 --group build pyproject.toml
 lock:
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet uv
-	build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \
-		--python-version 3.11 --extra dev --group build --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra dev --output-file requirements.lock
+	$(COMPILE) --constraint requirements.lock --output-file requirements-run.lock
 
 clean:
 	rm -rf $(VENV) build
