@@ -157,7 +157,10 @@ class Connections:
                     yield connection
                 finally:
                     timer.cancel()
-        except Exception as error:  # noqa: BLE001 - every failure of the driver passes here once
+        except Exception as error:
+            if loop.time() >= until:
+                # Cut off under it, the driver raises whatever it stumbles over.
+                raise LedgerUnavailable from error
             raise_unavailable(error)
 
 
