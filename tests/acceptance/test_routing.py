@@ -146,8 +146,8 @@ async def test_a_cap_that_another_worker_filled_is_kept_and_soon_known(house):
 async def test_a_bid_that_its_buyer_cannot_pay_is_passed_over(house, lines):
     """Row 54: 30 are left, the bid is 41: `budget_at_award`, and the next bid wins at its 40."""
     async with Fleet(bidding({"acme": "41.00", "bravo": "40.00"})) as fleet:
-        acme = buyer("acme", fleet.base_url, **lines)
-        await house.apply(market(acme, buyer("bravo", fleet.base_url), campaign()))
+        acme = buyer("acme", fleet.base_url, ping_ms=900, **lines)
+        await house.apply(market(acme, buyer("bravo", fleet.base_url, ping_ms=900), campaign()))
         await house.open()
         answer = await house.post()
         timeline = await house.timeline(answer.body["lead_id"])
@@ -164,8 +164,8 @@ async def test_a_spent_budget_is_not_asked_again(house):
     """What is left pays for no lead at the floor: reason `budget`, and no ping."""
     own = 'billing = { mode = "prepaid", opening_balance = 41.00 }'
     async with Fleet(bidding({"acme": "41.00", "bravo": "40.00"})) as fleet:
-        acme = buyer("acme", fleet.base_url, own=own)
-        await house.apply(market(acme, buyer("bravo", fleet.base_url), campaign()))
+        acme = buyer("acme", fleet.base_url, ping_ms=900, own=own)
+        await house.apply(market(acme, buyer("bravo", fleet.base_url, ping_ms=900), campaign()))
         await house.open()
         assert (await house.post(person(1))).body["price"] == 34.85
         answer = await house.post(person(2))
@@ -220,7 +220,7 @@ async def test_an_offer_of_another_currency_a_paused_one_and_an_excluded_one_hav
     async with Fleet(bidding(dict.fromkeys(("acme", "euro", "off", "resting"), "9.00"))) as fleet:
         await house.apply(
             market(
-                buyer("acme", fleet.base_url),
+                buyer("acme", fleet.base_url, ping_ms=900),
                 buyer("euro", fleet.base_url, own='currency = "EUR"'),
                 buyer("off", fleet.base_url, own="paused = true"),
                 buyer("resting", fleet.base_url, offer="paused = true"),

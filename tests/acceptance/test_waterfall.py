@@ -1,6 +1,7 @@
 """Down the ranking, then down the waterfall: one buyer after the other until one accepts."""
 
 from decimal import Decimal
+from typing import Any
 
 from bidders.fleet import Fixed, Fleet, PostFault
 from tests.acceptance.buyers import bidding
@@ -10,6 +11,11 @@ from tests.acceptance.timelines import events, of, offers, reason, verdicts
 
 REFUSING = {PostFault.REFUSING: 1.0}
 NEVER = {PostFault.NEVER: 1.0}
+
+
+def asked(name: str, base_url: str, **more: Any) -> str:
+    """Return a buyer that has time to answer, however busy the machine is."""
+    return buyer(name, base_url, ping_ms=900, **more)
 
 
 def auction(*names: str) -> str:
@@ -31,7 +37,7 @@ async def test_a_refusal_gives_the_lead_to_the_next_bid_at_its_own_price(house):
     specs = bidding({"acme": "13.00", "bravo": "12.00", "cargo": "11.00"})
     async with Fleet(specs) as fleet:
         fleet.change(bidding({"acme": "13.00"}, post_faults=REFUSING)[0])
-        await house.apply(market(*(buyer(s.id, fleet.base_url) for s in specs), campaign()))
+        await house.apply(market(*(asked(s.id, fleet.base_url) for s in specs), campaign()))
         await house.open()
         answer = await house.post()
         timeline = await house.timeline(answer.body["lead_id"])
@@ -55,7 +61,7 @@ async def test_after_all_bids_the_static_buyers_are_tried_in_their_order(house):
         fleet.change(bidding({"b": "8.00"}, post_faults=REFUSING)[0])
         await house.apply(
             market(
-                *(buyer(name, fleet.base_url) for name in "ab"),
+                *(asked(name, fleet.base_url) for name in "ab"),
                 static("c", fleet.base_url, "5.00", "priority = 20"),
                 static("d", fleet.base_url, "4.00", "priority = 10"),
                 static("e", fleet.base_url, "6.00", "priority = 20"),
@@ -84,7 +90,7 @@ async def test_a_stage_that_is_not_reached_asks_nobody(house):
         stages = [auction("acme"), waterfall("static"), auction("late")]
         await house.apply(
             market(
-                *(buyer(name, fleet.base_url) for name in fleet.specs),
+                *(asked(name, fleet.base_url) for name in fleet.specs),
                 static("static", fleet.base_url, "99.00"),
                 campaign(stages=stages),
             )
@@ -105,7 +111,7 @@ async def test_a_lead_that_everybody_refuses_is_unsold_for_that_reason(house):
     async with Fleet(bidding({"acme": "9.00", "bravo": "8.00"}, post_faults=REFUSING)) as fleet:
         await house.apply(
             market(
-                *(buyer(name, fleet.base_url) for name in fleet.specs),
+                *(asked(name, fleet.base_url) for name in fleet.specs),
                 campaign(),
             )
         )
@@ -122,7 +128,7 @@ async def test_where_nothing_could_be_sent_the_next_bid_is_tried(house):
         ping = f'ping = {{ url = "{fleet.base_url}/acme/ping", timeout_ms = 900 }}'
         post = f'post = {{ url = "http://127.0.0.1:{free_port()}/", timeout_ms = 900 }}'
         gone = buyer("acme", offer=f"{ping}\n{post}")
-        await house.apply(market(gone, buyer("bravo", fleet.base_url), campaign()))
+        await house.apply(market(gone, asked("bravo", fleet.base_url), campaign()))
         await house.open()
         answer = await house.post()
         timeline = await house.timeline(answer.body["lead_id"])
@@ -146,7 +152,7 @@ async def test_one_buyer_gets_one_post_whichever_of_its_offers_won(house):
         await house.apply(
             market(
                 buyer("acme", offer=f"{calls}\n{second}\n{third}"),
-                buyer("bravo", fleet.base_url),
+                asked("bravo", fleet.base_url),
                 campaign(stages=[auction("acme", "acme-2"), waterfall("acme-3"), auction("bravo")]),
             )
         )
@@ -171,14 +177,14 @@ async def test_advance_voids_the_sale_and_goes_on_at_once(house):
     """Row 47: a silent winner is given up at its timeout; the next bid is sold to, once."""
     async with Fleet(bidding({"acme": "13.00", "bravo": "12.00"})) as fleet:
         fleet.change(bidding({"acme": "13.00"}, post_faults=NEVER)[0])
-        capped = buyer(
+        capped = asked(
             "acme",
             fleet.base_url,
             post_ms=150,
             no_answer="advance",
             offer='caps = [ { leads = 1, per = "day" } ]',
         )
-        await house.apply(market(capped, buyer("bravo", fleet.base_url), campaign()))
+        await house.apply(market(capped, asked("bravo", fleet.base_url), campaign()))
         await house.open()
         for number in range(2):  # the hold is given back: the same cap lets the next one in
             answer = await house.post(person(number))
@@ -196,8 +202,8 @@ async def test_who_accepts_after_it_was_given_up_is_recorded_and_never_charged(h
     async with Fleet(bidding({"acme": "13.00", "bravo": "12.00"})) as fleet:
         late = bidding({"acme": "13.00"}, post_faults={PostFault.LATE: 1.0}, late_ms=400.0)
         fleet.change(late[0])
-        hasty = buyer("acme", fleet.base_url, post_ms=150, no_answer="advance")
-        await house.apply(market(hasty, buyer("bravo", fleet.base_url), campaign()))
+        hasty = asked("acme", fleet.base_url, post_ms=150, no_answer="advance")
+        await house.apply(market(hasty, asked("bravo", fleet.base_url), campaign()))
         await house.open()
         answer = await house.post()
         assert answer.body["price"] == 10.2
@@ -226,7 +232,7 @@ async def test_a_later_auction_is_held_though_the_first_refusal_took_long(house)
         plan = campaign(
             lines="auction_deadline_ms = 300", stages=[auction("acme"), auction("bravo")]
         )
-        await house.apply(market(*(buyer(n, fleet.base_url) for n in fleet.specs), plan))
+        await house.apply(market(*(asked(n, fleet.base_url) for n in fleet.specs), plan))
         await house.open()
         answer = await house.post()
     assert (answer.body["status"], answer.body["price"]) == ("sold", 10.2)
