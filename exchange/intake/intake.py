@@ -90,6 +90,10 @@ class Intake:
             controls = inherit_controls(controls, arrival.quote, errors)
         campaign = campaign_of(controls, seller, snapshot, errors)
         if campaign is None:
+            # Without its vertical the lead cannot be judged; what all verticals have alike can.
+            object_of(request.fields.get("lead"), errors)
+            read_consent(request.fields.get("consent"), errors)
+            read_tracking(request.fields.get("tracking"), errors)
             return Refused(tuple(errors.found))
         vertical = snapshot.verticals[campaign.vertical_id]
         reading = self.read(request.fields, controls, campaign, vertical, arrival, errors)
