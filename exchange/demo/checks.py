@@ -15,7 +15,6 @@ from bidders.fleet.books import Sale as BookedSale
 from exchange.demo.order import Heard, Oddity
 from exchange.demo.reading import Sale, Told
 from exchange.domain.caps import hold_lines
-from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.money import Micros, to_text
 from exchange.domain.money import from_decimal as micros
 from exchange.domain.offer import Offer, OnLowerPrice
@@ -159,24 +158,14 @@ def expected_settled(
     return {buyer: dict(found) for buyer, found in counters.items()}
 
 
-def broken_off(leased: Mapping[SaleId, LeadId], heard: Iterable[Heard]) -> set[SaleId]:
-    """Return which holds may wait for the end of their lease: no seller was told of their lead.
-
-    A lead breaks off between hold and award where the ledger does not answer; its seller hears
-    503, and the hold is given back once its lease is over, because until then nobody knows.
-    """
-    told = {one.lead_id for one in heard}
-    return {sale_id for sale_id, lead_id in leased.items() if lead_id not in told}
-
-
 def against_market(
     standing: Mapping[str, Standing],
     settled: Mapping[str, Mapping[str, int]],
-    may_be_held: Container[str],
+    in_doubt: Container[str],
 ) -> Iterator[Violation]:
     """Yield where market state and the ledger disagree: on what is settled, on what is held.
 
-    Without a hold nothing may be counted as held.
+    Nothing may be held but sales in doubt, and without any nothing may be counted as held.
     """
     for buyer, state in standing.items():
         wanted = settled.get(buyer, {})
@@ -185,7 +174,7 @@ def against_market(
             if has != should and not name.startswith(TEST_COUNTERS):
                 yield Violation("counter", name, f"market state has {has}, the ledger {should}")
         for sale_id in state.holds:
-            if sale_id not in may_be_held:
+            if sale_id not in in_doubt:
                 yield Violation("held", sale_id, f"buyer {buyer} holds what is not in doubt")
         for name, amount in state.held.items():
             if amount and not state.holds:

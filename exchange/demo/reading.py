@@ -104,10 +104,9 @@ class Reading:
             for row in await self._fetch("sales")
         ]
 
-    async def open_leads(self) -> int:
-        """Return how many leads have no end yet."""
-        ((count,),) = await self._fetch("open_leads")
-        return int(count)
+    async def open_sales(self) -> dict[str, str | None]:
+        """Return by lead without an end its sale in doubt, None where nobody was awarded it."""
+        return dict(await self._fetch("open_sales"))
 
     async def endings(self) -> dict[str, Told]:
         """Return what became of every lead."""

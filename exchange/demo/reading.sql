@@ -48,6 +48,11 @@ SELECT award.sale_id::text, award.lead_id::text, offer, buyer, award.price, payo
 SELECT lead.lead_id::text, coalesce(status, 'pending') AS status, price
   FROM lead LEFT JOIN lead_end USING (lead_id);
 
--- open_leads --
-SELECT count(*) FROM lead
+-- open_sales --
+-- Every lead without an end, with its sale that has none, where somebody was awarded it.
+SELECT lead_id::text, sale_id::text
+  FROM lead LEFT JOIN (
+      SELECT lead_id, sale_id FROM award
+       WHERE NOT EXISTS (SELECT FROM sale_end WHERE sale_end.sale_id = award.sale_id)) AS undecided
+       USING (lead_id)
  WHERE NOT EXISTS (SELECT FROM lead_end WHERE lead_end.lead_id = lead.lead_id);

@@ -1,6 +1,7 @@
 """The demo from beginning to end: set up, sell until it is enough, check, tell."""
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, nullcontext
@@ -16,23 +17,26 @@ from exchange.contract.operator import OperatorLeadView
 from exchange.demo.children import ChildError
 from exchange.demo.folder import DemoFolder
 from exchange.demo.reading import Reading
-from exchange.demo.staging import OK, Options, Stage, set_up
+from exchange.demo.staging import HOLD_LEASE_S, OK, Options, Stage, set_up
 from exchange.demo.story import story
 from exchange.demo.summary import summary
 from exchange.demo.tally import Tally
-from exchange.demo.verdict import Court, Result, Verdict, read_books, result_of
+from exchange.demo.verdict import Court, Result, read_books, result_of
 from exchange.demo.view import Scene, Size, finished, picture, plain_line
 from exchange.demo.watching import Watching, now_us
 from exchange.ledger.archive import Archive
 from exchange.ledger.connections import Connections, Limits
+from exchange.ledger.errors import LedgerUnavailable
+from exchange.market.errors import MarketUnavailable
 from exchange.market.link import Link
 from exchange.market.market import Market
 from exchange.settings import Settings
 
-ENDS_WITHIN_S = 8.0
-"""How long open leads get at the end; most buyers in doubt answer the first repetitions."""
+DOUBTS_WITHIN_S = 6.0
+"""How long sales in doubt get at the end; most buyers answer the first repetitions."""
 
-ENDS_ASKED_EVERY_S = 0.25
+REST_SLACK_S = 5.0
+ASK_AGAIN_S = 0.25
 PICTURE_EVERY_S = 0.5
 LINE_EVERY_S = 5.0
 MARKET_TIMEOUT_S = 5.0
@@ -90,22 +94,21 @@ class Demo:
     async def _play(self, folder: DemoFolder) -> Result:
         async with AsyncExitStack() as stack:
             stage = await set_up(folder, self.settings, self.options, stack, self._say)
-            connections = Connections(stage.urls.database_url, Limits())
-            await connections.open()
-            stack.push_async_callback(connections.close)
+            court = await court_of(stage, stack)
             # Test offers are left out, as test leads are left out of every report.
             offers = stage.opened.snapshot.offers.values()
             names = tuple(offer.id for offer in offers if not offer.test)
             scene = Scene(stage.order.base_url, stage.how_to_open, names)
             tally = Tally(now_us())
-            watching = await self._sell(stage, Reading(connections), scene, tally)
+            watching = await self._sell(stage, court.reading, scene, tally)
             seconds = (now_us() - tally.begun_us) / US_PER_S
             self._say("Waiting for sales in doubt, then checking everything …")
-            await self._leads_ended(watching.reading)
+            await rest(court, stage)
             told = await story_of_one(stage, tally)
             if await stage.exchange.end():
                 raise stage.exchange.failure()
-            verdict = await judge(stage, connections, watching, self.settings.hold_lease_s)
+            books = await read_books(stage.fleet.base_url)
+            verdict = await court.judge(stage.opened.snapshot, books, watching.heard, now_us())
         result = result_of(verdict, tally)
         self.console.print(finished(scene, tally, self._size))
         if told:
@@ -140,13 +143,6 @@ class Demo:
         self.stop.set()
         return watching
 
-    async def _leads_ended(self, reading: Reading) -> None:
-        """Return when every lead has its end, or when that takes too long."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + ENDS_WITHIN_S
-        while await reading.open_leads() and loop.time() < until:  # noqa: ASYNC110 - decided elsewhere
-            await asyncio.sleep(ENDS_ASKED_EVERY_S)
-
     @property
     def _size(self) -> Size:
         return Size(self.console.width, self.console.height)
@@ -155,19 +151,30 @@ class Demo:
         self.console.print(sentence, highlight=False, soft_wrap=True)
 
 
-async def judge(
-    stage: Stage, connections: Connections, watching: Watching, hold_lease_s: float
-) -> Verdict:
-    """Ask the stores, the buyers and the seller what came of it, once nothing moves any more."""
-    books = await read_books(stage.fleet.base_url)
-    async with Link(stage.urls.market_url, timeout_s=MARKET_TIMEOUT_S) as link:
-        court = Court(
-            Archive(connections, stage.vault),
-            watching.reading,
-            Market(link, worker="demo", clock=now_us),
-            hold_lease_us=int(hold_lease_s * US_PER_S),
-        )
-        return await court.judge(stage.opened.snapshot, books, watching.heard, now_us())
+async def court_of(stage: Stage, stack: AsyncExitStack) -> Court:
+    """Return who asks the stores, by connections of its own."""
+    connections = Connections(stage.urls.database_url, Limits())
+    await connections.open()
+    stack.push_async_callback(connections.close)
+    link = await stack.enter_async_context(Link(stage.urls.market_url, timeout_s=MARKET_TIMEOUT_S))
+    market = Market(link, worker="demo", clock=now_us)
+    return Court(Archive(connections, stage.vault), Reading(connections), market)
+
+
+async def rest(court: Court, stage: Stage) -> None:
+    """Return when nothing moves any more, or when that takes too long.
+
+    Buyers in doubt get a while to decide; what an outage left behind is put right a lease later.
+    """
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    while (waited_s := loop.time() - begun) < HOLD_LEASE_S + REST_SLACK_S:
+        with contextlib.suppress(LedgerUnavailable, MarketUnavailable):
+            unrest = await court.unrest(stage.opened.snapshot)
+            if not unrest.is_moving and (not unrest.in_doubt or waited_s > DOUBTS_WITHIN_S):
+                return
+        # What is waited for happens in other processes, which tell nobody.
+        await asyncio.sleep(ASK_AGAIN_S)
 
 
 async def story_of_one(stage: Stage, tally: Tally) -> tuple[str, ...]:

@@ -27,6 +27,9 @@ ASK_AGAIN_S = 0.05
 GRACE_SLACK_S = 5.0
 """What the exchange needs beside its own grace, to begin to stop and to close."""
 
+HOLD_LEASE_S = 10
+"""Far shorter than a real exchange's: what an outage left held is put right before the check."""
+
 KEY_FILE = "key"
 """In the run's folder: a header with an operator's key, as curl reads it."""
 
@@ -151,6 +154,7 @@ def exchange_of(folder: DemoFolder, settings: Settings, options: Options, base_u
         "EXCHANGE_DATA_DIR": str(folder.path),
         "EXCHANGE_DATABASE_URL": "",
         "EXCHANGE_MARKET_URL": "",
+        "EXCHANGE_HOLD_LEASE_S": str(HOLD_LEASE_S),
         # The simulated buyers are on this machine.
         "EXCHANGE_ALLOW_NETWORKS": "127.0.0.0/8",
     }

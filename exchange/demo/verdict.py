@@ -11,7 +11,6 @@ from exchange.demo.checks import (
     against_books,
     against_heard,
     against_market,
-    broken_off,
     expected_settled,
     sold_twice,
     told_twice,
@@ -25,7 +24,7 @@ from exchange.domain.snapshot import Snapshot
 from exchange.ledger.archive import Archive
 from exchange.ledger.check import Rules
 from exchange.ledger.stored import Violation
-from exchange.market.market import Market, Standing
+from exchange.market.market import Market
 
 US_PER_S = 1_000_000
 DOUBT_SLACK_S = 60
@@ -107,16 +106,33 @@ async def read_books(base_url: str) -> Books:
         return BOOKS.decode(await response.read())
 
 
+class Unrest(msgspec.Struct, frozen=True):
+    """What has not come to its end yet."""
+
+    is_moving: bool
+    """Leads without an end that nobody was awarded, or holds of sales that are decided."""
+    in_doubt: set[str]
+    """Sales that only their buyers can end."""
+
+
 class Court:
     """Judges a run once the exchange has ended and nothing moves any more."""
 
-    def __init__(
-        self, archive: Archive, reading: Reading, market: Market, *, hold_lease_us: int
-    ) -> None:
+    def __init__(self, archive: Archive, reading: Reading, market: Market) -> None:
         self.archive = archive
         self.reading = reading
         self.market = market
-        self.hold_lease_us = hold_lease_us
+
+    async def unrest(self, snapshot: Snapshot) -> Unrest:
+        """Tell what still has to come to rest before a run can be judged."""
+        open_sales = await self.reading.open_sales()
+        held: set[str] = set()
+        for buyer in snapshot.buyers:
+            held.update((await self.market.standing(buyer)).holds)
+        in_doubt = {sale for sale in open_sales.values() if sale is not None}
+        return Unrest(
+            is_moving=None in open_sales.values() or not held <= in_doubt, in_doubt=in_doubt
+        )
 
     async def judge(
         self, snapshot: Snapshot, books: Books, heard: Iterable[Heard], at_us: int
@@ -126,14 +142,8 @@ class Court:
         sales = await self.reading.sales()
         told = await self.reading.endings()
         in_doubt = {sale.sale_id for sale in sales if sale.state is None}
-        standing: dict[str, Standing] = {
-            buyer: await self.market.standing(buyer) for buyer in snapshot.buyers
-        }
+        standing = {buyer: await self.market.standing(buyer) for buyer in snapshot.buyers}
         settled = expected_settled(sales, snapshot.offers, snapshot.credited)
-        lapsing = await self.market.lapsed(at_us + self.hold_lease_us)
-        leased = {hold.sale_id: hold.lead_id for hold in lapsing}
-        leased_out = {hold.sale_id for hold in await self.market.lapsed(at_us)}
-        may_be_held = in_doubt | (broken_off(leased, answers) - leased_out)
         found = (
             *await self.archive.violations(rules(snapshot, at_us)),
             *against_books(sales, snapshot.offers, books),
@@ -141,7 +151,7 @@ class Court:
             *against_heard(answers, told),
             *told_twice(answers),
             *unheard(answers),
-            *against_market(standing, settled, may_be_held),
+            *against_market(standing, settled, in_doubt),
         )
         return Verdict(await self.reading.sums(), found, len(in_doubt))
 

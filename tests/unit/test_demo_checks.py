@@ -12,7 +12,6 @@ from exchange.demo.checks import (
     against_books,
     against_heard,
     against_market,
-    broken_off,
     expected_settled,
     sold_twice,
     told_twice,
@@ -211,13 +210,6 @@ def test_market_state_that_agrees_with_the_ledger_is_fine():
     held = {LEADS_COUNTER: 1}
     standing = {"acme": Standing(settled, held, {SALE: LEAD}), "idle": Standing({}, {}, {})}
     assert list(against_market(standing, {"acme": {LEADS_COUNTER: 2}}, {SALE})) == []
-
-
-def test_a_hold_may_wait_for_its_lease_only_where_no_seller_heard_of_its_lead():
-    """The lead broke off between hold and award; nobody knows yet whether it was awarded."""
-    assert broken_off({SALE: LEAD}, []) == {SALE}
-    assert broken_off({SALE: LEAD}, [heard()]) == set()
-    assert broken_off({}, [heard(lead_id="other")]) == set()
 
 
 @pytest.mark.parametrize(
