@@ -43,18 +43,25 @@ TELLING_MIN = 3
 
 
 def masked(text: str | None, person: Person) -> str | None:
-    """Return somebody's words with every identity value of this person taken out.
+    """Return somebody's words, or a body, with every identity value of this person taken out.
 
-    A telephone number is found in whatever way its digits are parted.
+    A telephone number is found in whatever way its digits are parted, a text also as JSON
+    writes it.
     """
     if text is None:
         return None
-    consent = person.consent
-    for value in (*person.identity.values(), consent.ip):
-        if not isinstance(value, str) or len(value) < TELLING_MIN:
-            continue
+    # The longest first: an address that begins with a name is one value, not two.
+    for value in sorted(telling(person), key=len, reverse=True):
         text = re.sub(re.escape(value), MASK, text, flags=re.IGNORECASE)
         digits = "".join(filter(str.isdigit, value))[-10:]
         if len(digits) >= 2 * TELLING_MIN:
             text = re.sub(r"\D{0,2}".join(digits), MASK, text)
     return text
+
+
+def telling(person: Person) -> set[str]:
+    """Return what of a person's values would tell who it is, as they may stand in a text."""
+    values = (*person.identity.values(), person.consent.ip)
+    plain = {str(value) for value in values if value is not None and not isinstance(value, bool)}
+    written = {msgspec.json.encode(value).decode()[1:-1] for value in plain}
+    return {value for value in plain | written if len(value) >= TELLING_MIN}

@@ -1,8 +1,10 @@
 """A lead's sealed full record, read back as far as what follows from its sale depends on it."""
 
+from decimal import Decimal
+
 import msgspec
 
-from exchange.domain.lead import Fingerprint
+from exchange.domain.lead import Fingerprint, Value
 from exchange.domain.person import Consent, Person
 
 
@@ -27,12 +29,11 @@ class WireRecord(msgspec.Struct, frozen=True):
     fingerprint: Fingerprint = Fingerprint()
 
 
-_decode = msgspec.json.Decoder(WireRecord).decode
+_decode = msgspec.json.Decoder(WireRecord, float_hook=Decimal).decode
 
 
 def read(record: bytes) -> Kept:
-    """Return who the record is about; its identity as far as it is text."""
+    """Return who the record is about."""
     wire = _decode(record)
-    texts = {name: value for name, value in wire.person.identity.items() if isinstance(value, str)}
-    person = Person(identity=dict(texts), consent=wire.person.consent)
-    return Kept(person, wire.fingerprint)
+    identity = {n: v for n, v in wire.person.identity.items() if isinstance(v, Value)}
+    return Kept(Person(identity=identity, consent=wire.person.consent), wire.fingerprint)
