@@ -1,0 +1,60 @@
+"""The README and the pages say what is there."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from exchange.cli import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in ROOT.glob("docs/*.md"))]
+
+
+def read(page):
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def test_the_demo_is_as_large_as_promised():
+    """Twelve buyers, two sellers, whom the README names beside the command."""
+    [line] = re.findall(r"^make demo .*$", read("README.md"), re.MULTILINE)
+    [buyers, sellers] = map(int, re.findall(r"(\d+) (?:buyers|sellers)", line))
+    assert len(tomllib.loads(read("bidders/demo.toml"))["buyer"]) == buyers
+    assert len(tomllib.loads(read("config/demo/market.toml"))["seller"]) == sellers
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_tells_to_type_exists(page):
+    """Every `exchange …` and every `make …` of a page is a command, or a target."""
+    text = read(page)
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    code = "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", text)])
+    typed = set(re.findall(r"(?:^|[=(&] ?)exchange ([a-z]+)", code, re.MULTILINE))
+    assert typed <= COMMANDS.keys()
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    assert set(re.findall(r"^make ([a-z]+)", code, re.MULTILINE)) <= targets
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    """Every link to a file of the project names one that is there."""
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", read(page))
+    missing = [name for name in targets if not ((ROOT / page).parent / name).exists()]
+    assert missing == []
+
+
+def test_every_page_is_in_the_index():
+    """docs/README.md names all pages, and nothing that is none."""
+    pages = {path.name for path in ROOT.glob("docs/*.md")} - {"README.md"}
+    assert set(re.findall(r"\]\(([a-z-]+\.md)\)", read("docs/README.md"))) == pages
+
+
+def test_the_image_installs_what_the_tests_ran_with():
+    """The lock file of the image is a part of the one that the two commands use."""
+    pin = re.compile(r"^([A-Za-z0-9_.-]+==\S+)", re.MULTILINE)
+    all_pins = set(pin.findall(read("requirements.lock")))
+    assert set(pin.findall(read("requirements-run.lock"))) < all_pins
+    names = {one.partition("==")[0].lower() for one in pin.findall(read("requirements-run.lock"))}
+    wanted = tomllib.loads(read("pyproject.toml"))["project"]["dependencies"]
+    assert {re.split(r"[\[>=<]", one)[0].lower() for one in wanted} <= names
