@@ -81,7 +81,7 @@ def read_answer(status: int, body: bytes, *, repeated: bool) -> PostResult:
         return InDoubt("the buyer will tell", told=True)
     if repeated:
         return InDoubt(f"status {status} to a repetition decides nothing")
-    if status == UNAVAILABLE or (400 <= status < 500 and status != TIMED_OUT):  # noqa: PLR2004
+    if status == UNAVAILABLE or (400 <= status < 500 and status != TIMED_OUT):  # noqa: PLR2004 - 4xx
         return Refused(f"status {status}")
     return InDoubt(f"status {status}, not understood")
 
