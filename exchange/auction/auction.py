@@ -211,6 +211,8 @@ class Auction:
         if call.outcome is not Outcome.ANSWERED:
             result.reason = NOT_ANSWERED[call.outcome]
             result.detail = str(call.detail) or None
+            if call.outcome is Outcome.THROTTLED:  # it never left the house
+                result.pinged, result.ms = False, None
             self._admission.ended(asked.offer, call, sound=False)
             return
         try:

@@ -52,6 +52,8 @@ def verdicts(timeline: Timeline) -> dict[str, list[str]]:
         event, offer, why = line["event"], line.get("offer"), reason(line)
         if event == "stage":
             close(standing, ended)
+        elif event == "quoted":
+            standing.clear()  # the quote's bids stand again, or not, in its post
         elif offer is None:
             continue
         elif event in LAST_WORDS or (event == "bid" and why):
