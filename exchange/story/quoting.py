@@ -16,6 +16,7 @@ from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import LeadStatus
 from exchange.domain.submission import Submission
 from exchange.intake.tokens import TooLongError
+from exchange.story import claiming
 from exchange.story.chain import Chain
 from exchange.story.checking import Checking
 from exchange.story.competing import Competing, bought_by
@@ -65,7 +66,7 @@ class Quoting:
     async def _repeats(self) -> Ending | None:
         """Look whether another lead of this person came first; claim nothing."""
         wanted = self._checking.claim(self._stations.claim_secret)
-        original = None if wanted is None else await self._stations.market.look_up(wanted)
+        original = None if wanted is None else await claiming.look_up(self._stations, wanted)
         return None if original is None else self._checking.repeats(original)
 
     async def _ask(self) -> Promise | Ending:

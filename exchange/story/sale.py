@@ -17,6 +17,7 @@ from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import LeadStatus
 from exchange.domain.submission import Submission
 from exchange.market.errors import MarketUnavailable
+from exchange.story import claiming
 from exchange.story.awarding import Awarding
 from exchange.story.chain import Broken, Chain, Fenced
 from exchange.story.checking import Checking
@@ -142,8 +143,7 @@ class LeadSale:
         wanted = self._checking.claim(self._stations.claim_secret)
         if wanted is None:
             return None
-        with self._stations.timed("claim"):
-            original = await self._stations.market.claim(wanted)
+        original = await claiming.claim(self._stations, wanted)
         if original is not None:
             return self._checking.repeats(original)
         self._claimed = wanted
@@ -266,7 +266,7 @@ class LeadSale:
 
     async def _unclaim_unsold(self) -> None:
         """Give a claim back where the story broke off and no buyer can have the lead."""
-        if self._claimed is None or self._awarding.attempted:
+        if self._claimed is None or self._awarding.awarded:
             return
         try:
             await self._stations.market.unclaim(self._claimed)

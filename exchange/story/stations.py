@@ -14,9 +14,10 @@ from exchange.domain.moment import Moment
 from exchange.domain.money import Micros
 from exchange.domain.quote import Quote
 from exchange.domain.reason import Reason
+from exchange.story.fencing import Written
 
 
-class Ledger(Protocol):
+class Ledger(Written, Protocol):
     """The truth."""
 
     async def commit(self, moment: Moment) -> bool:
@@ -107,6 +108,9 @@ class Limits:
     repeat_first_s: float = 1.0
     """A post in doubt is repeated after this, then after twice as long, and so on."""
     repeat_longest_s: float = 30.0
+    written_within_s: tuple[float, ...] = (0.0, 0.005, 0.02, 0.075, 0.2, 0.4)
+    """The pauses before each look for the lead of a claim; together longer than a lead that is
+    being written may take before it is given up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

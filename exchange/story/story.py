@@ -36,9 +36,6 @@ US_PER_S = 1_000_000
 LOOK_AGAIN_S = 1.0
 """A lead that nobody was told to wait for ends without a notice; then this is how late we learn."""
 
-WRITTEN_BY_NOW_S = (0.0, 0.005, 0.02, 0.08)
-"""The pauses before each look for a lead that claims now and is written beside its fan-out."""
-
 ENDS_WITHIN_S = 0.05
 """A lead that no buyer was awarded by its answer deadline has its end this soon after it."""
 
@@ -237,19 +234,10 @@ class Story:
 
     async def _original(self, seller_id: str, lead_id: LeadId | None) -> Original | None:
         """Return the first lead of a duplicate, where the same seller sent it."""
-        first = None if lead_id is None else await self._first(lead_id)
+        first = None if lead_id is None else await self._archive.lead(lead_id)
         if first is None or first.row.seller_id != seller_id:
             return None
         return as_original(first)
-
-    async def _first(self, lead_id: LeadId) -> StoredLead | None:
-        """Return the lead that claimed a person; None where it never came to be written."""
-        for pause_s in WRITTEN_BY_NOW_S:
-            await asyncio.sleep(pause_s)
-            first = await self._archive.lead(lead_id)
-            if first is not None:
-                return first
-        return None
 
     # Going home
 

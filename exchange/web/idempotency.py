@@ -6,6 +6,7 @@ one: what the ledger knows is answered, what it does not know is made impossible
 
 import asyncio
 import hmac
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -14,6 +15,8 @@ from aiohttp import web
 
 from exchange.domain.ids import LeadId
 from exchange.domain.states import LeadStatus
+from exchange.ledger.errors import LedgerUnavailable
+from exchange.market.errors import MarketUnavailable
 from exchange.market.once import Done, New, OnceKey, OtherBody, Running
 from exchange.web.answers import encode
 from exchange.web.doors import Doors
@@ -24,6 +27,8 @@ logger = structlog.get_logger()
 
 HEADER = "Idempotency-Key"
 KEY_LENGTH_MAX = 255
+BROKEN_OFF_MAX = 10_000
+OUTAGES = (LedgerUnavailable, MarketUnavailable)
 OPEN = frozenset({LeadStatus.PENDING.value, LeadStatus.OPEN.value})
 
 
@@ -77,6 +82,9 @@ class Repeats:
         self.doors = doors
         self.running: set[LeadId] = set()
         """What this worker runs now: a key of ours for anything else was cut off."""
+        self.broken_off: deque[Attempt] = deque(maxlen=BROKEN_OFF_MAX)
+        """Requests that an outage ended, whose keys are freed once it is over."""
+        self.freeing: asyncio.Task[None] | None = None
 
     async def run(self, attempt: Attempt, first: Callable[[], Awaitable[bytes]]) -> bytes:
         """Return the encoded answer of the one request of this key that ran.
@@ -97,7 +105,11 @@ class Repeats:
         self, attempt: Attempt, first: Callable[[], Awaitable[bytes]]
     ) -> bytes | None:
         """Begin, repeat or follow; None where the key was freed meanwhile: try again."""
-        state = await self.doors.once.begin(attempt.key, attempt.body, attempt.owner)
+        try:
+            state = await self.doors.once.begin(attempt.key, attempt.body, attempt.owner)
+        except MarketUnavailable:
+            self.free_later(attempt)  # it may have begun: a server that hangs does it afterwards
+            raise
         match state:
             case New():
                 return await self.begin(attempt, first)
@@ -112,6 +124,9 @@ class Repeats:
         """Run the first request and keep its answer, unless it is one that is not kept."""
         try:
             answer = await first()
+        except OUTAGES:
+            self.free_later(attempt)
+            raise
         except Exception as error:
             await self.give_up(attempt, error)
             raise
@@ -134,6 +149,34 @@ class Repeats:
             logger.warning(
                 "key not freed", owner=attempt.owner, first=type(error).__name__, exc_info=failure
             )
+
+    def free_later(self, attempt: Attempt) -> None:
+        """Free the key when the stores are back: a seller hears of an outage without delay."""
+        self.broken_off.append(attempt)
+        if self.freeing is None or self.freeing.done():
+            self.freeing = self.doors.under_way.spawn(self.free_broken_off())
+
+    async def free_broken_off(self) -> None:
+        """Free the keys of all that an outage ended, as soon as that works."""
+        while self.broken_off:
+            pause_s = self.doors.limits.retry_after_s / 2
+            try:
+                await self.doors.under_way.unless_closing(asyncio.sleep(pause_s))
+            except ClosingError:
+                return
+            await self.free_what_can_be()
+
+    async def free_what_can_be(self) -> None:
+        """Free the keys one by one, up to the first that a store is not there for."""
+        while self.broken_off:
+            attempt = self.broken_off.popleft()
+            try:
+                await self.release(attempt, attempt.owner)
+            except OUTAGES:
+                self.broken_off.appendleft(attempt)
+                return
+            except Exception as failure:  # the next request of this key settles it
+                logger.warning("key not freed", owner=attempt.owner, exc_info=failure)
 
     async def release(self, attempt: Attempt, owner: LeadId) -> bool:
         """Forget the key if nothing can come of its request; False where something may."""
