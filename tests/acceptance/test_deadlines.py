@@ -11,8 +11,8 @@ from tests.acceptance.house import person, until
 from tests.acceptance.market import buyer, campaign, market
 from tests.acceptance.timelines import of, offers, reason, verdicts
 
-NOISE_S = 0.25
-"""How late a busy machine may be with what was due."""
+NOISE_S = 0.5
+"""How late a busy machine may be with what was due; every fault here takes seconds longer."""
 
 
 def slow(latency_ms: float, **more: object) -> dict[str, object]:
@@ -25,7 +25,7 @@ def slow(latency_ms: float, **more: object) -> dict[str, object]:
 async def test_a_bid_after_its_time_is_a_timeout_and_wins_nothing(house):
     """Row 37: 50 after the offer's timeout loses to 10 in time; the seller waits no longer."""
     async with Fleet(bidding({"acme": "50.00", "bravo": "10.00"})) as fleet:
-        fleet.change(bidding({"acme": "50.00"}, **slow(400))[0])
+        fleet.change(bidding({"acme": "50.00"}, **slow(800))[0])
         await house.apply(
             market(
                 buyer("acme", fleet.base_url, ping_ms=200),
@@ -53,14 +53,14 @@ async def test_a_bid_after_its_time_is_a_timeout_and_wins_nothing(house):
 
 
 async def test_each_campaign_keeps_its_own_auction_deadline(house):
-    """Row 58: 500 ms are too slow for a live transfer of 300, and win where there are 2000."""
+    """Row 58: a second is too slow for a live transfer of 300 ms, and wins where there are 3."""
     async with Fleet(bidding({"slow": "50.00", "quick": "10.00"}), keep=9) as fleet:
-        fleet.change(bidding({"slow": "50.00"}, **slow(500))[0])
+        fleet.change(bidding({"slow": "50.00"}, **slow(1000))[0])
         await house.apply(
             market(
                 *(buyer(name, fleet.base_url, ping_ms=5000) for name in fleet.specs),
                 campaign("transfer", lines="auction_deadline_ms = 300"),
-                campaign("web", lines="auction_deadline_ms = 2000"),
+                campaign("web", lines="auction_deadline_ms = 3000"),
             )
         )
         await house.open()
@@ -70,17 +70,17 @@ async def test_each_campaign_keeps_its_own_auction_deadline(house):
             ping["auction"]["tmax_ms"] for ping in bodies(fleet.books["slow"].requests, "/ping")
         ]
     assert (hurried.body["status"], hurried.body["price"]) == ("sold", 8.5)
-    assert hurried.seconds < 0.3 + NOISE_S
+    assert hurried.seconds < 0.3 + NOISE_S < patient.seconds
     assert (patient.body["status"], patient.body["price"]) == ("sold", 42.5)
-    assert patient.seconds >= 0.5
+    assert patient.seconds >= 1.0
     assert 200 < tmax[0] < 300
-    assert 300 < tmax[1] < 2000
+    assert 1000 < tmax[1] < 3000
 
 
 async def test_a_stage_may_end_earlier_than_its_auction(house):
     """Two stages share one deadline: the slow first one leaves time for the second."""
     async with Fleet(bidding({"slow": "50.00", "next": "10.00"})) as fleet:
-        fleet.change(bidding({"slow": "50.00"}, **slow(900))[0])
+        fleet.change(bidding({"slow": "50.00"}, **slow(2000))[0])
         stages = [
             'method = "auction"\noffers = ["slow"]\ntimeout_ms = 150',
             'method = "auction"\noffers = ["next"]',
@@ -100,16 +100,16 @@ async def test_a_stage_may_end_earlier_than_its_auction(house):
 async def test_a_hurried_seller_shortens_the_auction(house):
     """`timeout_ms` of a request is kept, and buyers are told of less time."""
     async with Fleet(bidding({"slow": "50.00", "quick": "10.00"}), keep=9) as fleet:
-        fleet.change(bidding({"slow": "50.00"}, **slow(900))[0])
+        fleet.change(bidding({"slow": "50.00"}, **slow(2000))[0])
         await house.apply(
             market(*(buyer(n, fleet.base_url, ping_ms=5000) for n in fleet.specs), campaign())
         )
         await house.open()
-        answer = await house.post(timeout_ms=400)
+        answer = await house.post(timeout_ms=600)
         [ping] = bodies(fleet.books["quick"].requests, "/ping")
     assert (answer.body["status"], answer.body["price"]) == ("sold", 8.5)
-    assert answer.seconds < 0.4 + NOISE_S
-    assert ping["auction"]["tmax_ms"] < 400
+    assert answer.seconds < 0.6 + NOISE_S
+    assert ping["auction"]["tmax_ms"] < 600
 
 
 async def test_an_offer_without_time_to_answer_is_not_asked(house):
@@ -130,9 +130,9 @@ async def test_an_offer_without_time_to_answer_is_not_asked(house):
 # All faults at once
 
 
-CALLS = {"ping_ms": 250, "post_ms": 200, "no_answer": "advance"}
+CALLS = {"ping_ms": 500, "post_ms": 200, "no_answer": "advance"}
 ODD = one_of_each_fault(
-    BuyerSpec(id="odd", price=Fixed(Decimal(20)), drip_ms=20.0, late_ms=1500.0, slow_ms=400.0)
+    BuyerSpec(id="odd", price=Fixed(Decimal(20)), drip_ms=50.0, late_ms=5000.0, slow_ms=1500.0)
 )
 SOUND_ENOUGH = {"ping-hangup", "post-lower_price"}
 """Whoever hangs up after a whole answer has answered; a lower price is taken where it is."""
@@ -145,14 +145,14 @@ async def test_a_fleet_of_all_faults_delays_no_answer_and_the_sound_buyer_wins(h
         await house.apply(
             market(
                 *(buyer(name, fleet.base_url, **CALLS) for name in [*names, "sound"]),
-                campaign(lines="auction_deadline_ms = 400"),
+                campaign(lines="auction_deadline_ms = 600"),
             )
         )
         await house.open()
         for number in range(4):
             answer = await house.post(person(number))
             assert (answer.body["status"], answer.body["price"]) == ("sold", 4.25)
-            assert answer.seconds < 0.4 + NOISE_S
+            assert answer.seconds < 0.6 + NOISE_S
             ended = verdicts(await house.timeline(answer.body["lead_id"]))
             assert ended.pop("sound") == ["accepted"]
             assert set(ended) == set(names)
@@ -171,12 +171,13 @@ async def test_whatever_a_winner_does_with_its_post_the_next_one_is_sold_to_in_t
         plans = (
             campaign(
                 name.replace("_", "-"),
-                lines="auction_deadline_ms = 400",
+                lines="auction_deadline_ms = 1000",
                 stages=[f'method = "auction"\noffers = ["{name}", "sound"]'],
             )
             for name in names
         )
-        callable_ = (buyer(name, fleet.base_url, **CALLS) for name in [*names, "sound"])
+        calls = {**CALLS, "ping_ms": 900}
+        callable_ = (buyer(name, fleet.base_url, **calls) for name in [*names, "sound"])
         await house.apply(market(*callable_, *plans))
         await house.open()
         await house.key("seller", "fastquotes")
@@ -189,7 +190,7 @@ async def test_whatever_a_winner_does_with_its_post_the_next_one_is_sold_to_in_t
         for name, answer in zip(names, answers, strict=True):
             taken = name in SOUND_ENOUGH
             assert (answer.body["status"], answer.body["price"]) == ("sold", 17 if taken else 4.25)
-            assert answer.seconds < 0.4 + 0.2 + NOISE_S
+            assert answer.seconds < 1.0 + 0.2 + NOISE_S
             ended = verdicts(await house.timeline(answer.body["lead_id"]))
             assert ended["sound"] == (["outbid"] if taken else ["accepted"])
             assert ended[name][0] in {"refused refused", "voided void", "accepted"}
@@ -201,16 +202,16 @@ async def test_whatever_a_winner_does_with_its_post_the_next_one_is_sold_to_in_t
 
 async def test_the_seller_hears_pending_at_its_time_and_the_outcome_later(house):
     """A post that is not answered is never waited for longer than the seller wants to."""
-    late = {"post_faults": {PostFault.LATE: 1.0}, "late_ms": 900.0}
+    late = {"post_faults": {PostFault.LATE: 1.0}, "late_ms": 1500.0}
     async with Fleet(bidding({"acme": "10.00"}, **late)) as fleet:
         await house.apply(
             market(buyer("acme", fleet.base_url, ping_ms=900, post_ms=5000), campaign())
         )
         await house.open()
-        answer = await house.post(timeout_ms=400)
+        answer = await house.post(timeout_ms=800)
         assert (answer.status, answer.body["status"]) == (200, "pending")
         assert answer.body["price"] is None
-        assert 0.39 <= answer.seconds < 0.4 + NOISE_S
+        assert 0.79 <= answer.seconds < 0.8 + NOISE_S
         key = await house.key("seller", "fastquotes")
         lead = f"/v1/leads/{answer.body['lead_id']}"
         after = await house.call("GET", f"{lead}?wait_s=10", key=key)
@@ -221,7 +222,7 @@ async def test_the_seller_hears_pending_at_its_time_and_the_outcome_later(house)
 @pytest.mark.parametrize("stages", [1, 2])
 async def test_after_pending_a_refused_lead_is_sold_to_nobody_else(house, stages):
     """Never resold behind the seller's back: those who are not tried any more have a reason."""
-    refusing = {"post_faults": {PostFault.LATE_REFUSAL: 1.0}, "late_ms": 700.0}
+    refusing = {"post_faults": {PostFault.LATE_REFUSAL: 1.0}, "late_ms": 1400.0}
     async with Fleet(bidding({"acme": "10.00", "bravo": "9.00"})) as fleet:
         fleet.change(bidding({"acme": "10.00"}, **refusing)[0])
         plan = [] if stages == 1 else [f'method = "auction"\noffers = ["{n}"]' for n in fleet.specs]
@@ -232,7 +233,7 @@ async def test_after_pending_a_refused_lead_is_sold_to_nobody_else(house, stages
             )
         )
         await house.open()
-        answer = await house.post(timeout_ms=400)
+        answer = await house.post(timeout_ms=800)
         assert answer.body["status"] == "pending"
         key = await house.key("seller", "fastquotes")
         lead_id = answer.body["lead_id"]

@@ -134,7 +134,7 @@ async def test_no_value_of_a_person_is_in_a_ping_a_log_a_metric_or_an_error(hous
         *bidding({"slow": "30.00"}, ping_faults={PingFault.SLOW: 1.0}),
     ]
     async with Fleet(specs, keep=100) as fleet:
-        calls = {"ping_ms": 250, "post_ms": 200, "no_answer": "advance"}
+        calls = {"ping_ms": 600, "post_ms": 200, "no_answer": "advance"}
         rule = 'duplicates = { window_hours = 1, on = ["phone", "email"] }'
         await house.apply(
             canary_market(
