@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from exchange.stores.embedded import StoreUrls
+from tests.acceptance.clock import Clock
 from tests.acceptance.house import House, a_house
 
 
@@ -22,3 +23,9 @@ async def house(
     """An exchange without workers, market or keys; a test adds what it needs."""
     async with a_house(StoreUrls(database_url, market_url), tmp_path, tables) as built:
         yield built
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of every worker that is opened after it was asked for."""
+    return Clock(monkeypatch)

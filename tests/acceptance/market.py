@@ -40,6 +40,7 @@ def buyer(
     ping_ms: int = 300,
     post_ms: int = 2000,
     no_answer: str = "wait",
+    in_doubt_s: int = 120,
     vertical: str = "auto_insurance",
 ) -> str:
     """Return a buyer with one offer of the same name, called where a fleet's buyer listens.
@@ -53,7 +54,7 @@ def buyer(
         else (
             f'ping = {{ url = "{base_url}/{name}/ping", timeout_ms = {ping_ms} }}\n'
             f'post = {{ url = "{base_url}/{name}/post", timeout_ms = {post_ms}, '
-            f'on_no_answer = "{no_answer}" }}\n'
+            f'on_no_answer = "{no_answer}", in_doubt_max_s = {in_doubt_s} }}\n'
         )
     )
     return f"""
