@@ -27,7 +27,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreUrls]:
 
 
 async def hurry(database_url: str) -> None:
-    """Let the kernel write when it likes: a test's power is never cut, its processes only killed."""
+    """Let the kernel write when it likes: no test cuts the power, processes are only killed."""
     await execute(database_url, "ALTER SYSTEM SET fsync = off")
     await execute(database_url, "SELECT pg_reload_conf()")
 
