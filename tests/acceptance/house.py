@@ -116,13 +116,13 @@ class House:
 
     # Workers
 
-    async def open(self, **changes: Any) -> Worker:
-        """Start a worker in this loop."""
+    async def open(self, urls: StoreUrls | None = None, **changes: Any) -> Worker:
+        """Start a worker in this loop; `urls` where it reaches the stores in another way."""
         settings = msgspec.structs.replace(self.settings, **changes)
         listening = bound("127.0.0.1", 0)
         port = listening.getsockname()[1]
         built = await self.stack.enter_async_context(
-            worker(settings, self.urls, MASTER_KEY, Sockets([listening]))
+            worker(settings, urls or self.urls, MASTER_KEY, Sockets([listening]))
         )
         self.workers.append(built)
         self.bases.append(f"http://127.0.0.1:{port}")
