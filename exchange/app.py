@@ -127,6 +127,8 @@ class Worker:
         """Another worker took this one's leads over: it can write nothing more and should end."""
         self._stack = stack
         self._metrics = Metrics(CollectorRegistry())
+        self._listening: set[asyncio.Task[object]] = set()
+        """To buyers whose sale was given up: nothing that anybody waits for."""
         self._under_way = UnderWay(self._metrics.in_flight.set)
 
     async def open(self, sockets: Sockets) -> None:
@@ -293,7 +295,7 @@ class Worker:
             self._wire,
             self._endpoints.of,
             now_us=now_us,
-            late_grace_ms=self.settings.late_grace_ms,
+            late_grace_ms=self.settings.post_late_grace_ms,
         )
         return Stations(
             ledger=self._ledger,
@@ -305,7 +307,7 @@ class Worker:
             now_us=now_us,
             monotonic=time.monotonic,
             entropy=os.urandom,
-            spawn=self._under_way.spawn,
+            spawn=self._listen,
             claim_secret=self.vault.derive("claims"),
         )
 
@@ -337,6 +339,8 @@ class Worker:
 
     async def _close_doors(self, server: HttpServer) -> None:
         """Finish what is under way; sellers of sales in doubt hear `pending` without delay."""
+        for task in self._listening:
+            task.cancel()
         stopping = asyncio.ensure_future(server.stop())
         while not stopping.done():
             self._story.let_go()
@@ -370,6 +374,12 @@ class Worker:
             monotonic=time.monotonic,
             entropy=os.urandom,
         )
+
+    def _listen(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[object]:
+        task = asyncio.ensure_future(work)
+        self._listening.add(task)
+        task.add_done_callback(self._listening.discard)
+        return task
 
     def _beside(self, work: Coroutine[Any, Any, object]) -> None:
         """Run something until the worker closes."""

@@ -75,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     connect_timeout_ms: Duration
     answer_max_bytes: Count
     late_grace_ms: Duration
+    post_late_grace_ms: Duration
     connection_idle_max_s: Duration
     dns_ttl_s: Duration
 

@@ -89,8 +89,8 @@ class Admission(Protocol):
 class AuctionLimits(msgspec.Struct, frozen=True):
     """How little time is too little."""
 
-    tmax_min_ms: float = 10.0
-    """An offer that would have less than this is not pinged."""
+    enforced_min_ms: float = 10.0
+    """An offer that would have less than this to answer is not pinged."""
     preparation_ms: float = 1.0
     """The exchange's own part of a call's time, taken off what the buyer is told."""
 
@@ -152,10 +152,12 @@ class Auction:
             if offer.ping is None:
                 self._compete_unasked(contender, result)
                 continue
-            tmax_ms = self._tmax_ms(offer, tender.timeout_ms)
-            if tmax_ms < self._limits.tmax_min_ms:
+            enforced_ms = min(offer.ping.timeout_ms, tender.timeout_ms)
+            if enforced_ms < self._limits.enforced_min_ms:
                 result.reason = Reason.TOO_LATE_TO_PING
+                result.detail = f"{enforced_ms:.0f} ms left"
                 continue
+            tmax_ms = self._tmax_ms(offer, enforced_ms)
             result.reason = self._admission.admit(offer)
             if result.reason is not None:
                 continue
@@ -190,11 +192,14 @@ class Auction:
             tag=asked,
         )
 
-    def _tmax_ms(self, offer: Offer, timeout_ms: float) -> float:
-        """Return the time that the buyer really has: what is enforced less all that is not its."""
-        assert offer.ping is not None, "only offers with a ping have a time"
-        enforced = min(offer.ping.timeout_ms, timeout_ms)
-        return enforced - self._admission.network_ms(offer) - self._limits.preparation_ms
+    def _tmax_ms(self, offer: Offer, enforced_ms: float) -> float:
+        """Return the time that the buyer really has: what is enforced less all that is not its.
+
+        The network is granted half at most: an estimate made in a bad moment must not shut a
+        buyer out, for without pings nothing would ever correct it.
+        """
+        network_ms = min(self._admission.network_ms(offer), enforced_ms / 2)
+        return enforced_ms - network_ms - self._limits.preparation_ms
 
     @staticmethod
     def _compete_unasked(contender: Contender, result: OfferResult) -> None:

@@ -9,7 +9,7 @@ from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
 
 ENDS_OF_POSTS = frozenset({EventName.ACCEPTED, EventName.REFUSED})
-ANSWERS = frozenset({EventName.BID, EventName.NO_BID, EventName.NOT_ANSWERED})
+ANSWERS = frozenset({EventName.BID, EventName.NO_BID})
 
 
 class Lost(msgspec.Struct, frozen=True):

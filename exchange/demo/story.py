@@ -21,7 +21,6 @@ SENTENCES = {
     "offer_left_out": "{offer} was not asked: it {why}{detail}",
     "bid": "{offer} bid {price}{took}{fate}",
     "no_bid": "{offer} {why}{took}{detail}",
-    "not_answered": "{offer} {why}{took}{detail}",
     "hold_failed": "{offer} {why}{detail}",
     "held": "{price} of {offer}'s caps and budget are held",
     "posted": "the full record goes to {offer}",

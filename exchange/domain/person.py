@@ -43,20 +43,33 @@ TELLING_MIN = 3
 
 
 def masked(text: str | None, person: Person) -> str | None:
-    """Return somebody's words, or a body, with every identity value of this person taken out.
+    """Return somebody's words with every identity value of this person taken out.
 
-    A telephone number is found in whatever way its digits are parted, a text also as JSON
-    writes it.
+    Values are found as whole words, in any case; a telephone number in whatever way its digits
+    are parted, a text also as JSON writes it.
     """
     if text is None:
         return None
     # The longest first: an address that begins with a name is one value, not two.
     for value in sorted(telling(person), key=len, reverse=True):
-        text = re.sub(re.escape(value), MASK, text, flags=re.IGNORECASE)
+        text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", MASK, text, flags=re.IGNORECASE)
         digits = "".join(filter(str.isdigit, value))[-10:]
         if len(digits) >= 2 * TELLING_MIN:
             text = re.sub(r"\D{0,2}".join(digits), MASK, text)
     return text
+
+
+def masked_values(value: object, person: Person) -> object:
+    """Return decoded JSON with every identity value taken out of its values; keys stay."""
+    if isinstance(value, dict):
+        return {key: masked_values(inner, person) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [masked_values(inner, person) for inner in value]
+    if isinstance(value, str):
+        return masked(value, person)
+    if isinstance(value, bool) or value is None:
+        return value
+    return MASK if masked(str(value), person) != str(value) else value
 
 
 def telling(person: Person) -> set[str]:

@@ -1,13 +1,14 @@
 """The exact bytes exchanged with buyers, as an operator may see them: identity masked."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
 from exchange.contract.operator import CaptureOut
 from exchange.contract.timeline import utc_text
-from exchange.domain.person import Person, masked
+from exchange.domain.person import Person, masked, masked_values
 from exchange.ledger.stored import Capture
 from exchange.story.record import read
 
@@ -28,6 +29,8 @@ class Captured(msgspec.Struct, frozen=True, array_like=True):
     status: int
     """0 where nothing came back."""
     answer: bytes
+    at_us: int
+    """When it was sent."""
 
 
 pack = msgspec.msgpack.Encoder().encode
@@ -41,7 +44,7 @@ def published(captures: Sequence[Capture], record: bytes | None) -> tuple[Captur
     person = read(record).person
     return tuple(
         CaptureOut(
-            at=utc_text(capture.at_us),
+            at=utc_text(call.at_us),
             offer=call.offer_id,
             kind=call.kind.value,
             request=_shown(call.request, person),
@@ -53,4 +56,19 @@ def published(captures: Sequence[Capture], record: bytes | None) -> tuple[Captur
 
 
 def _shown(raw: bytes, person: Person) -> str:
+    """Return a message with the person masked: in JSON the values only, so that it stays JSON."""
+    head, gap, body = raw.rpartition(HEAD_END)
+    try:
+        values = masked_values(_read_json(body), person)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _text(raw, person)
+    return _text(head + gap, person) + _write_json(values).decode()
+
+
+def _text(raw: bytes, person: Person) -> str:
     return masked(raw.decode("utf-8", "replace"), person) or ""
+
+
+HEAD_END = b"\r\n\r\n"
+_read_json = msgspec.json.Decoder(float_hook=Decimal).decode
+_write_json = msgspec.json.Encoder(decimal_format="number").encode

@@ -43,9 +43,10 @@ class Chain:
         self._order = asyncio.Lock()
         self._broken = False
 
-    def note(self, name: EventName, **what: Any) -> None:
-        """Add an event, now, to the next moment."""
-        self._events.append(Event(at_us=self._now_us(), event=name, **what))
+    def note(self, name: EventName, *, at_us: int | None = None, **what: Any) -> None:
+        """Add an event, of now where no other time is given, to the next moment."""
+        when = self._now_us() if at_us is None else at_us
+        self._events.append(Event(at_us=when, event=name, **what))
 
     def captured(self, call: Captured) -> None:
         """Keep the exact bytes of a call for the next moment."""

@@ -24,6 +24,8 @@ from exchange.story.chain import Chain
 from exchange.story.ending import Course
 from exchange.story.stations import Stations
 
+US_PER_MS = 1000
+
 
 class Competing:
     """Lets offers compete for one lead, stage by stage, and notes one result for each."""
@@ -84,7 +86,7 @@ class Competing:
                     timeout_ms=left_ms,
                 )
             )
-        self._note_auction(result)
+        self._note_auction(result, now_us)
         return result.ranked
 
     def stand_again(self, bids: tuple[Bid, ...], stage: Stage) -> tuple[Bid, ...]:
@@ -151,12 +153,14 @@ class Competing:
             offer, price = contender.offer, contender.static_price
             if price is None:
                 self._chain.note(EventName.NO_BID, offer=offer.id, reason=Reason.NO_BID)
-            elif price < contender.floor:
+                continue
+            one = OfferResult(offer_id=offer.id, floor=contender.floor)
+            if price < contender.floor:
                 self._course.below_floor += 1
-                self._note_bid(offer.id, price, contender.floor, Reason.BELOW_FLOOR)
+                one.reason = Reason.BELOW_FLOOR
             else:
-                self._note_bid(offer.id, price, contender.floor, None)
                 standing.append(Bid(offer=offer, price=price))
+            self._note_bid(one, price)
         self._course.above_floor += len(standing)
         self._note_ranking(standing)
         return tuple(standing)
@@ -182,46 +186,45 @@ class Competing:
             grouped = {code: tuple(ids) for code, ids in plain.items()}
             self._chain.note(EventName.OFFER_LEFT_OUT, left_out=grouped)
 
-    def _note_auction(self, result: AuctionResult) -> None:
-        """Note every contender's result, in the order in which they were asked."""
+    def _note_auction(self, result: AuctionResult, began_us: int) -> None:
+        """Note every contender's result at the moment when it was known."""
         pinged = tuple(one.offer_id for one in result.results if one.pinged)
         if pinged:
-            self._chain.note(EventName.PINGED, offers=pinged)
-        for one in result.results:
-            self._note_result(one)
+            self._chain.note(EventName.PINGED, offers=pinged, at_us=began_us)
+        for one in sorted(result.results, key=lambda one: one.ms or 0.0):
+            self._note_result(one, began_us + int((one.ms or 0.0) * US_PER_MS))
         for call in result.exchanged:
-            self._chain.captured(
-                Captured(call.offer_id, CallKind.PING, call.request, call.status, call.answer)
-            )
+            sent = call.request, call.status, call.answer
+            self._chain.captured(Captured(call.offer_id, CallKind.PING, *sent, at_us=began_us))
         self._course.above_floor += len(result.ranked)
         self._note_ranking(result.ranked)
 
-    def _note_result(self, one: OfferResult) -> None:
+    def _note_result(self, one: OfferResult, at_us: int) -> None:
         word = "bid" if one.reason is None else one.reason.word
         if one.pinged:
             self._stations.observer.offer_answered(one.offer_id, word, one.ms)
         if one.bid is not None:
             self._course.below_floor += one.reason is Reason.BELOW_FLOOR
-            self._note_bid(one.offer_id, one.bid.price, one.floor, one.reason, one.ms)
+            self._note_bid(one, one.bid.price, at_us)
             return
+        name = EventName.NO_BID
         if not one.pinged and one.reason is not None and one.reason is not Reason.NO_BID:
             name = EventName.OFFER_LEFT_OUT
             self._course.too_late += one.reason is Reason.TOO_LATE_TO_PING
             self._stations.observer.offer_left_out(one.offer_id, one.reason)
-        else:
-            name = EventName.NO_BID if one.reason is Reason.NO_BID else EventName.NOT_ANSWERED
-        self._chain.note(name, offer=one.offer_id, reason=one.reason, detail=one.detail, ms=one.ms)
-
-    def _note_bid(
-        self,
-        offer_id: str,
-        price: Micros,
-        floor: Micros,
-        reason: Reason | None,
-        ms: float | None = None,
-    ) -> None:
         self._chain.note(
-            EventName.BID, offer=offer_id, price=price, floor=floor, reason=reason, ms=ms
+            name, offer=one.offer_id, reason=one.reason, detail=one.detail, ms=one.ms, at_us=at_us
+        )
+
+    def _note_bid(self, one: OfferResult, price: Micros, at_us: int | None = None) -> None:
+        self._chain.note(
+            EventName.BID,
+            offer=one.offer_id,
+            price=price,
+            floor=one.floor,
+            reason=one.reason,
+            ms=one.ms,
+            at_us=at_us,
         )
 
     def _note_ranking(self, standing: Iterable[Bid]) -> None:

@@ -229,16 +229,18 @@ class Concluding:
         self._chain.sale_ended(end, then=partial(self.give_back, award))
 
     async def _hear_late(self, award: AwardRow, posting: Posting) -> None:
-        """Record it where a buyer accepts a sale that was given up; it is never charged."""
-        if await posting.late_acceptance() is None:
-            return
-        self._chain.note(
-            EventName.LATE_ACCEPTANCE, offer=award.offer_id, sale_id=award.sale_id, ms=posting.ms
-        )
+        """Record what a buyer says of a sale that was given up; an acceptance is never charged."""
+        if await posting.late_acceptance() is not None:
+            self._chain.note(
+                EventName.LATE_ACCEPTANCE,
+                offer=award.offer_id,
+                sale_id=award.sale_id,
+                ms=round(posting.ms, 3),
+            )
         try:
             await self._chain.write(MomentKind.NOTE)
         except (Fenced, Broken, LedgerUnavailable):
-            logger.warning("late acceptance not recorded", sale_id=award.sale_id)
+            logger.warning("late answer not recorded", sale_id=award.sale_id)
 
     # Market state follows the ledger; what fails here is put right by the sweeper
 

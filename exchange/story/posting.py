@@ -5,11 +5,14 @@ import asyncio
 from exchange.delivery.answer import Accepted, InDoubt, PostResult, Refused
 from exchange.delivery.delivery import Delivered, Parcel
 from exchange.domain.events import EventName
+from exchange.domain.moment import MomentKind
+from exchange.domain.reason import Reason
 from exchange.story.captures import CallKind, Captured
 from exchange.story.chain import Chain
 from exchange.story.stations import Stations
 
 MS = 0.001
+US_PER_MS = 1000
 
 
 class Posting:
@@ -32,7 +35,10 @@ class Posting:
         post = self._parcel.offer.post
         self._call(repeated=False)
         answer = await self._answer(None if post is None else post.timeout_ms * MS)
-        return answer or InDoubt("timeout")
+        if answer is None:
+            self.ms = 0.0 if post is None else float(post.timeout_ms)
+            return InDoubt("timeout")
+        return answer
 
     async def resolved(self, in_doubt_max_s: float) -> Accepted | Refused | None:
         """Repeat the post, ever more slowly, until the buyer decides; None: it never did."""
@@ -49,6 +55,8 @@ class Posting:
             self._chain.note(
                 EventName.REPEATED, offer=self._parcel.offer.id, sale_id=self._parcel.sale_id
             )
+            # Written as it happens: a doubt may last for minutes, and somebody may be watching.
+            await self._chain.write(MomentKind.NOTE)
             self._call(repeated=True)
             pause_s = min(2 * pause_s, limits.repeat_longest_s)
 
@@ -75,7 +83,20 @@ class Posting:
             if isinstance(result, Accepted | Refused):
                 self.stop()
                 return result
+            if isinstance(result, InDoubt):
+                self._undecided(result)
         return None
+
+    def _undecided(self, doubt: InDoubt) -> None:
+        """Note an answer to a repetition that decides nothing."""
+        self._chain.note(
+            EventName.IN_DOUBT,
+            offer=self._parcel.offer.id,
+            sale_id=self._parcel.sale_id,
+            reason=Reason.IN_DOUBT,
+            detail=doubt.detail,
+            ms=round(self.ms, 3),
+        )
 
     async def _answer(self, within_s: float | None) -> PostResult | None:
         """Return the next answer of any call under way, or None where none comes in time."""
@@ -90,9 +111,18 @@ class Posting:
 
     def _note(self, delivered: Delivered) -> PostResult:
         """Keep the exact bytes of a call that ended."""
-        sent = delivered.request, delivered.status, delivered.answer
-        self._chain.captured(Captured(self._parcel.offer.id, CallKind.POST, *sent))
         self.ms = delivered.ms
+        if delivered.request:
+            self._chain.captured(
+                Captured(
+                    self._parcel.offer.id,
+                    CallKind.POST,
+                    delivered.request,
+                    delivered.status,
+                    delivered.answer,
+                    at_us=self._stations.now_us() - int(delivered.ms * US_PER_MS),
+                )
+            )
         return delivered.result
 
     def _call(self, *, repeated: bool) -> None:

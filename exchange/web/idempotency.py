@@ -71,8 +71,12 @@ def once_key(request: web.Request, account: str, secret: bytes) -> OnceKey | Non
 
 
 def body_digest(content_type: str, body: bytes, secret: bytes) -> bytes:
-    """Return what two requests must share to be one: the raw body and its content type."""
-    return hmac.digest(secret, b"%b\0%b" % (content_type.encode(), body), "sha256")
+    """Return what two requests must share to be one: the raw body and its media type.
+
+    A type's parameters do not count: libraries say a charset the one time and not the other.
+    """
+    media_type = content_type.partition(";")[0].strip().lower()
+    return hmac.digest(secret, b"%b\0%b" % (media_type.encode(), body), "sha256")
 
 
 class Repeats:

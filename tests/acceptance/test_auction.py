@@ -94,7 +94,7 @@ async def test_every_answer_is_a_bid_a_no_bid_or_an_invalid_bid_and_disturbs_nob
     heard = {
         line["offer"]: (reason(line), line.get("detail"))
         for line in timeline
-        if line["event"] in {"bid", "no_bid", "not_answered"}
+        if line["event"] in {"bid", "no_bid"}
     }
     assert heard == {name: (why, detail) for name, (_, why, detail) in ANSWERS.items()}
     assert offers(timeline, "ranked") == ["static", "just-64-kib", "new-field", "chunks"]

@@ -38,7 +38,7 @@ async def test_a_bid_after_its_time_is_a_timeout_and_wins_nothing(house):
         assert (answer.body["status"], answer.body["price"]) == ("sold", 8.5)
         assert answer.seconds < 0.2 + NOISE_S
         timeline = await house.timeline(answer.body["lead_id"])
-        [late] = of(timeline, "not_answered", "acme")
+        [late] = of(timeline, "no_bid", "acme")
         assert reason(late) == "timeout"
         assert late["ms"] >= 199
         assert fleet.books["acme"].posts == 0
@@ -49,7 +49,7 @@ async def test_a_bid_after_its_time_is_a_timeout_and_wins_nothing(house):
 
         await until(measured)
         again = await house.timeline(answer.body["lead_id"])
-        assert verdicts(again) == {"acme": ["not_answered timeout"], "bravo": ["accepted"]}
+        assert verdicts(again) == {"acme": ["no_bid timeout"], "bravo": ["accepted"]}
 
 
 async def test_each_campaign_keeps_its_own_auction_deadline(house):
@@ -157,9 +157,7 @@ async def test_a_fleet_of_all_faults_delays_no_answer_and_the_sound_buyer_wins(h
             assert ended.pop("sound") == ["accepted"]
             assert set(ended) == set(names)
             failed = {word for [word] in ended.values()}
-            assert failed == {
-                f"not_answered {w}" for w in ("timeout", "invalid_bid", "unreachable")
-            }
+            assert failed == {f"no_bid {w}" for w in ("timeout", "invalid_bid", "unreachable")}
         assert len(fleet.books["sound"].accepted()) == 4
         assert not any(fleet.books[name].posts for name in names)
 

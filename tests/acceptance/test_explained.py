@@ -109,7 +109,7 @@ async def test_every_offer_has_exactly_one_word_for_every_lead(house):
 REASONS_SEEN = {
     *("accepted", "outbid", "bid below_floor", "no_bid no_bid", "refused refused", "voided void"),
     *("offer_left_out filtered", "offer_left_out paused", "offer_left_out outbid"),
-    *("not_answered timeout", "not_answered invalid_bid", "not_answered unreachable"),
+    *("no_bid timeout", "no_bid invalid_bid", "no_bid unreachable"),
 }
 """What such a market must have met, or the test would show little."""
 
@@ -124,7 +124,7 @@ def check(timeline: Timeline, *, is_sold: bool) -> list[str]:
     assert set(ended) == set(planned), set(planned) ^ set(ended)
     assert all(1 <= len(said) <= planned[offer] for offer, said in ended.items()), ended
     assert words.count("accepted") == is_sold
-    assert all(line["ms"] > 0 for line in of(timeline, "not_answered"))
+    assert all(line["ms"] > 0 for line in of(timeline, "no_bid"))
     return words
 
 

@@ -5,9 +5,7 @@ from typing import Any
 
 Timeline = list[dict[str, Any]]
 
-LAST_WORDS = frozenset(
-    {"offer_left_out", "no_bid", "not_answered", "hold_failed", "refused", "voided", "accepted"}
-)
+LAST_WORDS = frozenset({"offer_left_out", "no_bid", "hold_failed", "refused", "voided", "accepted"})
 """Events after which nothing more happens to an offer in a stage."""
 
 
