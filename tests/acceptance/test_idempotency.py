@@ -80,7 +80,7 @@ async def test_of_many_at_once_one_runs_and_all_hear_its_answer(house):
 
 
 async def test_another_body_under_the_same_key_is_422(house):
-    """The raw body and its content type count, not what they mean."""
+    """The raw body counts, not what it means; a charset said the one time only does not."""
     async with acme() as fleet:
         await opened(house, fleet)
         key = await house.key("seller", "fastquotes")
@@ -92,13 +92,11 @@ async def test_another_body_under_the_same_key_is_422(house):
 
         first = await sent(body)
         assert first.body["status"] == "sold"
-        for raw, kind in (
-            (json.dumps({"campaign": "auto-us", "lead": person(2)}).encode(), "application/json"),
-            (body + b" ", "application/json"),
-            (body, "application/json; charset=utf-8"),
-        ):
-            other = await sent(raw, kind)
+        another = json.dumps({"campaign": "auto-us", "lead": person(2)}).encode()
+        for raw in (another, body + b" "):
+            other = await sent(raw)
             assert (other.status, other.body["type"]) == (422, "/problems/key-reused")
+        assert said(await sent(body, "application/json; charset=utf-8")) == said(first)
         assert said(await sent(body)) == said(first)
         assert await leads(house) == 1
 
@@ -147,13 +145,13 @@ async def test_a_refused_request_leaves_its_key_free(house):
         assert (await house.post(headers=KEY)).body["status"] == "sold"
 
 
-@pytest.mark.parametrize("text", ["", "x" * 256, "ta\tb", "gr\u00fc\u00df\u0085"])
-async def test_a_key_that_is_none_is_400(house, text):
+async def test_a_key_that_is_none_is_400(house):
     """Empty, longer than 255, or with characters that nobody sees."""
     await house.apply(market(campaign()))
     await house.open()
-    answer = await house.post(headers={"Idempotency-Key": text})
-    assert (answer.status, answer.body["type"]) == (400, "/problems/unreadable")
+    for text in ("", "x" * 256, "ta\tb", "gr\u00fc\u00df\u0085"):
+        answer = await house.post(headers={"Idempotency-Key": text})
+        assert (answer.status, answer.body["type"]) == (400, "/problems/unreadable")
     assert await leads(house) == 0
 
 
