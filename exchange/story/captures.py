@@ -59,10 +59,10 @@ def _shown(raw: bytes, person: Person) -> str:
     """Return a message with the person masked: in JSON the values only, so that it stays JSON."""
     head, gap, body = raw.rpartition(HEAD_END)
     try:
-        values = masked_values(_read_json(body), person)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _text(raw, person)
-    return _text(head + gap, person) + _write_json(values).decode()
+        shown = _write_json(masked_values(_read_json(body), person)).decode()
+    except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
+        return _text(raw, person)  # no JSON, or JSON that only its sender could write
+    return _text(head + gap, person) + shown
 
 
 def _text(raw: bytes, person: Person) -> str:
