@@ -11,6 +11,7 @@ from importlib.metadata import version
 from socket import socket
 from typing import Any
 
+import asyncpg
 import structlog
 from prometheus_client import CollectorRegistry
 
@@ -24,6 +25,7 @@ from exchange.domain.snapshot import Snapshot
 from exchange.intake.geography import Geography
 from exchange.intake.intake import Intake
 from exchange.intake.tokens import Tokens
+from exchange.ledger.beginning import begin
 from exchange.ledger.connections import Connections, connect
 from exchange.ledger.connections import Limits as LedgerLimits
 from exchange.ledger.errors import LedgerUnavailable
@@ -106,10 +108,20 @@ async def worker(
     On the way out it takes nothing new, finishes what is under way, and leaves nothing behind.
     """
     await migrate(urls.database_url)
+    await begin_ledger(urls.database_url, master_key)
     async with AsyncExitStack() as stack:
         built = Worker(settings, urls, Vault(master_key), stack)
         await built.open(sockets)
         yield built
+
+
+async def begin_ledger(database_url: str, master_key: bytes) -> None:
+    """Make sure that the ledger is this key's. Errors: MasterKeyError."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        await begin(connection, master_key)
+    finally:
+        await connection.close()
 
 
 class Worker:

@@ -17,6 +17,19 @@ from exchange.settings import (
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
+KEY_FILE = "master.key"
+
+
+def key_path(settings: Settings) -> Path:
+    """Return where the key lies, or would be made, where none is set."""
+    return settings.data_dir / KEY_FILE
+
+
+def has_master_key(settings: Settings) -> bool:
+    """Tell whether there is a key, set or in its file, so that none would have to be made."""
+    return settings.master_key is not None or key_path(settings).exists()
+
+
 def master_key(settings: Settings) -> bytes:
     """Return the 32 bytes of the master key; processes that start at once agree on one.
 
@@ -24,7 +37,7 @@ def master_key(settings: Settings) -> bytes:
     """
     if settings.master_key is not None:
         return decode_master_key(settings.master_key)
-    path = settings.data_dir / "master.key"
+    path = key_path(settings)
     try:
         if not path.exists():
             make_key_file(path)

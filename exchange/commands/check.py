@@ -12,13 +12,16 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
-from exchange.commands.database import CONNECT_TIMEOUT_S, connect, store_urls
+from exchange.commands.database import CONNECT_TIMEOUT_S, connect, no_key, store_urls
 from exchange.commands.errors import CommandError, explained
+from exchange.ledger.beginning import begun_under
+from exchange.ledger.errors import MasterKeyError
 from exchange.ledger.migrations import FOLDER, migration_files
 from exchange.ledger.vault import key_id
 from exchange.market.address import parse
-from exchange.master_key import master_key
+from exchange.master_key import has_master_key, key_path, master_key
 from exchange.settings import Settings
+from exchange.stores.embedded import StoreUrls
 
 STATE = """
 SELECT current_setting('server_version') AS server,
@@ -55,10 +58,10 @@ async def check(
     lines = [
         Line("exchange", ok=True, says=version("ping-post-exchange")),
         Line("python", ok=True, says=platform.python_version()),
-        await looked_at("master key", lambda: key_line(settings)),
     ]
     try:
         async with store_urls(settings) as urls:
+            lines.append(await looked_at("master key", lambda: key_line(settings, urls)))
             lines.append(await looked_at("postgresql", lambda: database_line(urls.database_url)))
             lines.append(await looked_at("valkey", lambda: market_line(urls.market_url)))
     except Exception as error:  # noqa: BLE001 - what cannot be explained is raised again
@@ -86,9 +89,24 @@ def failed(name: str, error: Exception) -> Line:
     return Line(name, ok=False, says=says.removeprefix("exchange: "))
 
 
-async def key_line(settings: Settings) -> str:
-    """Return by which four bytes the master key is known."""
-    return f"id {key_id(master_key(settings)).hex()}"
+async def key_line(settings: Settings, urls: StoreUrls) -> str:
+    """Return by which four bytes the master key is known, and whether it is the ledger's."""
+    try:
+        connection = await connect(urls.database_url)
+    except CommandError:  # the database has a line of its own
+        return "not compared: the ledger cannot be asked"
+    try:
+        begun = await begun_under(connection)
+    finally:
+        await connection.close()
+    if not has_master_key(settings):
+        if begun is not None:
+            raise MasterKeyError(sealed_under=begun.hex(), known=no_key(settings))
+        return f"none yet: {key_path(settings)} is made when the ledger is begun"
+    ours = key_id(master_key(settings))
+    if begun not in {None, ours}:
+        raise MasterKeyError(sealed_under=begun.hex(), known=ours.hex())
+    return f"id {ours.hex()}, {'the ledger is sealed' if begun else 'nothing is sealed'} under it"
 
 
 async def database_line(url: str) -> str:

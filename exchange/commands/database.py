@@ -4,15 +4,18 @@ import asyncio
 import getpass
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from exchange.commands.errors import CommandError
+from exchange.ledger.beginning import begin, begun_under
+from exchange.ledger.errors import MasterKeyError
 from exchange.ledger.migrations import migrate
-from exchange.settings import Settings
+from exchange.master_key import has_master_key, key_path, master_key
+from exchange.settings import PREFIX, Settings
 from exchange.stores.embedded import EmbeddedStores, StoreUrls
 
 CONNECT_TIMEOUT_S = 10.0
@@ -31,12 +34,19 @@ async def store_urls(settings: Settings) -> AsyncIterator[StoreUrls]:
 @asynccontextmanager
 async def database(settings: Settings) -> AsyncIterator[Any]:
     """Lend a connection to a database whose tables are up to date. Raises CommandError."""
-    async with AsyncExitStack() as stack:
-        urls = await stack.enter_async_context(store_urls(settings))
-        connection = await connect(urls.database_url)
-        stack.push_async_callback(connection.close)
-        await migrate(urls.database_url)
+    async with store_urls(settings) as urls, database_at(urls.database_url) as connection:
         yield connection
+
+
+@asynccontextmanager
+async def database_at(url: str) -> AsyncIterator[Any]:
+    """Lend a connection to this database, its tables up to date. Raises CommandError."""
+    connection = await connect(url)
+    try:
+        await migrate(url)
+        yield connection
+    finally:
+        await connection.close()
 
 
 async def connect(url: str) -> Any:
@@ -49,6 +59,25 @@ async def connect(url: str) -> Any:
         where = f"{parts.hostname or 'its socket'}{parts.path}"
         why = str(error) or f"no answer within {CONNECT_TIMEOUT_S:g} s"
         raise CommandError(f"PostgreSQL at {where} cannot be used: {why}") from error
+
+
+async def ledger_key(connection: Any, settings: Settings) -> bytes:
+    """Return the master key of this ledger, whose tables are up to date; begin it where it is new.
+
+    A key is made for a new ledger only, never beside one that was begun under another. Errors:
+    MasterKeyError, SettingsError.
+    """
+    begun = await begun_under(connection)
+    if begun is not None and not has_master_key(settings):
+        raise MasterKeyError(sealed_under=begun.hex(), known=no_key(settings))
+    key = master_key(settings)
+    await begin(connection, key)
+    return key
+
+
+def no_key(settings: Settings) -> str:
+    """Return that there is no key, and where it was looked for."""
+    return f"none ({PREFIX}MASTER_KEY is not set, and there is no {key_path(settings)})"
 
 
 def author() -> str:

@@ -5,12 +5,11 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from exchange.commands.database import author, database
+from exchange.commands.database import author, database, ledger_key
 from exchange.commands.showing import lagging_text, tell
 from exchange.configuration.keys import KeyRole, create_key
 from exchange.configuration.swapping import wait_until_swapped
 from exchange.ledger.vault import Vault
-from exchange.master_key import master_key
 from exchange.settings import Settings
 
 keys = App(
@@ -40,8 +39,8 @@ async def create(
     wait_s:
         How long to wait for the workers.
     """
-    vault = Vault(master_key(settings))
     async with database(settings) as connection:
+        vault = Vault(await ledger_key(connection, settings))
         made = await create_key(connection, vault, role, account, author())
         sys.stdout.write(made.key + "\n")
         sys.stdout.flush()

@@ -12,9 +12,8 @@ import uvloop
 from cyclopts import Parameter
 
 from exchange.app import Sockets, worker
-from exchange.commands.database import connect, store_urls
+from exchange.commands.database import database_at, ledger_key, store_urls
 from exchange.commands.errors import CommandError
-from exchange.master_key import master_key
 from exchange.settings import Settings
 from exchange.telemetry.logs import configure_logging
 
@@ -58,10 +57,9 @@ async def run(settings: Settings) -> int:
             else [],
         )
         urls = await stack.enter_async_context(store_urls(settings))
-        await (await connect(urls.database_url)).close()  # where there is none, a sentence says so
-        built = await stack.enter_async_context(
-            worker(settings, urls, master_key(settings), sockets)
-        )
+        async with database_at(urls.database_url) as connection:
+            key = await ledger_key(connection, settings)
+        built = await stack.enter_async_context(worker(settings, urls, key, sockets))
         logger.info("serving", worker_id=built.worker_id, addresses=sockets.addresses)
         lost = await first_of(stop, built.lease_lost)
         logger.info("stopping", worker_id=built.worker_id)

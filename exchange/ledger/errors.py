@@ -32,9 +32,10 @@ class MigrationError(LedgerError):
 
 
 class MasterKeyError(LedgerError):
-    """Set EXCHANGE_MASTER_KEY to the key with which this ledger was begun.
+    """This ledger was sealed under the master key with the id {sealed_under}; known here: {known}.
 
-    What is to be read was sealed under the key with the id {sealed_under}; known here: {known}.
+    Set EXCHANGE_MASTER_KEY to that key, or put its file back as data_dir/master.key; without it
+    nothing that was sealed can be read again.
     """
 
 

@@ -1,5 +1,6 @@
 """The commands of the market as people and scripts use them: what they print, and where."""
 
+import base64
 import json
 import os
 import re
@@ -114,6 +115,28 @@ def test_check_tells_what_is_there_and_what_is_amiss(exchange):
     assert "hidden" not in down.stdout + down.stderr
     assert re.search(r"^amiss +postgresql +PostgreSQL at 127.0.0.1/x", down.stdout, re.MULTILINE)
     assert re.search(r"^amiss +valkey", down.stdout, re.MULTILINE)
+
+
+def test_a_lost_or_wrong_master_key_is_told_and_none_is_made(exchange, tmp_path):
+    """Whatever would seal or open says which key is wanted, and leaves no new one behind."""
+    made = ("keys", "create", "--role", "operator", "--account", "me")
+    assert "none yet" in exchange("check").stdout
+    assert exchange(*made).returncode == 0
+    file = tmp_path / "data" / "master.key"
+    assert "the ledger is sealed under it" in exchange("check").stdout
+    away = file.rename(tmp_path / "master.key")
+    other = base64.b64encode(bytes(range(32))).decode()
+    for given in ({}, {"EXCHANGE_MASTER_KEY": other}):
+        for command in (("serve", "--port", "0"), made, ("check",)):
+            ended = exchange(*command, **given)
+            assert ended.returncode == 1
+            told = ended.stdout if command == ("check",) else ended.stderr
+            assert "This ledger was sealed under the master key with the id" in told
+            assert "EXCHANGE_MASTER_KEY" in told
+            assert "Traceback" not in ended.stderr
+            assert not file.exists()
+    away.rename(file)
+    assert exchange(*made).returncode == 0
 
 
 @pytest.mark.parametrize(
