@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -47,9 +48,9 @@ class Door:
         raise AssertionError(f"{answer.seconds} s for {body[:60]!r}")
 
 
-@pytest.fixture(params=["leads", "pings", "post"])
-async def door(request, house):
-    """Each door in turn, in a market with a buyer, another seller's campaign and a quote."""
+@pytest.fixture
+async def doors(house):
+    """Every door, in a market with a buyer, another seller's campaign and a quote."""
     async with Fleet(bidding({"acme": "12.00"}), keep=9) as fleet:
         parts = (
             buyer("acme", fleet.base_url),
@@ -61,11 +62,9 @@ async def door(request, house):
         await house.apply(market(*parts))
         key = await house.key("seller", "fastquotes")
         await house.open()
-        path = f"/v1/{request.param}"
-        if request.param == "post":
-            token = (await house.post(person(99), path="/v1/pings")).body["ping_id"]
-            path = f"/v1/pings/{token}/post"
-        yield Door(path, key)
+        token = (await house.post(person(99), path="/v1/pings")).body["ping_id"]
+        paths = ("/v1/leads", "/v1/pings", f"/v1/pings/{token}/post")
+        yield [Door(path, key) for path in paths]
         assert fleet.books["acme"].posts == 0
 
 
@@ -213,22 +212,22 @@ def told(answer: Any, status: int) -> dict[str, str]:
     return {error["field"]: error["code"] for error in answer.body.get("errors", ())}
 
 
-async def test_what_is_no_request_is_400_at_once_and_leaves_nothing(house, door):
+async def test_what_is_no_request_is_400_at_once_and_leaves_nothing(house, doors):
     """Bad JSON, bytes that are no text, nesting, numbers and forms that are none."""
     before = await house.written()
-    for name, kind, body in unreadable():
+    for door, (name, kind, body) in product(doors, unreadable()):
         answer = await door.send(house, body, kind, **{"Idempotency-Key": name})
         assert told(answer, 400) == {}, name
         assert answer.body["detail"], name
     assert await house.written() == before
 
 
-async def test_what_cannot_be_a_lead_is_422_with_every_bad_field_and_one_line_in_the_log(
-    house, door
+async def test_what_cannot_be_a_lead_is_422_with_every_bad_field_and_a_line_in_the_log(
+    house, doors
 ):
     """Wrong types, megabytes and absurd numbers: all errors at once, never a value of them."""
     before = await house.written()
-    for name, (body, wrong) in WRONG.items():
+    for door, (name, (body, wrong)) in product(doors, WRONG.items()):
         answer = await door.send(house, body, **{"Idempotency-Key": name})
         found = told(answer, 422)
         if "lead" in wrong:  # what is in it cannot be seen either
@@ -238,71 +237,70 @@ async def test_what_cannot_be_a_lead_is_422_with_every_bad_field_and_one_line_in
         assert found == wrong, name
         assert LONG[:50] not in str(answer.body), name
     after = await house.written()
-    assert after["rejection"] - before["rejection"] >= len(WRONG)
+    assert after["rejection"] - before["rejection"] >= len(doors) * len(WRONG)
     assert {**after, "rejection": 0} == {**before, "rejection": 0}
     log = str(await house.fetch("SELECT errors::text, campaign FROM rejection"))
     assert ANN["last_name"] not in log
     assert LONG[:50] not in log
 
 
-async def test_who_may_not_come_in_and_what_is_not_taken_is_said_before_the_body_is_read(
-    house, door
-):
-    """401, 403, 413 and 415, in the contract's order, on every door."""
+async def test_who_may_not_come_in_and_what_is_not_taken_is_said_first(house, doors):
+    """401, 403, 413 and 415, in the contract's order, before the body is looked at."""
     operator = await house.key("operator", "tests")
     retired = await house.key("seller", "gone")
+    valid = doors[0].key
     before = await house.written()
     whole, too_much = encoded(), encoded(extra="x" * LIMIT)
-    for name, key, body, kind, status in (
+    refusals = (
         ("no key", None, whole, JSON, 401),
         ("a wrong key", "x" * 40, b"{", JSON, 401),
         ("another role", operator, b"{", JSON, 403),
         ("a seller who left", retired, b"{", JSON, 401),
-        ("a body beyond the limit", door.key, too_much, "text/plain", 413),
-        ("no content type", door.key, b"{", "", 415),
-        ("another content type", door.key, b"{", "text/plain", 415),
-        ("another charset", door.key, whole, f"{JSON}; charset=latin-1", 415),
+        ("a body beyond the limit", valid, too_much, "text/plain", 413),
+        ("no content type", valid, b"{", "", 415),
+        ("another content type", valid, b"{", "text/plain", 415),
+        ("another charset", valid, whole, f"{JSON}; charset=latin-1", 415),
         ("a wrong key in the body", None, encoded(api_key="x"), JSON, 401),
         ("no key in a body that is none", None, b"{", JSON, 400),
-    ):
+    )
+    for door, (name, key, body, kind, status) in product(doors, refusals):
         headers = {"Content-Type": kind}
-        answer = await house.call(
-            "POST", door.path, key=key, data=io.BytesIO(body), headers=headers
-        )
+        sent = io.BytesIO(body)
+        answer = await house.call("POST", door.path, key=key, data=sent, headers=headers)
         assert told(answer, status) == {}, name
     assert await house.written() == before
 
 
-async def test_packed_bodies_are_unpacked_no_further_than_the_limit(house, door):
+async def test_packed_bodies_are_unpacked_no_further_than_the_limit(house, doors):
     """gzip is taken; what is broken, bursts, or is packed otherwise is refused."""
     before = await house.written()
     packed = gzip.compress(encoded(campaign="nowhere"))
-    for name, body, coding, status in (
+    bodies_of = (
         ("a good one with a bad field", packed, "gzip", 422),
         ("half of one", packed[: len(packed) // 2], "gzip", 400),
         ("none at all", encoded(), "gzip", 400),
         ("a bomb", BOMB, "gzip", 413),
         ("another coding", packed, "br", 415),
-    ):
+    )
+    for door, (name, body, coding, status) in product(doors, bodies_of):
         answer = await door.send(house, body, **{"Content-Encoding": coding})
         assert answer.status == status, name
     after = await house.written()
     assert {**after, "rejection": 0} == {**before, "rejection": 0}
 
 
-async def test_a_campaign_that_is_unknown_or_anothers_is_the_same_error(house, door):
+async def test_a_campaign_that_is_unknown_or_anothers_is_the_same_error(house, doors):
     """Nobody learns from an error which campaigns others have; a quote's own may not be changed."""
-    expected = "contradicts_ping" if door.path.endswith("/post") else "unknown_campaign"
-    bodies_of = []
-    for name in ("nowhere", "others"):
-        for kind, body in (
-            (JSON, encoded(campaign=name)),
-            (FORM, f"campaign={name}&zip=78701&currently_insured=1".encode()),
-        ):
-            answer = await door.send(house, body, kind)
-            assert told(answer, 422)["campaign"] == expected
-            bodies_of.append(answer.body)
-    assert bodies_of[:2] == bodies_of[2:]
+    for door in doors:
+        expected = "contradicts_ping" if door.path.endswith("/post") else "unknown_campaign"
+        problems = []
+        for name in ("nowhere", "others"):
+            form = f"campaign={name}&zip=78701&currently_insured=1".encode()
+            for kind, body in ((JSON, encoded(campaign=name)), (FORM, form)):
+                answer = await door.send(house, body, kind)
+                assert told(answer, 422)["campaign"] == expected
+                problems.append(answer.body)
+        assert problems[:2] == problems[2:]
 
 
 async def test_four_hundred_errors_are_told_at_once(house):
