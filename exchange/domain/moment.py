@@ -45,6 +45,7 @@ class LeadRow(msgspec.Struct, frozen=True, kw_only=True):
     test: bool
     version: int
     """The snapshot's, under which it was sold."""
+    received_at_us: int
     answer_by_us: int
     idempotency_key: bytes | None = None
     """Digest of account, path and key; None where the seller sent no key."""

@@ -200,6 +200,7 @@ def lead_row(row: Any) -> LeadRow:
         seller_ref=row["seller_ref"],
         test=row["test"],
         version=row["version"],
+        received_at_us=row["received_at"],
         answer_by_us=row["answer_by"],
         idempotency_key=row["idempotency_key"],
         claim=row["claim"],

@@ -18,7 +18,7 @@ WITH lease AS MATERIALIZED (
     INSERT INTO lead (lead_id, received_at, worker, seller, campaign, source, channel,
                       source_declared, vertical, seller_ref, test, version, answer_by,
                       idempotency_key, claim, state, score)
-    SELECT lead_id, at, $1, seller, campaign, source, channel,
+    SELECT lead_id, received_at, $1, seller, campaign, source, channel,
            source_declared, vertical, seller_ref, test, version, answer_by,
            idempotency_key, claim, state, score
       FROM unnest($3::lead_row[]) JOIN fresh USING (write)

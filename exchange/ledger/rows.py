@@ -133,6 +133,7 @@ def lead_row(write: int, lead: LeadRow) -> Row:
         cleaned(lead.seller_ref),
         lead.test,
         lead.version,
+        lead.received_at_us,
         lead.answer_by_us,
         lead.idempotency_key,
         lead.claim,

@@ -42,6 +42,8 @@ class Chain:
         self._due: list[Callable[[], Awaitable[None]]] = []
         self._order = asyncio.Lock()
         self._broken = False
+        self.ended_at_us = 0
+        """When the lead's end was, once it is written."""
 
     def note(self, name: EventName, *, at_us: int | None = None, **what: Any) -> None:
         """Add an event, of now where no other time is given, to the next moment."""
@@ -86,5 +88,7 @@ class Chain:
             if not await self._ledger.commit(moment):
                 raise Fenced
             self._broken = False
+            if moment.lead_end is not None:
+                self.ended_at_us = moment.at_us
         for then in due:
             await then()

@@ -113,5 +113,5 @@ def _name(sale: StoredSale, snapshot: Snapshot) -> str | None:
 
 
 def _duration_ms(stored: StoredLead) -> float:
-    until_us = stored.ended_at_us or stored.received_at_us
+    until_us = stored.ended_at_us or stored.row.answer_by_us
     return round((until_us - stored.received_at_us) / US_PER_MS, 3)

@@ -103,6 +103,11 @@ class LeadSale:
         """A post is in doubt now: only its buyer or time can end that."""
         return self._concluding.waits
 
+    @property
+    def answered_at_us(self) -> int:
+        """When it was decided what the seller hears: its end, or that its time was up."""
+        return self.lead.answer_by_us if self.ending is None else self._chain.ended_at_us
+
     # The story
 
     async def run(self) -> Ending:
@@ -240,6 +245,7 @@ class LeadSale:
             seller_ref=lead.seller_ref,
             test=lead.test,
             version=self._snapshot.version,
+            received_at_us=lead.received_at_us,
             answer_by_us=lead.answer_by_us,
             idempotency_key=self._submission.idempotency_key,
             claim=None if self._claimed is None else _pack(self._claimed),

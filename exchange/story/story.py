@@ -204,7 +204,7 @@ class Story:
         original = await self._original(sale.lead.seller_id, ending.original)
         if original is not None:
             ending = msgspec.structs.replace(ending, own_original=original)
-        ms = (self._stations.now_us() - sale.lead.received_at_us) / US_PER_MS
+        ms = (sale.answered_at_us - sale.lead.received_at_us) / US_PER_MS
         reason = None if ending.reason is None else ending.reason.word
         self._stations.observer.lead_ended(sale.campaign.id, ending.status.value, reason, ms)
         return answer(

@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import msgspec
 from aiohttp import web
 
 from exchange.contract.denial import Denial
-from exchange.contract.seller import FieldError, LeadAnswer
+from exchange.contract.seller import FieldError
 from exchange.domain.quote import Quote
 from exchange.domain.submission import Submission
 from exchange.intake.tokens import Expired, Forged
@@ -39,7 +38,7 @@ async def post_lead(request: web.Request) -> web.Response:
 
     async def first() -> bytes:
         answer = await doors.story.sell(submission, received.caller.snapshot)
-        return encode(timed(answer, received, doors))
+        return encode(answer)
 
     return await run(request, received, submission, first)
 
@@ -86,7 +85,7 @@ async def post_quoted(request: web.Request, received: Received, token: str) -> w
         answer = await doors.story.sell_quoted(quote, submission, received.caller.snapshot)
         if isinstance(answer, Denial):
             raise DeniedError(OF_STATUS[answer.status], answer.detail, answer.errors)
-        return encode(timed(answer, received, doors))
+        return encode(answer)
 
     return await run(request, received, submission, first, quote=quote)
 
@@ -132,9 +131,3 @@ async def run(
 def cut_off(doors: Doors) -> DeniedError:
     """Return the 503 of a story that the end of its worker broke off; another worker ends it."""
     return DeniedError(Kind.CLOSING, retry_after_s=doors.limits.retry_after_s, close=True)
-
-
-def timed(answer: LeadAnswer, received: Received, doors: Doors) -> LeadAnswer:
-    """Return the answer with how long its seller really waited, reading the body included."""
-    ms = (doors.monotonic() - received.arrived_s) * 1000
-    return msgspec.structs.replace(answer, duration_ms=round(ms, 3))

@@ -144,6 +144,7 @@ class Left:
             seller_ref=None,
             test=False,
             version=1,
+            received_at_us=now_us(),
             answer_by_us=now_us() + 30 * ONE_S,
             claim=None if claim is None else msgspec.msgpack.encode(claim),
         )

@@ -24,6 +24,7 @@ LEAD = LeadRow(
     seller_ref=None,
     test=False,
     version=1,
+    received_at_us=1,
     answer_by_us=1,
 )
 QUOTE = QuoteRow(

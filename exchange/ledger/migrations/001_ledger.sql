@@ -158,8 +158,8 @@ CREATE TYPE moment_row AS (
 );
 CREATE TYPE lead_row AS (
     write bigint, seller text, campaign text, source text, channel text, source_declared boolean,
-    vertical text, seller_ref text, test boolean, version bigint, answer_by timestamptz,
-    idempotency_key bytea, claim bytea, state text, score integer
+    vertical text, seller_ref text, test boolean, version bigint,
+    received_at timestamptz, answer_by timestamptz, idempotency_key bytea, claim bytea, state text, score integer
 );
 CREATE TYPE lead_end_row AS (
     write bigint, status text, reason smallint, detail text, price bigint, original uuid

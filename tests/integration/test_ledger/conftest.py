@@ -51,6 +51,7 @@ class Story:
         seller_ref="A-1",
         test=False,
         version=7,
+        received_at_us=NOW_US,
         answer_by_us=NOW_US + 30_000_000,
         idempotency_key=b"\x01\x02",
         claim=b"\x03",

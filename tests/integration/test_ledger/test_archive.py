@@ -40,7 +40,7 @@ async def test_a_lead_is_read_back_as_it_was_written(ledger, story, sold):
     stored = await ledger.lead(sold)
 
     assert stored.row == story.lead
-    assert stored.received_at_us == story.received(sold).at_us
+    assert stored.received_at_us == story.lead.received_at_us
     assert stored.last_number == 4
     assert stored.status is LeadStatus.SOLD
     assert stored.end == story.sold(sold, sold).lead_end
