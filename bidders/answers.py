@@ -101,7 +101,7 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Pending(msgspec.Struct, frozen=True):
-    """Not decided yet: the buyer tells later with `POST /v1/sales/{sale_id}/confirm`."""
+    """Not decided yet: the buyer tells when the same post comes again, under the same key."""
 
     def answer(self) -> PostAnswer:
         """Return the open answer as it goes over the wire."""

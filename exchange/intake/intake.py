@@ -131,7 +131,10 @@ class Intake:
             values.setdefault(schema.state, derived.facts["state"])
         # A ping may give a digest in place of what it stands for, a post may not.
         instead = recognition.fingerprint if arrival.is_ping else Fingerprint()
-        for name in schema.required_in_ping if arrival.is_ping else schema.required_in_post:
+        required = schema.required_in_ping if arrival.is_ping else schema.required_in_post
+        if isinstance(fields.get("lead"), str | list | int | float):
+            required = ()  # that it is no object was said; what it lacks says no more
+        for name in required:
             if name not in values and absent(lead.get(name)) and not recognizes(instead, name):
                 errors.keep(f"lead.{name}", REQUIRED)
         return Reading(

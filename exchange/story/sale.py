@@ -37,8 +37,9 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
     bids: tuple[Bid, ...]
     stage: int
     """Where the bids were made; that stage asks nobody again."""
+    promised: Micros
     payout_wanted: Micros
-    """The promise, or less where the seller permits less now."""
+    """The promise, unless the seller permits less now, or wants more."""
 
 
 class LeadSale:
@@ -62,7 +63,9 @@ class LeadSale:
         self._snapshot = snapshot
         self._submission = submission
         self._carried = carried
-        self._course = Course(promised=carried is not None)
+        self._course = Course(
+            promised=carried is not None and carried.payout_wanted <= carried.promised
+        )
         self._claimed: Claim | None = None
         self._begun = False
         self._chain = Chain(

@@ -124,6 +124,7 @@ class Story:
                 if bid.offer_id in snapshot.offers
             ),
             stage=quote.stage,
+            promised=quote.payout,
             payout_wanted=submission.lead.min_price,
         )
         sale = LeadSale(self._stations, snapshot, submission, carried)
