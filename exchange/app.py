@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from socket import socket
 from typing import Any
@@ -87,11 +87,18 @@ class Sockets:
     doors: Sequence[socket]
     operations: Sequence[socket] = ()
     """For health and metrics alone; none: they stand beside the doors."""
+    addresses: tuple[str, ...] = field(init=False)
+    """The doors' addresses, as they are registered; known after the sockets were closed, too."""
 
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """The doors' addresses, as they are registered."""
-        return tuple("{}:{}".format(*bound.getsockname()[:2]) for bound in self.doors)
+    def __post_init__(self) -> None:
+        """Read the addresses while the sockets are ours."""
+        object.__setattr__(self, "addresses", tuple(map(address_of, self.doors)))
+
+
+def address_of(bound: socket) -> str:
+    """Return where a socket is bound, as it stands in a URL."""
+    host, port = bound.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def now_us() -> int:

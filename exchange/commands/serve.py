@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from exchange.app import Sockets, worker
 from exchange.commands.database import database_at, ledger_key, store_urls
 from exchange.commands.errors import CommandError
-from exchange.settings import Settings
+from exchange.settings import Settings, checked
 from exchange.telemetry.logs import configure_logging
 
 logger = structlog.get_logger(__name__)
@@ -38,9 +38,31 @@ def serve(
         The address to listen on.
     """
     said = {"port": port, "host": host}
-    changed = msgspec.structs.replace(settings, **{k: v for k, v in said.items() if v is not None})
+    changed = msgspec.structs.replace(
+        settings,
+        **{
+            name: checked(name, value, f"--{name}")
+            for name, value in said.items()
+            if value is not None
+        },
+    )
+    refuse_what_cannot_be(changed)
     configure_logging(changed.log_level)
     return uvloop.run(run(changed))
+
+
+def refuse_what_cannot_be(settings: Settings) -> None:
+    """Raise CommandError for settings that are each possible, and together are not."""
+    if settings.workers > 1:
+        raise CommandError(
+            f"workers is {settings.workers}, and one `exchange serve` is one worker so far: start "
+            "several, each with a port of its own; they share the stores"
+        )
+    if settings.port and settings.port == settings.metrics_port:
+        raise CommandError(
+            f"port and metrics_port are both {settings.port}: give health and metrics another one, "
+            "or 0 to have them on the port"
+        )
 
 
 async def run(settings: Settings) -> int:
@@ -76,14 +98,17 @@ async def first_of(*events: asyncio.Event) -> asyncio.Event:
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound there and not yet listened on."""
+    """Return a socket that listens there, so that nobody else does; connections wait in it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     one = socket.socket(family, socket.SOCK_STREAM)
     one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     one.setblocking(False)
     try:
         one.bind((host, port))
-    except OSError as error:
+        # At once: two that are bound to one port could still go on to fail much later.
+        one.listen(BACKLOG)
+    except (OSError, UnicodeError) as error:
         one.close()
-        raise CommandError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        why = getattr(error, "strerror", None) or "no address"
+        raise CommandError(f"cannot listen on {host}:{port}: {why}") from error
     return one

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable
@@ -29,6 +30,10 @@ GRACE_SLACK_S = 5.0
 
 HOLD_LEASE_S = 10
 """Far shorter than a real exchange's: what an outage left held is put right before the check."""
+
+SERVING = re.compile(r'"addresses":\["([^"]+)"\].*"event":"serving"')
+TAKEN = "cannot listen on"
+"""What an exchange writes into its log when it serves, and when somebody has its port."""
 
 KEY_FILE = "key"
 """In the run's folder: a header with an operator's key, as curl reads it."""
@@ -89,10 +94,9 @@ async def set_up(
     market = read(write_market(fleet.base_url, folder.path))
     vault = Vault(master_key(own))
     opened = await open_market(urls.database_url, vault, market)
-    base_url = f"http://{HOST}:{free_port(settings.port)}"
-    exchange = await stack.enter_async_context(exchange_of(folder, settings, options, base_url))
     say("Starting the exchange …")
-    await ready(base_url, exchange)
+    wanted = settings.port if free_port(settings.port) == settings.port else 0
+    base_url, exchange = await open_exchange(folder, settings, options, stack, wanted)
     traffic = read_traffic()
     return Stage(
         urls=urls,
@@ -144,13 +148,55 @@ async def ready_fleet(fleet: Child) -> FleetReady:
     return msgspec.json.decode(line, type=FleetReady)
 
 
-def exchange_of(folder: DemoFolder, settings: Settings, options: Options, base_url: str) -> Child:
+async def open_exchange(
+    folder: DemoFolder, settings: Settings, options: Options, stack: AsyncExitStack, wanted: int
+) -> tuple[str, Child]:
+    """Return the exchange and its URL as soon as it can sell; where the port is taken, at another.
+
+    Its own log says where it listens: whoever else answers on a port is not asked. Errors:
+    ChildError.
+    """
+    for port in (wanted, 0):
+        exchange = await stack.enter_async_context(exchange_of(folder, settings, options, port))
+        address = await serving_at(exchange)
+        if address is not None:
+            base_url = f"http://{address}"
+            await ready(base_url, exchange)
+            return base_url, exchange
+    raise exchange.failure()
+
+
+async def serving_at(exchange: Child) -> str | None:
+    """Return the address that the exchange says it serves at; None: somebody has its port.
+
+    Errors: ChildError where it ends for another reason.
+    """
+    try:
+        async with asyncio.timeout(READY_WITHIN_S):
+            while True:
+                has_ended = exchange.running.returncode is not None
+                said = exchange.log.read_text(encoding="utf-8", errors="replace")
+                if not has_ended and (found := SERVING.search(said)) is not None:
+                    return found[1]
+                if has_ended and TAKEN in said:
+                    return None
+                if has_ended:
+                    raise exchange.failure()
+                await asyncio.sleep(ASK_AGAIN_S)
+    except TimeoutError:
+        raise late(exchange) from None
+
+
+def exchange_of(folder: DemoFolder, settings: Settings, options: Options, port: int) -> Child:
     """Return the exchange's process: the settings of this one, but for what makes it a demo."""
     config = () if options.config is None else ("--config", str(options.config))
     environment = {
         "EXCHANGE_HOST": HOST,
-        "EXCHANGE_PORT": base_url.rpartition(":")[2],
+        "EXCHANGE_PORT": str(port),
         "EXCHANGE_METRICS_PORT": "0",
+        "EXCHANGE_WORKERS": "1",
+        # It says there where it serves.
+        "EXCHANGE_LOG_LEVEL": "debug" if settings.log_level == "debug" else "info",
         "EXCHANGE_DATA_DIR": str(folder.path),
         "EXCHANGE_DATABASE_URL": "",
         "EXCHANGE_MARKET_URL": "",
@@ -177,9 +223,12 @@ async def ready(base_url: str, exchange: Child) -> None:
                         raise exchange.failure()
                     await asyncio.sleep(ASK_AGAIN_S)
         except TimeoutError:
-            raise ChildError(
-                f"the exchange could not sell within {READY_WITHIN_S:.0f} s: {exchange.log}"
-            ) from None
+            raise late(exchange) from None
+
+
+def late(exchange: Child) -> ChildError:
+    """Return the error of an exchange that takes too long to begin."""
+    return ChildError(f"the exchange could not sell within {READY_WITHIN_S:.0f} s: {exchange.log}")
 
 
 async def can_sell(session: aiohttp.ClientSession, base_url: str) -> bool:

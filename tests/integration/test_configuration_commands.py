@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from exchange.commands.serve import bound
 from exchange.configuration.reading import read_market
 
 ROOT = Path(__file__).parents[2]
@@ -117,6 +118,17 @@ def test_check_tells_what_is_there_and_what_is_amiss(exchange):
     assert re.search(r"^amiss +valkey", down.stdout, re.MULTILINE)
 
 
+def test_a_port_that_another_process_has_is_told_before_anything_starts(exchange):
+    """It says which port and why; the stores are not even asked."""
+    with bound("127.0.0.1", 0) as one:
+        port = one.getsockname()[1]
+        refused = exchange("serve", "--port", port, **NO_DATABASE)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        f"exchange: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    )
+
+
 def test_a_lost_or_wrong_master_key_is_told_and_none_is_made(exchange, tmp_path):
     """Whatever would seal or open says which key is wanted, and leaves no new one behind."""
     made = ("keys", "create", "--role", "operator", "--account", "me")
@@ -154,6 +166,15 @@ def test_a_lost_or_wrong_master_key_is_told_and_none_is_made(exchange, tmp_path)
             {"EXCHANGE_MARKET_URL": "http://x"},
             1,
             "A market URL is redis:",
+        ),
+        (["serve", "--port", "70000"], {}, 1, "--port: Expected `int` <= 65535"),
+        (["serve", "--host", "a..b"], {}, 1, "cannot listen on a..b:8080: "),
+        (["serve"], {"EXCHANGE_WORKERS": "2"}, 1, "workers is 2, and one `exchange serve` is one"),
+        (
+            ["serve", "--port", "8123"],
+            {"EXCHANGE_METRICS_PORT": "8123"},
+            1,
+            "port and metrics_port are both 8123",
         ),
         (["serve", "--port", "0"], NO_DATABASE, 1, "PostgreSQL at 127.0.0.1/x cannot be used"),
     ],

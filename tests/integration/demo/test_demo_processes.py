@@ -5,20 +5,22 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
 from aiohttp import web
 
+from exchange.commands.serve import bound
 from exchange.contract.seller import LeadAnswer, QuoteAnswer
 from exchange.demo.children import Child, ChildError
 from exchange.demo.folder import DemoFolder
 from exchange.demo.market import CONFIG, read, read_traffic
 from exchange.demo.order import Heard, Oddity, Order, Way
-from exchange.demo.staging import free_port, python
+from exchange.demo.staging import Options, free_port, open_exchange, python
 from exchange.demo.watching import DECODER, ENCODER
+from exchange.settings import load_settings
 
 SLOW_S = 0.3
 
@@ -227,3 +229,17 @@ def test_each_run_has_a_folder_of_its_own_and_removes_it(tmp_path):
     with DemoFolder(tmp_path, keep=False) as third:
         assert third.path != other.path
     assert [folder.name for folder in (tmp_path / "demo").iterdir()] == [other.path.name]
+
+
+async def test_an_exchange_whose_port_is_taken_serves_at_another(tmp_path):
+    """Two demos that start at once: the later one hears it from its own child."""
+    settings = load_settings(None, {})
+    with DemoFolder(tmp_path, keep=False) as folder, bound("127.0.0.1", 0) as stranger:
+        taken = stranger.getsockname()[1]
+        options = Options(seconds=1, rate=1, seed=1, keep=False, config=None)
+        async with AsyncExitStack() as stack:
+            base_url, exchange = await open_exchange(folder, settings, options, stack, taken)
+            assert base_url.startswith("http://127.0.0.1:")
+            assert not base_url.endswith(f":{taken}")
+            assert f"cannot listen on 127.0.0.1:{taken}" in exchange.log.read_text()
+            assert await exchange.end() == 0
