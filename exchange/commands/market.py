@@ -8,6 +8,7 @@ import msgspec
 from cyclopts import Parameter
 
 from exchange.commands.database import author, database
+from exchange.commands.errors import CommandError
 from exchange.commands.showing import lagging_text, show, tell, warn
 from exchange.configuration import store
 from exchange.configuration.difference import notes
@@ -19,12 +20,15 @@ from exchange.settings import Settings
 
 Files = Annotated[list[Path], Parameter(negative=())]
 Json = Annotated[bool, Parameter(name="--json", negative=())]
+Empty = Annotated[bool, Parameter(negative=())]
 Given = Annotated[Settings, Parameter(parse=False)]
 
 JSON = msgspec.json.Encoder(decimal_format="number")
 
 
-async def plan(files: Files, /, *, as_json: Json = False, settings: Given) -> None:
+async def plan(
+    files: Files, /, *, as_json: Json = False, empty: Empty = False, settings: Given
+) -> None:
     """Show what applying these files would change.
 
     Parameters
@@ -33,8 +37,10 @@ async def plan(files: Files, /, *, as_json: Json = False, settings: Given) -> No
         The whole market: what these files omit would be retired.
     as_json:
         Print one JSON object.
+    empty:
+        Files without a single object are meant so: the whole market would be retired.
     """
-    reading = read_market(files)
+    reading = wanted(files, empty=empty)
     async with database(settings) as connection:
         warnings = await warnings_of(connection, reading)
         change = await told(store.plan(connection, reading.market), reading)
@@ -50,6 +56,7 @@ async def apply(
     /,
     *,
     as_json: Json = False,
+    empty: Empty = False,
     wait_s: float = 10.0,
     settings: Given,
 ) -> int:
@@ -61,10 +68,12 @@ async def apply(
         The whole market: what these files omit is retired.
     as_json:
         Print one JSON object.
+    empty:
+        Files without a single object are meant so: the whole market is retired.
     wait_s:
         How long to wait for the workers.
     """
-    reading = read_market(files)
+    reading = wanted(files, empty=empty)
     async with database(settings) as connection:
         warnings = await warnings_of(connection, reading)
         applied = await told(store.apply(connection, reading.market, author()), reading)
@@ -103,6 +112,17 @@ async def export(*, version: int | None = None, as_json: Json = False, settings:
         write_json(market)
     else:
         sys.stdout.write(write_market(market))
+
+
+def wanted(files: list[Path], *, empty: bool) -> Reading:
+    """Return what these files say; raise CommandError where it is nothing and was not meant so."""
+    reading = read_market(files)
+    if not empty and not any(msgspec.structs.astuple(reading.market)):
+        raise CommandError(
+            f"there is no object in {', '.join(map(str, files))}: to retire the whole market, "
+            "say --empty"
+        )
+    return reading
 
 
 async def warnings_of(connection: Any, reading: Reading) -> tuple[Finding, ...]:

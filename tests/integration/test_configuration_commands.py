@@ -71,6 +71,24 @@ def test_a_mistake_is_one_line_and_changes_nothing(exchange, tmp_path):
     assert exchange("export").stdout == ""
 
 
+@pytest.mark.parametrize("text", ["", "# nothing but a remark\n"])
+def test_a_file_without_any_object_retires_nothing_by_mistake(exchange, tmp_path, text):
+    """A whole market goes only where somebody says so."""
+    market = tmp_path / "market.toml"
+    market.write_text('[[seller]]\nid = "fast"\n')
+    assert exchange("apply", market).returncode == 0
+    market.write_text(text)
+    for command in ("plan", "apply"):
+        refused = exchange(command, market)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr == (
+            f"exchange: there is no object in {market}: to retire the whole market, say --empty\n"
+        )
+    assert "fast" in exchange("export").stdout
+    assert exchange("apply", "--empty", market).returncode == 0
+    assert exchange("export").stdout == ""
+
+
 def test_a_conflict_with_the_present_market_has_its_line_too(exchange, tmp_path):
     """What only the stored market knows is told like any other mistake."""
     market = tmp_path / "market.toml"
