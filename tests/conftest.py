@@ -1,12 +1,8 @@
 """The real stores, one pair for the whole run; a database and a market for every test."""
 
 import asyncio
-import os
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -14,18 +10,11 @@ import pytest
 import redis.asyncio
 
 from exchange.stores.embedded import EmbeddedStores, StoreUrls
+from tests.places import store_folder
 
 TEMPLATE = "ledger_template"
 MARKETS = 15
 """Valkey's numbered databases but for the first, which the product uses."""
-
-IN_MEMORY = Path("/dev/shm")
-"""Where a database is cloned five times as fast as on a disk, where there is such a place."""
-
-ROOM_BYTES = 1 << 30
-"""What it must have free: one run needs a quarter."""
-
-FOLDER_PREFIX = "exchange-tests-"
 
 numbers = count()
 
@@ -33,23 +22,8 @@ numbers = count()
 @pytest.fixture(scope="session")
 def stores() -> Iterator[StoreUrls]:
     """A real PostgreSQL and a real Valkey in a temporary folder, stopped after the last test."""
-    has_room = IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ROOM_BYTES
-    if has_room:
-        clear_after_killed_runs()
-    place = IN_MEMORY if has_room else None
-    with (
-        TemporaryDirectory(prefix=f"{FOLDER_PREFIX}{os.getpid()}-", dir=place) as folder,
-        EmbeddedStores(Path(folder) / "stores") as urls,
-    ):
+    with store_folder() as folder, EmbeddedStores(folder / "stores") as urls:
         yield urls
-
-
-def clear_after_killed_runs() -> None:
-    """Give back the memory that runs without an end left taken."""
-    for folder in IN_MEMORY.glob(f"{FOLDER_PREFIX}*"):
-        pid = folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
-        if not Path(f"/proc/{pid}").exists():
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

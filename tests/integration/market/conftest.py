@@ -20,6 +20,7 @@ from exchange.market.market import Market, Terms
 from exchange.stores.binaries import valkey_program
 from tests.integration.market.making import until
 from tests.making import NOW_US
+from tests.places import store_folder
 
 PATIENT_S = 20.0
 """For tests in which nothing is late: a busy machine is no outage."""
@@ -120,14 +121,13 @@ async def started(open_market: Callable) -> Callable:
 @pytest.fixture
 def server() -> Iterator[Server]:
     # A socket's path is short, and pytest's folders are not.
-    folder = Path(tempfile.mkdtemp(prefix="market-"))
-    server = Server(folder)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.kill()
-        shutil.rmtree(folder)
+    with store_folder() as folder:
+        server = Server(folder)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
 
 
 @pytest.fixture
