@@ -1,7 +1,9 @@
 """Leases: which worker answers for which open leads, and who takes them when it is gone."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
+from math import inf
 
 import msgspec
 import structlog
@@ -49,12 +51,17 @@ class Leases:
         now_us: Callable[[], int],
         *,
         lease_s: float = 10.0,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.worker_id = worker_id
         self._connections = connections
         self._vault = vault
         self._now_us = now_us
         self._lease_s = lease_s
+        self._monotonic = monotonic
+        self._renewed_at = -inf
+        self._trusting_from = -inf
+        """From when on a lease that ran out means a worker that is gone."""
         self._open: dict[LeadId, int] = {}
         # A renewal must not raise open_since while a take-over is lowering it.
         self._turn = asyncio.Lock()
@@ -83,14 +90,34 @@ class Leases:
                 version,
                 list(addresses),
             )
+            self._renewed_at = self._monotonic()
 
     async def renew(self) -> bool:
         """Keep the lease; False if it was lost, and with it all that this worker answered for."""
-        async with self._turn, self._connections.use() as connection:
-            mine = await connection.fetchval(
-                STATEMENTS["renew"], self.worker_id, self._lease_s, self.open_since_us
-            )
-            return mine is not None
+        try:
+            async with self._turn, self._connections.use() as connection:
+                mine = await connection.fetchval(
+                    STATEMENTS["renew"], self.worker_id, self._lease_s, self.open_since_us
+                )
+        except LedgerUnavailable:
+            self._trusting_from = inf
+            raise
+        now = self._monotonic()
+        if self._trusting_from == inf or now - self._renewed_at > self._lease_s:
+            self._trusting_from = now + self._lease_s
+        self._renewed_at = now
+        return mine is not None
+
+    @property
+    def trusts_leases(self) -> bool:
+        """Whether a lease that ran out means a worker that is gone.
+
+        Who could not renew in time itself, for an outage of the database or of the whole machine,
+        cannot know: the others may be as healthy. It renews for as long as a lease lasts first, in
+        which all who live renew, too.
+        """
+        now = self._monotonic()
+        return now >= self._trusting_from and now - self._renewed_at <= self._lease_s
 
     async def keep(self) -> None:
         """Renew the lease in time, through outages; return only once it was lost."""
@@ -129,7 +156,9 @@ class Leases:
         ]
 
     async def dead_workers(self) -> list[Worker]:
-        """Return those whose lease ran out and whom nobody took over yet."""
+        """Return those whose lease ran out and whom nobody took over yet; none after an outage."""
+        if not self.trusts_leases:
+            return []
         return [
             worker
             for worker in await self.workers()

@@ -1,14 +1,36 @@
 """Whose lease ran out is succeeded by exactly one other, who answers for all its open leads."""
 
 import asyncio
+import uuid
 
 import pytest
 
 from exchange.domain.moment import MomentKind
-from exchange.ledger.errors import LeaseLost
+from exchange.ledger.connections import Limits
+from exchange.ledger.errors import LeaseLost, LedgerUnavailable
+from exchange.ledger.worker import Leases
 
 OUT = 0.0
 """A lease that runs out as soon as it is made."""
+
+LEASE_S = 60.0
+NOW_US = 1_790_000_000_123_457
+
+
+class Clock:
+    """Goes on only where it is told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def timed(connections, vault, clock):
+    """Leases that know the time from this clock alone; the database keeps its own."""
+    worker_id = str(uuid.uuid4())
+    return Leases(connections, worker_id, vault, lambda: NOW_US, lease_s=LEASE_S, monotonic=clock)
 
 
 @pytest.fixture
@@ -197,3 +219,55 @@ async def test_a_lead_and_its_end_in_one_moment_is_nobodys_to_take(make_leases, 
     rescuer = await make_leases()
 
     assert await rescuer.take_over(leases.worker_id) == []
+
+
+async def test_an_outage_longer_than_a_lease_ends_no_healthy_worker(
+    make_connections, vault, wire, database
+):
+    """Whoever comes back first waits for as long as a lease lasts, so that all who live renew."""
+    clock = Clock()
+    connections = await make_connections(wire.dsn, Limits(timeout_s=0.5))
+    first, second = timed(connections, vault, clock), timed(connections, vault, clock)
+    for leases in (first, second):
+        await leases.register("1", [])
+    await wire.close()
+    for leases in (first, second):
+        with pytest.raises(LedgerUnavailable):
+            await leases.renew()
+    clock.now_s += 2 * LEASE_S
+    await database.execute("UPDATE worker SET lease_until = now() - interval '1 second'")
+    await wire.open()
+
+    assert await first.dead_workers() == []  # before its own lease is renewed, and after
+    assert await first.renew()
+    assert [worker.is_dead for worker in await first.workers()].count(True) == 1
+    assert await first.dead_workers() == []
+    assert await second.renew()
+    killed = str(uuid.uuid4())
+    await database.execute(
+        "INSERT INTO worker (id, lease_until, open_since, version, addresses)"
+        " VALUES ($1, now() - interval '1 second', now(), '1', '{}')",
+        killed,
+    )
+    for _ in range(4):
+        assert await first.dead_workers() == []
+        clock.now_s += LEASE_S / 4
+        assert await first.renew()
+        assert await second.renew()
+    for leases in (first, second):
+        assert [worker.worker_id for worker in await leases.dead_workers()] == [killed]
+
+
+async def test_a_worker_that_slept_for_longer_than_its_lease_trusts_no_other_lease(
+    make_connections, vault, make_leases
+):
+    """A machine that was stopped as a whole wakes up as a whole."""
+    clock = Clock()
+    woken = timed(await make_connections(), vault, clock)
+    await woken.register("1", [])
+    other = await make_leases(lease_s=OUT)
+    assert [worker.worker_id for worker in await woken.dead_workers()] == [other.worker_id]
+    clock.now_s += LEASE_S + 1
+    assert await woken.dead_workers() == []
+    assert await woken.renew()
+    assert await woken.dead_workers() == []
