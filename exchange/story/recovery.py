@@ -44,6 +44,9 @@ class Leases(Protocol):
     worker_id: str
     """This worker's."""
 
+    in_question: set[LeadId]
+    """Leads of a take-over of which nobody knows whether it came about."""
+
     async def dead_workers(self) -> list[Worker]:
         """Return those whose lease ran out and whom nobody took over yet."""
 
@@ -107,25 +110,29 @@ class Recovery:
     async def run(self, every_s: float) -> None:
         """Look now and then for good; an outage of a store is waited out."""
         while True:
-            try:
-                await self.look()
-            except (LedgerUnavailable, MarketUnavailable) as outage:
-                logger.warning("recovery waits", error=str(outage))
-            except Exception as error:  # whatever one look met, the next may find leads to save
-                logger.exception("recovery failed", exc_info=error)
+            await self.look()
             await asyncio.sleep(every_s)
 
     async def look(self) -> None:
         """Take over what dead workers and broken stories left, and give back lapsed holds."""
+        for part in (self._take_over, self._own, self._sweep):
+            try:
+                await part()
+            except (LedgerUnavailable, MarketUnavailable) as outage:
+                logger.warning("recovery waits", error=str(outage))
+            except Exception as error:  # whatever this met, there may be others to save
+                logger.exception("recovery failed", exc_info=error)
+
+    async def _take_over(self) -> None:
         for worker in await self._leases.dead_workers():
             leads = await self._leases.take_over(worker.worker_id)
             if leads is not None:
                 logger.warning("took over", worker_id=worker.worker_id, leads=len(leads))
                 self._begin(leads)
-        await self._own()
-        await self._sweep()
 
     async def _own(self) -> None:
+        self._left_open |= self._leases.in_question
+        self._leases.in_question.clear()
         for lead_id in list(self._left_open):
             lead = await self._archive.open_lead(lead_id)
             if lead is None and not await self._never_to_be(lead_id):

@@ -1,6 +1,7 @@
 """Whatever a dead worker left behind is found, and ended once: leads, sales, holds, claims."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -10,6 +11,7 @@ from exchange.domain.events import Event, EventName
 from exchange.domain.moment import LeadEnd, MomentKind, SaleEnd, Transfer
 from exchange.domain.money import Micros
 from exchange.domain.states import LeadStatus, SaleState
+from exchange.ledger.errors import LedgerUnavailable
 from tests.acceptance.audit import audit, by_state, keys_of, posts_of, settled, standing
 from tests.acceptance.buyers import bidding
 from tests.acceptance.ghost import a_ghost, now_us
@@ -240,6 +242,79 @@ async def test_two_workers_share_what_a_third_left_and_end_each_lead_once(house)
         assert len(sales) == fleet.books["acme"].posts == 20
         rows = await house.fetch("SELECT count(*) AS n FROM moment WHERE kind = 'outcome'")
         assert rows[0]["n"] == 40
+
+
+# Whatever befalls the looking itself
+
+
+async def test_a_take_over_whose_answer_is_lost_loses_no_lead(house):
+    """The database had done it when the connection broke: the leads are ours, and are ended."""
+    async with Fleet(bidding({"acme": "9.00"})) as fleet:
+        await prepare(house, market(acme(fleet), campaign(lines=ONCE)))
+        looking = await house.open()
+        whole = looking._leases._connections
+        looking._leases._connections = Torn(whole)
+        async with a_ghost(house, lease_s=0.1) as ghost:
+            left = ghost.lead(1)
+            assert await left.write()
+            await left.award("acme", 9)
+            await until(lambda: has_nobody(house, ghost))
+        looking._leases._connections = whole
+        end = await end_of(house, left)
+        assert (end["status"], end["price"]) == ("sold", 4.5)
+        assert by_state(await audit(house, fleet)) == {"accepted": 1}
+        assert not looking._leases._open
+
+
+async def test_a_look_that_fails_in_one_part_goes_on_in_the_others_and_again(house):
+    """A lead that cannot be read costs no other lead, and no hold, its end."""
+    async with Fleet(bidding({"acme": "9.00"})) as fleet:
+        await prepare(house, market(acme(fleet), campaign(lines=ONCE)))
+        looking = await house.open()
+        looking._story.left_open.add("no id at all")
+        async with a_ghost(house) as ghost:
+            left, held = ghost.lead(1), ghost.lead(2)
+            assert await left.write()
+            await held.hold("acme", 9)
+        assert (await end_of(house, left))["status"] == "unsold"
+        await nothing_is_held(house, "acme")
+
+
+async def test_a_story_that_broke_off_takes_no_lead_from_another_worker(house):
+    """A quote posted to two workers: the one that failed leaves the lead to the one that has it."""
+    async with Fleet(bidding({"acme": "9.00"})) as fleet:
+        await prepare(house, market(acme(fleet), campaign(lines=ONCE)))
+        looking = await house.open()
+        async with a_ghost(house, lease_s=30.0) as alive:
+            left = alive.lead(1)
+            assert await left.write()
+            looking._story.left_open.add(left.lead_id)
+
+            async def looked():
+                return not looking._story.left_open
+
+            await until(looked)
+            assert await left.write(MomentKind.NOTE), "its own next moment"
+
+
+async def has_nobody(house, ghost):
+    """The ghost's lease is gone, and with it its leads."""
+    worker_id = ghost.ledger._group.worker_id
+    return not await house.fetch("SELECT FROM worker WHERE id = $1::uuid", worker_id)
+
+
+class Torn:
+    """Connections that break after all is done and before anybody hears of it."""
+
+    def __init__(self, whole):
+        self.whole = whole
+
+    @asynccontextmanager
+    async def use(self, timeout_s=None):
+        async with self.whole.use(timeout_s) as connection:
+            yield connection
+        if timeout_s is not None:
+            raise LedgerUnavailable
 
 
 # A worker that is not dead, only late
