@@ -54,6 +54,8 @@ class Leases:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.worker_id = worker_id
+        self.in_question: set[LeadId] = set()
+        """Leads of a take-over whose answer was lost: they may be ours, and are answered for."""
         self._connections = connections
         self._vault = vault
         self._now_us = now_us
@@ -169,23 +171,34 @@ class Leases:
         """Answer for a dead worker's open leads from now on; None if it lives, or is another's.
 
         Of all who try, one succeeds. The dead worker is forgotten: should it wake up, it can
-        write nothing more. Raises LeaseLost if this worker has no lease itself.
+        write nothing more. Raises LeaseLost if this worker has no lease itself; after any other
+        failure its leads may be `in_question`.
         """
-        async with self._turn, self._connections.use(TAKE_OVER_TIMEOUT_S) as connection:
-            async with connection.transaction():
-                since_us = await connection.fetchval(STATEMENTS["seize"], dead_id)
-                if since_us is None:
-                    return None
-                if not await connection.fetchval(
-                    STATEMENTS["answer_for"], self.worker_id, since_us
-                ):
-                    raise LeaseLost(worker_id=self.worker_id)
-                relabelled = await connection.fetch(
-                    STATEMENTS["relabel"], dead_id, self.worker_id, since_us
-                )
-                lead_ids = [row["lead_id"] for row in relabelled]
-                rows = await connection.fetch(READING["open_leads"], lead_ids)
-                await connection.execute(STATEMENTS["leave"], dead_id)
-            leads = open_leads(rows, self._vault)
+        leads: list[OpenLead] = []
+        try:
+            return await self._take(dead_id, leads)
+        except LedgerUnavailable:
+            self.in_question |= {lead.lead_id for lead in leads}
+            raise
+
+    async def _take(self, dead_id: str, leads: list[OpenLead]) -> list[OpenLead] | None:
+        """Take over in one transaction; `leads` has what may be ours from before its commit."""
+        async with (
+            self._turn,
+            self._connections.use(TAKE_OVER_TIMEOUT_S) as connection,
+            connection.transaction(),
+        ):
+            since_us = await connection.fetchval(STATEMENTS["seize"], dead_id)
+            if since_us is None:
+                return None
+            if not await connection.fetchval(STATEMENTS["answer_for"], self.worker_id, since_us):
+                raise LeaseLost(worker_id=self.worker_id)
+            relabelled = await connection.fetch(
+                STATEMENTS["relabel"], dead_id, self.worker_id, since_us
+            )
+            lead_ids = [row["lead_id"] for row in relabelled]
+            rows = await connection.fetch(READING["open_leads"], lead_ids)
+            await connection.execute(STATEMENTS["leave"], dead_id)
+            leads += open_leads(rows, self._vault)
             self._open |= {lead.lead_id: lead.received_at_us for lead in leads}
         return leads
