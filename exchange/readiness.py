@@ -38,7 +38,10 @@ class Readiness:
         if seen is not up:
             since_us = self._now_us()
             self._seen[name] = up, since_us
-            logger.info("store changed", store=name, up=up)
+            if up:
+                logger.info("store is up", store=name)
+            else:
+                logger.warning("store is down", store=name)
         return Check(name, up, utc_text(since_us))
 
 

@@ -258,7 +258,7 @@ class Link:
                     is_told = True
             else:
                 if is_told:
-                    logger.info("market available", address=str(self._address))
+                    logger.info("market available", server=str(self._address))
                     is_told = False
                 greeting = connection.replies
                 self._go_up(connection)

@@ -29,9 +29,12 @@ def keep(pair: Pair) -> None:
                 pair.valkey.stop()
                 pair.postgres.stop()
                 return
-            if not (pair.valkey.is_alive() and pair.postgres.is_alive()):
-                say("a store has died and is started again")
+            dead = [server.name for server in (pair.valkey, pair.postgres) if not server.is_alive()]
+            if dead:
+                names = " and ".join(dead)
+                say(f"{names} died: starting again")
                 pair.start()
+                say(f"{names} answers again")
             pause_s = ROUND_S
         except (StoreError, OSError, SubprocessError) as error:  # such as a full disk: it may pass
             say(str(error))

@@ -5,6 +5,7 @@ in a dict. Labels are ids of the configuration and words of the contract, never 
 """
 
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -15,6 +16,7 @@ from prometheus_client import (
     Gauge,
     Histogram,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -33,7 +35,19 @@ BUCKETS_S = (
     *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
 )
 
+# When each count began would be one more line for each, and nobody asks.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
 Child = TypeVar("Child")
+
+
+class ShedCause(StrEnum):
+    """Why a lead is turned away unread."""
+
+    LOOP_LAG = "loop_lag"
+    LEADS_UNDER_WAY = "leads_under_way"
+    OVERDUE = "overdue"
+    CLOSING = "closing"
 
 
 class Children(dict[tuple[str, ...], Child], Generic[Child]):
@@ -76,6 +90,8 @@ class Metrics:
         self.posts = self._counter("posts", "Answers to posts", "offer", "answer")
         self.post_times = self._seconds("post", "From a post to its answer", "offer")
         self.shed = self._counter("shed", "Leads turned away under overload", "cause")
+        for cause in ShedCause:  # from the start at 0: the first that is shed is an increase, too
+            self.shed[cause.value,].inc(0)
         self.lags = Histogram(
             "exchange_loop_lag_seconds",
             "How late the event loop ran",
@@ -132,8 +148,8 @@ class Metrics:
         self.doubts.inc(change)
 
     def turned_away(self, cause: str) -> None:
-        """Count a lead that was refused before it was read: lag, in_flight, closing."""
-        self.shed[cause,].inc()
+        """Count a lead that was refused before it was read, by its ShedCause."""
+        self.shed[ShedCause(cause).value,].inc()
 
     def loop_lag(self, ms: float) -> None:
         """Observe by how much a heartbeat was late."""

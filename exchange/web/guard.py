@@ -7,6 +7,7 @@ from aiohttp import hdrs, web
 
 from exchange.domain.seller import Seller
 from exchange.domain.snapshot import Role, Snapshot
+from exchange.telemetry.metrics import ShedCause
 from exchange.web.doors import Doors
 from exchange.web.problems import DeniedError, Kind
 
@@ -64,7 +65,7 @@ def admit(doors: Doors) -> None:
     """Raise 503 at once where a new lead would only be late: before its body is read."""
     limits = doors.limits
     if doors.under_way.closing.is_set():
-        doors.observer.turned_away("closing")
+        doors.observer.turned_away(ShedCause.CLOSING)
         raise DeniedError(Kind.CLOSING, retry_after_s=limits.retry_after_s, close=True)
     cause = overload(doors)
     if cause is not None:
@@ -72,13 +73,13 @@ def admit(doors: Doors) -> None:
         raise DeniedError(Kind.OVERLOADED, retry_after_s=limits.retry_after_s)
 
 
-def overload(doors: Doors) -> str | None:
+def overload(doors: Doors) -> ShedCause | None:
     """Return what there is too much of, or None."""
     limits = doors.limits
     if doors.under_way.count >= limits.leads_under_way_max:
-        return "leads_under_way"
+        return ShedCause.LEADS_UNDER_WAY
     if doors.loop_lag_ms() > limits.loop_lag_max_ms:
-        return "loop_lag"
+        return ShedCause.LOOP_LAG
     if doors.under_way.overdue_ms() > limits.auction_overdue_max_ms:
-        return "overdue"
+        return ShedCause.OVERDUE
     return None

@@ -203,6 +203,8 @@ async def test_a_killed_store_comes_back_under_those_who_use_it(folder, name):
     async with EmbeddedStores(folder) as urls:
         os.kill(running(folder)[name], signal.SIGKILL)
         assert await read_as_soon_as_it_can_be(urls) == (["é"], 41)
+    log = (folder / "keeper.log").read_text()
+    assert f"{name} died: starting again" in log
 
 
 async def test_a_killed_user_does_not_keep_the_others_waiting(folder):

@@ -8,7 +8,13 @@ from prometheus_client import CollectorRegistry
 
 from exchange.domain.reason import Reason
 from exchange.story.stations import Observer
-from exchange.telemetry.metrics import BUCKETS_S, SHARED_VARIABLE, Metrics, worker_gone
+from exchange.telemetry.metrics import (
+    BUCKETS_S,
+    SHARED_VARIABLE,
+    Metrics,
+    ShedCause,
+    worker_gone,
+)
 
 
 @pytest.fixture
@@ -116,3 +122,18 @@ def test_workers_count_together(tmp_path):
     workers[2].communicate()
     assert 'exchange_leads_total{campaign="auto-us",reason="",status="sold"} 3.0' in page
     assert "exchange_holds 4.0" in page
+
+
+def test_every_cause_of_shedding_stands_at_zero_from_the_start(metrics):
+    """So that the first lead turned away is an increase, which an alert can see."""
+    for cause in ("loop_lag", "leads_under_way", "overdue", "closing"):
+        assert sample(metrics, "shed_total", cause=cause) == 0
+    assert {labels[0] for labels in metrics.shed} == set(ShedCause)
+    with pytest.raises(ValueError, match="boredom"):
+        metrics.turned_away("boredom")
+
+
+def test_no_line_tells_when_a_count_began(metrics):
+    """It would be one more for every combination of labels."""
+    metrics.request_ended("/v1/leads", 200, 12.0)
+    assert b"_created" not in metrics.exposition()
