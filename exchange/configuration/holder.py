@@ -168,6 +168,8 @@ class SnapshotHolder:
         if connection is None:
             return
         try:
-            await connection.close(timeout=CLOSE_TIMEOUT_S)
+            # The driver's own timeout does not bound all that it waits for in a server that hangs.
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await connection.close()
         except BROKEN:
             connection.terminate()

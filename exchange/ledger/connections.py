@@ -90,6 +90,16 @@ async def connect(dsn: str, timeout_s: float, **server_settings: str) -> Any:
     return connection
 
 
+async def disconnect(connection: Any) -> None:
+    """Say good-bye to the server, or cut the connection where that takes long."""
+    try:
+        # The driver's own timeout does not bound all that it waits for in a server that hangs.
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await connection.close()
+    except BROKEN:
+        connection.terminate()
+
+
 def is_refusal(error: Exception) -> bool:
     """Tell whether what was sent is to blame, not the connection or the server."""
     if isinstance(error, asyncpg.PostgresError):
@@ -155,6 +165,9 @@ class Connections:
                 timer = loop.call_at(until, connection.terminate)
                 try:
                     yield connection
+                except asyncio.CancelledError:
+                    connection.terminate()  # a server that hangs would never let it go
+                    raise
                 finally:
                     timer.cancel()
         except Exception as error:

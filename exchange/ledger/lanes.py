@@ -15,9 +15,9 @@ import structlog
 
 from exchange.ledger import sql
 from exchange.ledger.connections import (
-    CLOSE_TIMEOUT_S,
     Limits,
     connect,
+    disconnect,
     is_refusal,
     problem,
 )
@@ -171,10 +171,7 @@ class Lane:
         if self._connection is None or self._connection.is_closed():
             return
         self._connection.remove_termination_listener(self._terminated)
-        try:
-            await self._connection.close(timeout=CLOSE_TIMEOUT_S)
-        except (OSError, TimeoutError):
-            self.cut()
+        await disconnect(self._connection)
 
     async def run(self) -> None:
         """Write whatever gathers, through outages, until the group closes."""

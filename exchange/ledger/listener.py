@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from exchange.ledger.connections import CLOSE_TIMEOUT_S, Limits, connect
+from exchange.ledger.connections import Limits, connect, disconnect
 from exchange.ledger.errors import LedgerUnavailable
 
 HEARTBEAT_S = 5.0
@@ -49,10 +49,7 @@ class Listener:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         if self.is_up:
-            try:
-                await self._connection.close(timeout=CLOSE_TIMEOUT_S)
-            except (OSError, TimeoutError):
-                self._connection.terminate()
+            await disconnect(self._connection)
 
     async def _connect(self) -> None:
         self._broken.clear()

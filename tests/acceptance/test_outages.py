@@ -3,14 +3,17 @@
 import asyncio
 import os
 import signal
+from contextlib import AsyncExitStack
 
 import pytest
 
 from bidders.fleet import Fixed, Fleet
+from exchange.app import Sockets, worker
+from exchange.commands.serve import bound
 from exchange.stores.embedded import EmbeddedStores
 from tests.acceptance.buyers import bidding
 from tests.acceptance.cables import Cable, cables
-from tests.acceptance.house import ANN, a_house, person, until
+from tests.acceptance.house import ANN, MASTER_KEY, a_house, person, until
 from tests.acceptance.market import buyer, campaign, market
 
 PING = {name: ANN[name] for name in ("zip", "currently_insured")}
@@ -122,6 +125,19 @@ async def test_an_outage_while_a_buyer_decides_loses_no_sale_and_makes_no_second
             used = await state.hgetall("{buyer:acme}:counters")
         assert set(used.values()) <= {b"0", b"1"}
         assert list(used.values()).count(b"1") == 1
+
+
+@pytest.mark.parametrize("store", ["database", "market"])
+async def test_a_worker_closes_in_time_while_a_store_hangs(house, store):
+    """Told to stop, it waits for no store that will not answer; its lease runs out by itself."""
+    line = await house.stack.enter_async_context(cables(house.urls))
+    await house.apply(market(campaign()))
+    sockets = Sockets([bound("127.0.0.1", 0)])
+    stack = AsyncExitStack()
+    await stack.enter_async_context(worker(house.settings, line.urls, MASTER_KEY, sockets))
+    getattr(line, store).clamp()
+    async with asyncio.timeout(15):
+        await stack.aclose()
 
 
 async def test_stores_that_are_killed_or_stopped_come_back_by_themselves(tmp_path, tables):
