@@ -1,6 +1,7 @@
 """`exchange plan`, `apply` and `export`: the market file and the market."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from exchange.configuration import store
 from exchange.configuration.difference import notes
 from exchange.configuration.problem import Finding, MarketFileError
 from exchange.configuration.reading import Reading, finding_of, read_market
-from exchange.configuration.swapping import wait_until_swapped
+from exchange.configuration.swapping import live_workers, wait_until_swapped
 from exchange.configuration.writing import write_market
 from exchange.settings import Settings
 
@@ -41,9 +42,12 @@ async def plan(
         Files without a single object are meant so: the whole market would be retired.
     """
     reading = wanted(files, empty=empty)
+    is_new = makes_stores(settings)
     async with database(settings) as connection:
         warnings = await warnings_of(connection, reading)
         change = await told(store.plan(connection, reading.market), reading)
+        workers = await live_workers(connection)
+    tell(*circumstances(settings, is_new=is_new, workers=workers))
     if as_json:
         write_json({"change": change, "warnings": warnings})
     else:
@@ -74,10 +78,13 @@ async def apply(
         How long to wait for the workers.
     """
     reading = wanted(files, empty=empty)
+    is_new = makes_stores(settings)
     async with database(settings) as connection:
         warnings = await warnings_of(connection, reading)
         applied = await told(store.apply(connection, reading.market, author()), reading)
         lagging = await wait_until_swapped(connection, applied.version, wait_s)
+        workers = await live_workers(connection)
+    tell(*circumstances(settings, is_new=is_new, workers=workers))
     if as_json:
         write_json(
             {
@@ -123,6 +130,20 @@ def wanted(files: list[Path], *, empty: bool) -> Reading:
             "say --empty"
         )
     return reading
+
+
+def makes_stores(settings: Settings) -> bool:
+    """Tell whether embedded stores would be made now, for there are none in the data folder."""
+    return settings.embedded and not (settings.data_dir / "postgres").exists()
+
+
+def circumstances(settings: Settings, *, is_new: bool, workers: int) -> Iterator[str]:
+    """Tell what whoever typed may not expect: a folder made by a slip, or nobody who sells."""
+    if is_new:
+        folder = settings.data_dir.resolve()
+        yield f"New stores were made in {folder} (EXCHANGE_DATA_DIR names another folder)."
+    if not workers:
+        yield "No worker is running: the market holds at the next start."
 
 
 async def warnings_of(connection: Any, reading: Reading) -> tuple[Finding, ...]:

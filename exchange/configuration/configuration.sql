@@ -77,6 +77,9 @@ ON CONFLICT (name) DO UPDATE
 UPDATE worker SET configuration = $2 WHERE id = $1 AND configuration IS DISTINCT FROM $2
 RETURNING pg_notify('swapped', id || ' ' || $2);
 
+-- live_workers --
+SELECT count(*) FROM worker WHERE lease_until > now();
+
 -- lagging --
 SELECT id::text, configuration, addresses
   FROM worker

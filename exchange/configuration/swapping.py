@@ -20,6 +20,12 @@ class Lagging(msgspec.Struct, frozen=True):
     addresses: tuple[str, ...]
 
 
+async def live_workers(connection: Any) -> int:
+    """Return how many workers sell, or could."""
+    count: int = await connection.fetchval(SQL["live_workers"])
+    return count
+
+
 async def wait_until_swapped(
     connection: Any, version: int, timeout_s: float = 10.0
 ) -> tuple[Lagging, ...]:

@@ -53,6 +53,9 @@ def test_the_shipped_market_is_planned_applied_and_exported(exchange, tmp_path):
     exported = tmp_path / "exported.toml"
     exported.write_text(exchange("export").stdout)
     assert read_market([exported]).market == read_market(SHIPPED).market
+    for command in (planned, applied):
+        assert "No worker is running: the market holds at the next start." in command.stderr
+        assert "New stores" not in command.stderr
     again = exchange("plan", "--json", exported)
     assert json.loads(again.stdout)["change"] == {"since": 1, "changes": [], "reordered": []}
 
@@ -69,6 +72,16 @@ def test_a_mistake_is_one_line_and_changes_nothing(exchange, tmp_path):
         "exchange: nothing was changed: 2 mistakes",
     ]
     assert exchange("export").stdout == ""
+
+
+def test_a_new_data_folder_is_named(exchange, tmp_path):
+    """Whoever typed in another folder than he thought sees it; the second time it is not new."""
+    market = tmp_path / "market.toml"
+    market.write_text('[[seller]]\nid = "fast"\n')
+    embedded = {"EXCHANGE_DATABASE_URL": "", "EXCHANGE_MARKET_URL": ""}
+    made = exchange("plan", market, **embedded)
+    assert f"New stores were made in {tmp_path / 'data'} (" in made.stderr
+    assert "New stores" not in exchange("plan", market, **embedded).stderr
 
 
 @pytest.mark.parametrize("text", ["", "# nothing but a remark\n"])
