@@ -324,8 +324,10 @@ async def a_house(urls: StoreUrls, folder: Path, tables: Path) -> AsyncIterator[
         load_settings(None, {}),
         allow_networks=("127.0.0.0/8",),
         data_dir=tables,
-        # Workers, buyers and the test share one loop: it may be late without being overloaded.
+        # Workers, buyers and the test share one loop: late is not overloaded, or away.
         loop_lag_max_ms=2000.0,
+        market_timeout_ms=1000.0,
+        database_timeout_ms=2000.0,
     )
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(
