@@ -55,10 +55,20 @@ async def connect(url: str) -> Any:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             return await asyncpg.connect(url)
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        parts = urlsplit(url)
-        where = f"{parts.hostname or 'its socket'}{parts.path}"
         why = str(error) or f"no answer within {CONNECT_TIMEOUT_S:g} s"
-        raise CommandError(f"PostgreSQL at {where} cannot be used: {why}") from error
+        raise CommandError(f"PostgreSQL at {place_of(url)} cannot be used: {why}") from error
+
+
+def place_of(url: str) -> str:
+    """Return host and database of a URL, never its user or password."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that is none"
+    if parts.hostname:
+        return f"{parts.hostname}{parts.path}"
+    database = parts.path.strip("/")
+    return f"its socket, database {database}," if database else "its socket"
 
 
 async def ledger_key(connection: Any, settings: Settings) -> bytes:

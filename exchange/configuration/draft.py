@@ -120,12 +120,15 @@ def _tables(found: object, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def _repeated(objects: Iterable[tuple[str, Path, dict[str, Any]]]) -> Iterator[Problem]:
-    seen: set[tuple[str, object]] = set()
+    seen: dict[tuple[str, str], Path] = {}
     for kind, path, value in objects:
         name = value.get("id")
-        if isinstance(name, str) and (kind, name) in seen:
-            yield Problem((*path, "id"), f'there is another {kind} "{name}"')
-        seen.add((kind, name if isinstance(name, str) else None))
+        if not isinstance(name, str):
+            continue
+        place = (*path, "id")
+        first = seen.setdefault((kind, name), place)
+        if first != place:
+            yield Problem(place, f'there is another {kind} "{name}"', other=first)
 
 
 def _entries(

@@ -11,6 +11,8 @@ class Problem(msgspec.Struct, frozen=True):
     path: Path
     message: str
     is_warning: bool = False
+    other: Path | None = None
+    """Another place that it is about, told after the message."""
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -84,12 +84,20 @@ def read_sheets(sheets: Iterable[Sheet]) -> Reading:
 
 def finding_of(problem: Problem, origins: Origins) -> Finding:
     """Return a problem with the file, line and key where its author wrote it."""
+    sheet, path = place_of(problem.path, origins)
+    message = problem.message
+    if problem.other is not None:
+        other, there = place_of(problem.other, origins)
+        message += f" at {other.name}:{line_of(other.lines, there)}"
+    return Finding(sheet.name, line_of(sheet.lines, path), key_text(path), message)
+
+
+def place_of(path: Path, origins: Origins) -> tuple[Sheet, Path]:
+    """Return the file that a part of the market came from, and its path in that file."""
     for depth in (2, 1):
-        if problem.path[:depth] in origins:
-            sheet, place = origins[problem.path[:depth]]
-            path = (*place, *problem.path[depth:])
-            line = line_of(sheet.lines, path)
-            return Finding(sheet.name, line, key_text(path), problem.message)
+        if path[:depth] in origins:
+            sheet, place = origins[path[:depth]]
+            return sheet, (*place, *path[depth:])
     raise AssertionError("every part of a market came from somewhere")
 
 

@@ -21,6 +21,7 @@ __all__ = ["Condition", "ConditionError", "Kind", "Name", "compile_condition"]
 
 
 _BUILTINS = (type, str, int, bool, len, Decimal, ArithmeticError)
+NEAR_CHARACTERS = 20
 _ONE_LINE = str.maketrans("\r\n\t", "   ")
 
 
@@ -47,7 +48,7 @@ def compile_condition(text: str, names: Mapping[str, Name]) -> Condition:
     try:
         tree = ast.parse(line, mode="eval").body
     except (SyntaxError, MemoryError, RecursionError) as error:
-        raise ConditionError(_syntax(error)) from None
+        raise ConditionError(_syntax(error, text)) from None
     writer = Writer(line, names)
     code = writer.clause(tree, 0)
     holds = _function(f"  return {code}", writer.constants)
@@ -75,10 +76,16 @@ def conjuncts(node: ast.expr) -> list[ast.expr]:
     return [node]
 
 
-def _syntax(error: BaseException) -> str:
-    if isinstance(error, SyntaxError) and error.offset:
-        return f"cannot be read from character {error.offset} on"
-    return "cannot be read"
+def _syntax(error: BaseException, text: str) -> str:
+    """Say where in the text, as its author wrote it, the parser stumbled, and over what."""
+    if not isinstance(error, SyntaxError):
+        return "cannot be read"
+    line = text.lstrip()
+    # The parser has no place for an end that comes too early.
+    start = len(text) - len(line) + (error.offset or len(line.rstrip()) + 1) - 1
+    rest = " ".join(text[start : start + NEAR_CHARACTERS].split())
+    near = f"near `{rest}`" if rest else "at its end"
+    return f"cannot be read from character {start + 1} on, {near}: {error.msg}"
 
 
 def _function(body: str, constants: dict[str, object]) -> Callable[[Facts], Any]:

@@ -68,7 +68,7 @@ def test_a_mistake_is_one_line_and_changes_nothing(exchange, tmp_path):
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.splitlines() == [
         f'{market}:3: seller[0].nmae: unknown key; did you mean "name"?',
-        f'{market}:6: seller[1].id: there is another seller "fast"',
+        f'{market}:6: seller[1].id: there is another seller "fast" at {market}:2',
         "exchange: nothing was changed: 2 mistakes",
     ]
     assert exchange("export").stdout == ""
@@ -206,6 +206,18 @@ def test_a_lost_or_wrong_master_key_is_told_and_none_is_made(exchange, tmp_path)
             {"EXCHANGE_METRICS_PORT": "8123"},
             1,
             "port and metrics_port are both 8123",
+        ),
+        (
+            ["export"],
+            {"EXCHANGE_DATABASE_URL": "postgresql:///nothing?host=/nowhere"},
+            1,
+            "PostgreSQL at its socket, database nothing, cannot be used: ",
+        ),
+        (
+            ["export"],
+            {"EXCHANGE_DATABASE_URL": "postgresql://[::1"},
+            1,
+            "PostgreSQL at an address that is none cannot be used: ",
         ),
         (["serve", "--port", "0"], NO_DATABASE, 1, "PostgreSQL at 127.0.0.1/x cannot be used"),
     ],

@@ -332,6 +332,16 @@ def test_several_files_are_one_market(tmp_path):
     assert finding.line == GOOD[cut:][: GOOD[cut:].index("age >= 25")].count("\n") + 1
 
 
+def test_an_id_that_two_files_have_is_told_with_both_places(tmp_path):
+    """Whoever reads it need not look for the other one."""
+    one, other = tmp_path / "one.toml", tmp_path / "other.toml"
+    one.write_text('\n[[buyer]]\nid = "acme"\n')
+    other.write_text('[[seller]]\nid = "fast"\n[[buyer]]\nid = "acme"\n')
+    with pytest.raises(MarketFileError) as caught:
+        read_market([one, other])
+    assert str(caught.value) == f'{other}:4: buyer[0].id: there is another buyer "acme" at {one}:3'
+
+
 @pytest.mark.parametrize(
     ("content", "line", "says"),
     [
