@@ -362,7 +362,7 @@ class Worker:
             task.cancel()
         stopping = asyncio.ensure_future(server.stop())
         while not stopping.done():
-            self._story.let_go()
+            self._story.let_go(of_all=self.lease_lost.is_set())
             await asyncio.wait({stopping}, timeout=LET_GO_EVERY_S)
         stopping.result()
 

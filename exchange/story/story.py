@@ -242,10 +242,13 @@ class Story:
 
     # Going home
 
-    def let_go(self) -> None:
-        """Stop waiting for buyers in doubt: sellers hear `pending`, another worker goes on."""
+    def let_go(self, *, of_all: bool = False) -> None:
+        """Stop waiting for buyers in doubt: sellers hear `pending`, another worker goes on.
+
+        Of all stories where that other worker has them already, and this one can write no more.
+        """
         for task, sale in self._under_way.items():
-            if sale.waits:
+            if of_all or sale.waits:
                 task.cancel()
 
     async def close(self) -> None:

@@ -13,7 +13,7 @@ from tests.acceptance.buyers import bidding
 from tests.acceptance.house import person, until
 from tests.acceptance.market import buyer, campaign, market
 
-LEASE_S = 1.5
+LEASE_S = 1.0
 """How long a worker of these tests is believed to live."""
 
 ONCE = 'duplicates = { window_hours = 24, on = ["phone"] }'
@@ -76,7 +76,7 @@ async def test_what_a_killed_worker_had_under_way_is_ended_once_by_another(house
         headers = {"Idempotency-Key": "a-1"}
         posts = [
             asyncio.create_task(
-                house.post(person(1), base=first, headers=headers, timeout_ms=6000)
+                house.post(person(1), base=first, headers=headers, timeout_ms=4000)
             ),
             asyncio.create_task(house.post(person(2), base=first, campaign="slow")),
         ]
@@ -87,7 +87,7 @@ async def test_what_a_killed_worker_had_under_way_is_ended_once_by_another(house
         assert all(isinstance(error, aiohttp.ClientError) for error in cut)
 
         other = 1 - first
-        repeated = await house.post(person(1), base=other, headers=headers, timeout_ms=6000)
+        repeated = await house.post(person(1), base=other, headers=headers, timeout_ms=4000)
         assert (repeated.body["status"], repeated.body["price"]) == ("sold", 10.2)
         assert set(keys_of(fleet, "never")) == {repeated.body["sales"][0]["sale_id"]}
         assert (await house.post(person(1), base=other)).body["status"] == "duplicate"
@@ -124,7 +124,7 @@ async def test_a_worker_killed_during_the_post_and_started_again_ends_the_sale_o
 async def test_a_worker_that_was_stopped_past_its_lease_writes_nothing_more_and_ends(house):
     """SIGSTOP, a take-over, SIGCONT: its seller hears nothing false, its process ends with 1."""
     async with Fleet([never()], keep=9) as fleet:
-        await house.apply(market(buyer("never", fleet.base_url, post_ms=5000), campaign()))
+        await house.apply(market(buyer("never", fleet.base_url, post_ms=20_000), campaign()))
         await house.key("seller", "fastquotes")
         stopped, _ = await asyncio.gather(house.start(worker_lease_s=LEASE_S), house.open())
         first = house.bases.index(stopped.base)

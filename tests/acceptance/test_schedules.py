@@ -2,8 +2,6 @@
 
 from datetime import datetime
 
-import pytest
-
 from bidders.fleet import Fleet
 from tests.acceptance.buyers import bidding
 from tests.acceptance.house import person
@@ -29,34 +27,53 @@ async def test_an_offer_closes_on_the_second_and_the_next_has_the_lead(house, cl
         assert fleet.books["acme"].pings == 1
 
 
-@pytest.mark.parametrize(
-    ("hours", "zone", "moment", "is_open"),
-    [
-        (OFFICE, "America/Chicago", "2026-11-23T08:59:50-06:00", False),
-        (OFFICE, "America/Chicago", "2026-11-23T09:00:00-06:00", True),
-        (OFFICE, "America/Chicago", "2026-11-21T12:00:00-06:00", False),
-        # The Monday after clocks were set forward: nine is an hour earlier in the world.
-        (OFFICE, "America/Chicago", "2026-03-09T08:59:50-05:00", False),
-        (OFFICE, "America/Chicago", "2026-03-09T09:00:00-05:00", True),
-        (OFFICE, "Asia/Kolkata", "2026-11-23T09:00:00+05:30", True),
-        # The hour that comes twice is open both times; the one that is left out costs nothing.
-        ('hours = { sun = "01:00-02:00" }', "America/Chicago", "2026-11-01T01:30:00-05:00", True),
-        ('hours = { sun = "01:00-02:00" }', "America/Chicago", "2026-11-01T01:30:00-06:00", True),
-        ('hours = { sun = "02:00-03:00" }', "America/Chicago", "2026-03-08T03:00:00-05:00", False),
-        ('hours = { sat = "22:00-24:00" }', "America/Chicago", "2026-11-21T23:59:50-06:00", True),
-        ('hours = { sat = "22:00-24:00" }', "America/Chicago", "2026-11-22T00:00:00-06:00", False),
-        ("", "America/Chicago", "2026-11-22T03:00:00-06:00", True),
-    ],
-)
-async def test_hours_hold_in_the_buyers_zone(house, clock, hours, zone, moment, is_open):
+MOMENTS = [  # in the order of time: the exchange lives through all of them
+    ("early", "2026-03-08T03:00:00-05:00", False),
+    ("office", "2026-03-09T08:59:50-05:00", False),
+    ("office", "2026-03-09T09:00:00-05:00", True),
+    ("sunday", "2026-11-01T01:30:00-05:00", True),
+    ("sunday", "2026-11-01T01:30:00-06:00", True),
+    ("office", "2026-11-21T12:00:00-06:00", False),
+    ("late", "2026-11-21T23:59:50-06:00", True),
+    ("late", "2026-11-22T00:00:00-06:00", False),
+    ("always", "2026-11-22T03:00:00-06:00", True),
+    ("kolkata", "2026-11-23T08:59:50+05:30", False),
+    ("kolkata", "2026-11-23T09:00:00+05:30", True),
+    ("office", "2026-11-23T08:59:50-06:00", False),
+    ("office", "2026-11-23T09:00:00-06:00", True),
+]
+HOURS = {
+    "office": OFFICE,
+    "kolkata": OFFICE,
+    "always": "",
+    # The hour that comes twice is open both times, and the one that is left out never.
+    "sunday": 'hours = { sun = "01:00-02:00" }',
+    "early": 'hours = { sun = "02:00-03:00" }',
+    "late": 'hours = { sat = "22:00-24:00" }',
+}
+
+
+async def test_hours_hold_in_the_buyers_zone(house, clock):
     """Row 64: a day that is not named is closed, an offer without hours never is."""
-    own = f'time_zone = "{zone}"'
-    acme = buyer("acme", own=own, offer=f"price = 9.00\n{hours}")
-    await house.apply(market(acme, campaign()))
-    clock.set(datetime.fromisoformat(moment))
+    zones = dict.fromkeys(HOURS, "America/Chicago") | {"kolkata": "Asia/Kolkata"}
+    await house.apply(
+        market(
+            *(
+                buyer(name, own=f'time_zone = "{zones[name]}"', offer=f"price = 9.00\n{hours}")
+                for name, hours in HOURS.items()
+            ),
+            *(
+                campaign(name, stages=[f'method = "waterfall"\noffers = ["{name}"]'])
+                for name in HOURS
+            ),
+        )
+    )
+    clock.set(datetime.fromisoformat(MOMENTS[0][1]))
     await house.open()
-    answer = await house.post()
-    assert answer.body["status"] == ("sold" if is_open else "unsold")
-    if not is_open:
-        timeline = await house.timeline(answer.body["lead_id"])
-        assert reasons(timeline, "offer_left_out") == {"acme": "schedule"}
+    for name, moment, is_open in MOMENTS:
+        clock.set(datetime.fromisoformat(moment))
+        answer = await house.post(campaign=name)
+        assert answer.body["status"] == ("sold" if is_open else "unsold"), (name, moment)
+        if not is_open:
+            timeline = await house.timeline(answer.body["lead_id"])
+            assert reasons(timeline, "offer_left_out") == {name: "schedule"}

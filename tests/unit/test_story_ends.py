@@ -119,6 +119,16 @@ async def test_a_worker_that_closes_lets_go_of_doubts_and_of_nothing_else():
     assert scene.answering_for == {scene.submission.lead.lead_id}
 
 
+async def test_a_worker_whose_lease_is_lost_lets_go_of_every_story():
+    """Another one has its leads: a seller hears `pending` now, not at the end of the post."""
+    scene = a_patient_scene((60.0, DOUBT))
+    heard = asyncio.ensure_future(scene.sell())
+    await scene.posted.wait()
+    scene.story.let_go(of_all=True)
+    assert (await heard).status == "pending"
+    await turns_until(lambda: len(asyncio.all_tasks()) == 1)
+
+
 def a_patient_scene(*answers, **more):
     """A scene where nobody gives up a post, or a sale in doubt, so soon."""
     scene = Scene(*answers, **more)
