@@ -79,7 +79,7 @@ def body_digest(content_type: str, body: bytes, secret: bytes) -> bytes:
     return hmac.digest(secret, b"%b\0%b" % (media_type.encode(), body), "sha256")
 
 
-SELLS_WITHIN_S = 1.0
+SELLS_WITHIN_S = 0.1
 """A story that is left less than this after a wait is not begun: it could ask nobody."""
 
 

@@ -175,11 +175,18 @@ async def test_a_lead_of_a_dead_worker_answers_with_its_outcome(edge, market_url
 
 
 async def test_a_lead_that_never_came_is_run_anew(edge, market_url):
-    """What a dead worker began and never wrote is made impossible, then sold by the next post."""
+    """What a dead worker began and never wrote is made impossible, then sold by the next post.
+
+    Whoever waited for it has no time left: a sale in no time would ask nobody.
+    """
     async with once_of(market_url, "dead") as once:
         await once.begin(key_of(), digest_of(BRIEF), LOST)
+    status, headers, _ = await edge.post(body=BRIEF, headers=KEY)
+    assert (status, edge.script.abandoned) == (409, [LOST])
+    assert "Retry-After" in headers
+    assert not edge.script.sold
     status, _, answer = await edge.post(body=BRIEF, headers=KEY)
-    assert (status, edge.script.abandoned) == (200, [LOST])
+    assert status == 200
     assert answer["lead_id"] != LOST
     assert len(edge.script.sold) == 1
 
