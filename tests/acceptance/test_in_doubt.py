@@ -245,7 +245,8 @@ async def test_a_seller_in_a_great_hurry_hears_of_nothing_that_is_not_on_the_boo
             assert answer.body["status"] in {"pending", "unsold"}
             assert answer.seconds < NOISE_S
             outcome = await get(house, answer.body["lead_id"])
-            assert (outcome.body["status"], outcome.body["reason"]["code"]) == ("unsold", 510)
+            assert outcome.body["status"] == "unsold"
+            assert outcome.body["reason"]["reason"] in {"deadline", "no_bid_above_floor"}
         assert fleet.books["acme"].posts == 0
         assert (await house.post(person(0))).body["status"] == "sold", "nobody is blocked by it"
         await audit(house, fleet)
