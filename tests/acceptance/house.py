@@ -91,6 +91,7 @@ class House:
     stack: AsyncExitStack
     vault: Vault
     keys: dict[tuple[str, str], str] = field(default_factory=dict)
+    making_keys: asyncio.Lock = field(default_factory=asyncio.Lock)
     workers: list[Worker] = field(default_factory=list)
     bases: list[str] = field(default_factory=list)
 
@@ -106,12 +107,13 @@ class House:
             assert not await wait_until_swapped(connection, applied.version)
 
     async def key(self, role: str, account: str) -> str:
-        """Return a key of this account, made when first asked for."""
-        if (role, account) not in self.keys:
-            async with self.connection() as connection:
-                made = await create_key(connection, self.vault, KeyRole(role), account, "test")
-                assert not await wait_until_swapped(connection, made.version)
-            self.keys[role, account] = made.key
+        """Return a key of this account, made when first asked for, by however many at once."""
+        async with self.making_keys:
+            if (role, account) not in self.keys:
+                async with self.connection() as connection:
+                    made = await create_key(connection, self.vault, KeyRole(role), account, "test")
+                    assert not await wait_until_swapped(connection, made.version)
+                self.keys[role, account] = made.key
         return self.keys[role, account]
 
     # Workers
