@@ -9,7 +9,8 @@ import msgspec
 from exchange.configuration.objects import Key, Object, parts_of
 from exchange.configuration.problem import Problem
 from exchange.configuration.writing import inline
-from exchange.contract.market_file import BuyerPart, CampaignPart, MarketFile, Part
+from exchange.contract.market_file import BuyerPart, CampaignPart, MarketFile
+from exchange.contract.parts import Part
 
 ABSENT = "none"
 

@@ -18,10 +18,10 @@ from exchange.contract.market_file import (
     CampaignPart,
     MarketFile,
     OfferPart,
-    Part,
     SellerPart,
     VerticalPart,
 )
+from exchange.contract.parts import Part
 from exchange.domain.nearest import hint
 
 P = TypeVar("P", bound=Part)

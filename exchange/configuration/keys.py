@@ -12,7 +12,7 @@ import msgspec
 from exchange.configuration.queries import SQL
 from exchange.configuration.snapshots import SIGNING, Vault, secret_place
 from exchange.configuration.store import begin_version, read_present
-from exchange.contract.market_file import ID_RULE
+from exchange.contract.parts import ID_RULE
 from exchange.domain.nearest import hint
 
 KEY_BYTES = 32

@@ -9,13 +9,12 @@ import msgspec
 from exchange.contract.market_file import (
     BuyerPart,
     CampaignPart,
-    Id,
     MarketFile,
     OfferPart,
-    Part,
     SellerPart,
     VerticalPart,
 )
+from exchange.contract.parts import Id, Part
 
 Key = tuple[str, str]
 """Kind and id."""

@@ -25,7 +25,8 @@ from exchange.configuration.objects import (
 )
 from exchange.configuration.problem import Problem
 from exchange.configuration.queries import SQL
-from exchange.contract.market_file import BuyerPart, MarketFile, Part
+from exchange.contract.market_file import BuyerPart, MarketFile
+from exchange.contract.parts import Part
 
 
 class ConflictError(Exception):

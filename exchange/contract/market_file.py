@@ -11,6 +11,19 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from exchange.contract.parts import (
+    Amount,
+    Count,
+    FieldName,
+    Id,
+    Milliseconds,
+    Part,
+    Percent,
+    SourceId,
+    Text,
+    Title,
+    Url,
+)
 from exchange.domain.campaign import (
     Against,
     DuplicateScope,
@@ -22,42 +35,12 @@ from exchange.domain.offer import HashKind, OnLowerPrice, OnNoAnswer, Per
 from exchange.domain.seller import UndeclaredSources
 from exchange.domain.vertical import FieldType, Privacy, Show
 
-UNSIGNED = {"least": 0}
-"""Marks a Decimal that may not be below zero; msgspec has no such limit for Decimals."""
-
-ID_RULE = "lower-case letters, digits, - and _, at most 64, a letter or digit first"
-SOURCE_RULE = "letters, digits, and . _ : -, at most 100"
-NAME_RULE = "lower-case letters, digits and _, at most 60, a letter first"
-
-Id = Annotated[
-    str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", extra={"rule": ID_RULE}, examples=["acme-tx"])
-]
-SourceId = Annotated[
-    str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,100}$", extra={"rule": SOURCE_RULE}, examples=["fb-1"])
-]
-FieldName = Annotated[
-    str, Meta(pattern=r"^[a-z][a-z0-9_]{0,59}$", extra={"rule": NAME_RULE}, examples=["zip"])
-]
-Title = Annotated[str, Meta(min_length=1, max_length=200)]
-Amount = Annotated[Decimal, Meta(extra=UNSIGNED)]
-Percent = Annotated[Decimal, Meta(extra={"least": 0, "most": 100})]
-Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
-Milliseconds = Annotated[int, Meta(ge=1, le=120_000)]
-Url = Annotated[str, Meta(min_length=1, max_length=2000)]
-Text = Annotated[str, Meta(min_length=1)]
-
 
 class Required(StrEnum):
     """Whether a field must be there."""
 
     REQUIRED = "required"
     OPTIONAL = "optional"
-
-
-class Part(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
-):
-    """A table of the market file; an unknown key in it is an error."""
 
 
 class FieldPart(Part, frozen=True, kw_only=True):
@@ -72,7 +55,7 @@ class FieldPart(Part, frozen=True, kw_only=True):
     """How a ping shows it; absent: attributes as they are, all else hidden."""
     values: tuple[Text, ...] = ()
     """The choices of a `choice`."""
-    aliases: dict[str, Text] = {}
+    aliases: dict[str, Text] = msgspec.field(default_factory=dict)
     """Other spellings of a choice."""
     min: Decimal | None = None
     max: Decimal | None = None
@@ -309,7 +292,7 @@ class CampaignPart(Part, frozen=True, kw_only=True):
     auction_deadline_ms: Annotated[int, Meta(ge=100, le=30_000)] = 1000
     answer_deadline_ms: Annotated[int, Meta(ge=100, le=120_000)] = 30_000
     quote_ttl_s: Annotated[int, Meta(ge=1, le=86_400)] = 300
-    qualify: Text | dict[Id, Text] = {}
+    qualify: Text | dict[Id, Text] = msgspec.field(default_factory=dict)
     """A condition, or conditions by the id with which they reject."""
     min_score: Annotated[int, Meta(ge=0, le=100)] = 0
     location: LocationCheck = LocationCheck.REJECT

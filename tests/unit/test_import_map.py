@@ -14,16 +14,26 @@ STATIONS = [
 MAP = {  # who may import what of ours, besides its own package; read it from the top
     "exchange.domain": [],
     "exchange.contract": ["exchange.domain"],
+    "exchange.dialect": BASE,  # pure: foreign formats out and in
     "exchange.settings": [],
     "exchange.master_key": ["exchange.settings"],
     "exchange.stores": ["exchange.settings"],
     "exchange.telemetry": BASE,
     "exchange.wire": [],
     **dict.fromkeys(STATIONS, BASE),
+    "exchange.configuration": [*BASE, "exchange.dialect"],  # mappings are compiled with the market
+    "exchange.intake": [*BASE, "exchange.dialect"],  # mapped doors are read by the same language
     "exchange.auction": [*BASE, "exchange.wire"],  # pings go out on it
     "exchange.delivery": [*BASE, "exchange.wire"],  # and posts
     "exchange.story": [*BASE, *STATIONS],
-    "exchange.web": [*BASE, *STATIONS, "exchange.story", "exchange.settings", "exchange.telemetry"],
+    "exchange.web": [
+        *BASE,
+        *STATIONS,
+        "exchange.dialect",
+        "exchange.story",
+        "exchange.settings",
+        "exchange.telemetry",
+    ],
     "exchange.readiness": [*BASE, "exchange.ledger"],
     "exchange.app": ["exchange"],
     "exchange.cli": ["exchange"],
@@ -36,6 +46,7 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
 NEVER = {  # not even by way of others
     "exchange.domain": {"asyncio", "os", "random", "secrets", "socket", "time", "uuid"},
     "exchange.auction": {"exchange.domain.person"},
+    "exchange.dialect": {"exchange.domain.person", "asyncio", "os", "socket", "time"},
 }
 
 
