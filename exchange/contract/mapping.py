@@ -15,10 +15,14 @@ from msgspec import Meta
 from exchange.contract.parts import FieldName, Id, Part, Text, Title
 
 Template = Annotated[str, Meta(max_length=65_536)]
-Scalar = str | int | bool | Decimal
-"""A constant keeps its type in JSON; elsewhere it is its text."""
+Scalar = str | int | bool | float
+"""A constant keeps its type in JSON; elsewhere it is its text.
+
+A number with a fraction is a float: no decoder could tell a Decimal from a text here. It is a
+word that a buyer knows, never an amount that anybody owes; `"9.50"` keeps its zero.
+"""
 Tree = object
-"""A JSON value: nested tables and lists whose texts are templates."""
+"""A JSON value: nested tables and lists whose texts are templates; its numbers are Decimals."""
 
 
 class Algorithm(StrEnum):
