@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal
 
-import msgspec
-
-from bidders.fleet.books import Belief, Book, Sale
+from bidders.fleet.books import Book, Sale
 from bidders.fleet.chance import Dice
 from bidders.fleet.misconduct import (
     Manners,
@@ -15,40 +13,21 @@ from bidders.fleet.misconduct import (
     spoil_answer,
     spoil_bid,
 )
-from bidders.fleet.reply import NO_CONTENT, Reply, chunked, message
-from bidders.fleet.spec import BuyerSpec, PostFault
+from bidders.fleet.reply import Reply, chunked, message
+from bidders.fleet.spec import BuyerSpec, PostFault, Speaking
+from bidders.fleet.speech import SPEECHES, PostHead
 from bidders.signature import Signatures
-from exchange.contract.buyer import PostAnswer, encode
 
 CENT = Decimal("0.01")
 UNSIGNED = Reply(message(b'{"error":"bad signature"}', 401))
 UNREADABLE = Reply(message(b'{"error":"not of the contract"}', 400))
 
 
-class Terms(msgspec.Struct, frozen=True):
-    """What of an auction matters to a simulated buyer."""
+QUOTED_MAX = 100_000
+"""So many bids of its own a buyer remembers, to know what it pays for a lead."""
 
-    tmax_ms: float
-
-
-class PingHead(msgspec.Struct, frozen=True):
-    """What of a ping matters to a simulated buyer; the rest is not even parsed into values."""
-
-    ping_id: str
-    vertical: str
-    auction: Terms
-
-
-class PostHead(msgspec.Struct, frozen=True):
-    """What of a post matters to a simulated buyer."""
-
-    sale_id: str
-    price: Decimal
-    ping_id: str | None = None
-
-
-PINGS = msgspec.json.Decoder(PingHead)
-POSTS = msgspec.json.Decoder(PostHead)
+MIDDLE = 0.5
+"""The luck by which a fixed price is drawn."""
 
 
 class Buyer:
@@ -63,6 +42,8 @@ class Buyer:
         self.manners = Manners(spec.slow_ms, spec.late_ms, spec.drip_ms)
         self.signatures = Signatures([spec.secret] if spec.secret else [])
         self.write = chunked if spec.chunked else message
+        self.speech = SPEECHES[spec.speaks](self.write)
+        self.quoted: dict[str, Decimal] = {}
 
     def ping(self, headers: Mapping[str, str], body: bytes) -> Reply | None:
         """Return the answer to a ping, None for silence. Faults befall wanted pings only."""
@@ -72,7 +53,7 @@ class Buyer:
             book.unsigned += 1
             return UNSIGNED
         try:
-            ping = PINGS.decode(body)
+            ping = self.speech.ping(body)
         except (ValueError, RecursionError):
             book.unreadable += 1
             return UNREADABLE
@@ -80,12 +61,13 @@ class Buyer:
         after_ms = spec.latency_ms.at(luck.pace)
         if luck.interest >= spec.bids or spec.vertical not in {None, ping.vertical}:
             book.no_bids += 1
-            return Reply(NO_CONTENT, after_ms)
+            return Reply(self.speech.no_bid(), after_ms)
         book.bids += 1
-        # Drawn as a float, rounded once to whole cents, and exact from there on.
-        cents = max(1, round(spec.price.at(luck.price) * 100))
-        price = b"%d.%02d" % divmod(cents, 100)
-        good = Reply(self.write(b'{"bid":%b,"bid_id":"%016x"}' % (price, luck.token)), after_ms)
+        bid = in_cents(spec.price.at(luck.price))
+        price, token = f"{bid:.2f}".encode(), f"{luck.token:016x}"
+        if spec.speaks is not Speaking.STANDARD:  # its posts name no price, but the bid
+            self.remember(token, bid)
+        good = Reply(self.speech.bid(price, token), after_ms)
         fault = self.ping_faults.pick(luck.fault)
         if fault is None:
             return good
@@ -103,7 +85,7 @@ class Buyer:
             book.unsigned += 1
             return UNSIGNED
         try:
-            post = POSTS.decode(body)
+            post = self.speech.post(headers, body)
         except (ValueError, RecursionError):
             book.unreadable += 1
             return UNREADABLE
@@ -117,37 +99,46 @@ class Buyer:
             book.repeats += 1
             return None if sale.fault is PostFault.MUTE else self.plainly(sale, after_ms)
         fault = self.post_faults.pick(luck.fault)
-        sale = book.sales[key] = self.open(post, fault)
+        sale = book.sales[key] = self.open(post, self.agreed(post), fault)
         good = self.plainly(sale, after_ms)
         if fault is None:
             return good
         book.faults["post-" + fault] += 1
         return spoil_answer(fault, good, self.manners)
 
-    def open(self, post: PostHead, fault: PostFault | None) -> Sale:
+    def remember(self, token: str, price: Decimal) -> None:
+        """Remember a bid until its post comes, or too many others came."""
+        self.quoted[token] = price
+        if len(self.quoted) > QUOTED_MAX:
+            del self.quoted[next(iter(self.quoted))]
+
+    def agreed(self, post: PostHead) -> Decimal:
+        """Return the price of a post: its own, its bid's, or what this buyer always pays."""
+        if post.price is not None:
+            return post.price
+        quoted = self.quoted.get((post.token or "").removeprefix("W_"))
+        return in_cents(self.spec.price.at(MIDDLE)) if quoted is None else quoted
+
+    def open(self, post: PostHead, price: Decimal, fault: PostFault | None) -> Sale:
         """Return a new sale as the buyer holds it after the first post."""
-        pays = post.price
+        pays = price
         if fault is PostFault.LOWER_PRICE:
-            pays = post.price * (1 - Decimal(str(self.spec.lower_by)))
+            pays = price * (1 - Decimal(str(self.spec.lower_by)))
             pays = max(CENT, pays.quantize(CENT, rounding=ROUND_DOWN))
         return Sale(
             sale_id=post.sale_id,
             ping_id=post.ping_id,
-            price=post.price,
+            price=price,
             pays=pays,
             belief=first_belief(fault),
             fault=fault,
         )
 
     def plainly(self, sale: Sale, after_ms: float) -> Reply:
-        """Return what the buyer holds of the sale, as the contract wants it said."""
-        match sale.belief:
-            case Belief.ACCEPTED:
-                price = sale.pays if sale.pays != sale.price else None
-                reference = f"{self.spec.id}-{sale.sale_id}"
-                answer = PostAnswer(accepted=True, reference=reference, price=price)
-            case Belief.REFUSED:
-                answer = PostAnswer(accepted=False, reason="not wanted after all")
-            case _:
-                return Reply(self.write(encode(PostAnswer(accepted=None)), 202), after_ms)
-        return Reply(self.write(encode(answer)), after_ms)
+        """Return what the buyer holds of the sale, in its own words."""
+        return Reply(self.speech.stand(sale, f"{self.spec.id}-{sale.sale_id}"), after_ms)
+
+
+def in_cents(price: float) -> Decimal:
+    """Return a price drawn as a float, rounded once to whole cents, and exact from there on."""
+    return Decimal(max(1, round(price * 100))) / 100

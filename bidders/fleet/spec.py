@@ -56,6 +56,31 @@ class PostFault(StrEnum):
     REDIRECT = "redirect"
 
 
+class Speaking(StrEnum):
+    """In which format a buyer hears and answers; all but the first know no exchange like this."""
+
+    STANDARD = "standard"
+    PHONEXA = "phonexa"
+    BOBERDOO = "boberdoo"
+    LEADEXEC = "leadexec"
+    CRM = "crm"
+
+
+OF_THE_STANDARD = frozenset(
+    {
+        PingFault.INVALID_UTF8,
+        PingFault.OVERSIZE,
+        PingFault.WRONG_ID,
+        PingFault.NEGATIVE,
+        PingFault.NAN,
+        PingFault.STRING_PRICE,
+        PingFault.OTHER_CURRENCY,
+        PostFault.UNDECIDED,
+    }
+)
+"""Faults that only a buyer of the standard format can have."""
+
+
 class SpecError(ValueError):
     """The fleet cannot be built from this; the message says what to mend."""
 
@@ -64,7 +89,8 @@ class BuyerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """One simulated buyer. Shares are between 0 and 1; what remains of all is done right.
 
     `bids` is the share of pings it wants at all. A slow ping is answered `slow_ms` after its
-    `tmax_ms`, a late post `late_ms` after its arrival: choose more than the offer's timeout.
+    `tmax_ms`, a late post `late_ms` after its arrival: choose more than the offer's timeout. Who
+    takes leads unasked pays `price`, which should be fixed.
     """
 
     id: str
@@ -81,6 +107,7 @@ class BuyerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     drip_ms: float = 50.0
     lower_by: float = 0.2
     chunked: bool = False
+    speaks: Speaking = Speaking.STANDARD
     secret: str | None = None
 
     def __post_init__(self) -> None:
@@ -92,6 +119,11 @@ class BuyerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
                 raise SpecError(f"buyer {self.id}: {name} are shares that make up at most 1")
         if not 0 <= self.bids <= 1 or not 0 <= self.lower_by < 1:
             raise SpecError(f"buyer {self.id}: bids and lower_by are shares between 0 and 1")
+        strange = OF_THE_STANDARD & {*self.ping_faults, *self.post_faults}
+        if self.speaks is not Speaking.STANDARD and strange:
+            raise SpecError(
+                f"buyer {self.id}: {min(strange)} is a fault of buyers of the standard format"
+            )
 
 
 class FleetSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
