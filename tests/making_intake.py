@@ -5,6 +5,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
+from xml.sax.saxutils import escape
 
 from exchange.domain.ids import LeadId
 from exchange.domain.money import Micros
@@ -25,6 +26,7 @@ THROW_AWAY = frozenset({"mailinator.com"})
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 BOUNDARY = "----boundary7MA4YWxk"
+XML = "application/xml"
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
 
 
@@ -191,6 +193,27 @@ def multipart(body: dict[str, Any]) -> bytes:
         for name, value in as_form(body)
     ]
     return ("".join(parts) + f"--{BOUNDARY}--\r\n").encode()
+
+
+def as_xml_text(value: object) -> str:
+    """Any text, in the one spelling that gives it back; NULs as the escape that JSON has, too."""
+    spelled = escape(as_text(value), {"\r": "&#13;", "\0": "&#0;"})
+    return "" if value is None else spelled
+
+
+def xml_elements(name: str, value: object) -> str:
+    """An element, or several; of the NULs in names nothing is left, as no XML can have them."""
+    name = name.replace("\0", "")
+    if isinstance(value, list):
+        return "".join(xml_elements(name, item) for item in value)
+    if isinstance(value, dict):
+        inside = "".join(xml_elements(inner, item) for inner, item in value.items())
+        return f"<{name}>{inside}</{name}>"
+    return f"<{name}>{as_xml_text(value)}</{name}>"
+
+
+def xml(body: dict[str, Any]) -> bytes:
+    return ('<?xml version="1.0" encoding="UTF-8"?>\n' + xml_elements("request", body)).encode()
 
 
 def a_quote(**changes: Any) -> Quote:

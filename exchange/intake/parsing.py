@@ -10,6 +10,7 @@ from multipart import parse_options_header
 
 from exchange.intake.forms import read_multipart, read_urlencoded
 from exchange.intake.request import ABSURD, Absurd, Parsed, Request, Unparsable
+from exchange.intake.xml_body import read_xml
 
 DEPTH_MAX = 64
 """How many arrays and objects a JSON body may nest."""
@@ -37,10 +38,12 @@ def parse(body: bytes, content_type: str) -> Parsed | Unparsable:
         return read_urlencoded(body)
     if kind == "multipart/form-data":
         return read_multipart(body, options.get("boundary", ""))
+    if kind in {"application/xml", "text/xml"}:
+        return read_xml(body)
     return Unparsable(
         415,
-        "the content type must be application/json, application/x-www-form-urlencoded"
-        " or multipart/form-data",
+        "the content type must be application/json, application/xml,"
+        " application/x-www-form-urlencoded or multipart/form-data",
     )
 
 

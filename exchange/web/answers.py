@@ -1,13 +1,14 @@
 """Answers are encoded by their own types: money as exact JSON numbers, no cache on the way."""
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from exchange.contract.seller import Problem
+from exchange.web.accept import JSON, wanted
+from exchange.web.xml_answers import as_xml
 
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 
-JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
 
 SERVER = "exchange"
@@ -25,11 +26,25 @@ def json_response(body: bytes, status: int = 200, media_type: str = JSON) -> web
     return web.Response(body=body, status=status, headers=headers)
 
 
+def response_to(
+    request: web.BaseRequest, body: bytes, status: int = 200, media_type: str = JSON
+) -> web.Response:
+    """Return a ready answer, given in JSON, in the format that the request asks for."""
+    asked_for = wanted(request.headers.get(hdrs.ACCEPT))
+    if asked_for == JSON:
+        return json_response(body, status, media_type)
+    return json_response(as_xml(body), status, f"{asked_for}; charset=utf-8")
+
+
 def problem_response(
-    problem: Problem, *, retry_after_s: int | None = None, close: bool = False
+    problem: Problem,
+    request: web.BaseRequest,
+    *,
+    retry_after_s: int | None = None,
+    close: bool = False,
 ) -> web.Response:
     """Return a problem; 401 tells how to authenticate, `close` ends the connection after it."""
-    response = json_response(encode(problem), problem.status, PROBLEM_JSON)
+    response = response_to(request, encode(problem), problem.status, PROBLEM_JSON)
     if retry_after_s is not None:
         response.headers["Retry-After"] = str(retry_after_s)
     if problem.status == web.HTTPUnauthorized.status_code:

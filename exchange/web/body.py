@@ -3,6 +3,7 @@
 import asyncio
 import zlib
 
+import msgspec
 from aiohttp import ClientError, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -17,11 +18,43 @@ CODINGS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate"
 BROKEN = "the body is not what its headers say"
 
 
+FORM = "application/x-www-form-urlencoded"
+TWO_PLACES = "the fields stand in the body or behind the ? of the address, not in both"
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """A request's fields as they came, and where."""
+
+    body: bytes
+    content_type: str
+    in_address: bool = False
+    """They stood behind the `?`, as a form; then there was no body."""
+
+    def __repr__(self) -> str:
+        """Say how much it is; it is a person."""
+        return f"Sent({len(self.body)} bytes)"
+
+
 async def expect_later(request: web.Request) -> web.StreamResponse | None:
     """Accept `Expect: 100-continue` without saying so: the checks on the head come first."""
     if request.headers[hdrs.EXPECT].lower() == "100-continue":
         return None
-    return problem_response(problem(Kind.EXPECTATION), close=True)
+    return problem_response(problem(Kind.EXPECTATION), request, close=True)
+
+
+async def read_fields(request: web.Request, limits: Limits) -> Sent:
+    """Return what was sent: the body, or what stands behind the `?` where there is none.
+
+    Raises what `read_body` does, and 400 for a request with both: whichever were read over might
+    have been what counts, such as a `test`.
+    """
+    body = await read_body(request, limits)
+    query = query_of(request)
+    if not query:
+        return Sent(body, request.headers.get(hdrs.CONTENT_TYPE, ""))
+    if body:
+        raise DeniedError(Kind.UNREADABLE, TWO_PLACES)
+    return Sent(query, FORM, in_address=True)
 
 
 async def read_body(request: web.Request, limits: Limits) -> bytes:
@@ -37,6 +70,12 @@ async def read_body(request: web.Request, limits: Limits) -> bytes:
     body = await received(request, limits) if request.can_read_body else b""
     coding = request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
     return body if coding in PLAIN else decompressed(body, coding, limits)
+
+
+def query_of(request: web.Request) -> bytes:
+    """Return what stands behind the `?` of the address, just as it was sent."""
+    target = request.raw_path.partition("#")[0]
+    return target.partition("?")[2].encode(errors="surrogateescape")
 
 
 async def received(request: web.Request, limits: Limits) -> bytes:

@@ -45,7 +45,7 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
 def problem_answer(request: web.Request, denied: DeniedError) -> web.Response:
     """Return a denial's answer, as its seller can read it."""
     response = problem_response(
-        denied.problem, retry_after_s=denied.retry_after_s, close=denied.close
+        denied.problem, request, retry_after_s=denied.retry_after_s, close=denied.close
     )
     seller = request.get(SELLER)
     if seller is not None and seller.always_200 and response.status in CLIENT_ERRORS:
@@ -59,13 +59,13 @@ def foreign_answer(request: web.Request, error: web.HTTPException) -> web.Stream
         allowed = ", ".join(sorted(error.allowed_methods))
         if request.method == hdrs.METH_OPTIONS:
             return web.Response(status=204, headers={"Allow": allowed, "Server": SERVER})
-        response = problem_response(problem(Kind.METHOD, f"allowed here: {allowed}"))
+        response = problem_response(problem(Kind.METHOD, f"allowed here: {allowed}"), request)
         response.headers["Allow"] = allowed
         return response
     if error.status == Kind.NOT_FOUND.status:
-        return problem_response(problem(Kind.NOT_FOUND))
+        return problem_response(problem(Kind.NOT_FOUND), request)
     return problem_response(
-        Problem(type="about:blank", title=error.reason, status=error.status), close=True
+        Problem(type="about:blank", title=error.reason, status=error.status), request, close=True
     )
 
 

@@ -13,13 +13,23 @@ from exchange.contract.seller import ConsentIn, LeadRequest, Problem
 from exchange.domain.events import EventName
 from exchange.domain.reason import Reason
 from exchange.domain.states import LeadStatus
-from exchange.web.answers import JSON, PROBLEM_JSON
+from exchange.web.accept import JSON, XML
+from exchange.web.answers import PROBLEM_JSON
 from exchange.web.idempotency import HEADER, KEY_LENGTH_MAX
 from exchange.web.problems import Kind
 from exchange.web.requests import API_KEY, CONSENT, FORM, LEAD_REQUEST, Schema
 from exchange.web.routes import Route, Text
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+XML_TYPES = (XML, "text/xml")
+IN_ADDRESS = (
+    "Without a body, the fields of a form may stand behind the `?` of the address, all but the key."
+)
+ROOTS = {
+    "request": ("LeadRequest",),
+    "response": ("LeadAnswer", "LeadView", "Problem", "QuoteAnswer", "RejectionsOut"),
+}
+"""The document element of each, where it is XML; everything in it has its name in JSON."""
 COMPONENTS = "#/components/schemas/{name}"
 
 ENDED = [LeadStatus.SOLD, LeadStatus.UNSOLD, LeadStatus.DUPLICATE, LeadStatus.REJECTED]
@@ -59,7 +69,9 @@ def document(routes: Iterable[Route]) -> bytes:
             "description": (
                 "Sellers post leads and pings, and hear what they are paid. Money is a JSON number"
                 " with at most six decimals, exact; times are RFC 3339 in UTC; every error is a"
-                " problem (RFC 9457)."
+                " problem (RFC 9457). Whoever prefers XML by its `Accept` gets `<response>` with"
+                " elements of the same names: none for a null, one of its name for each entry of a"
+                " list."
             ),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
@@ -87,9 +99,10 @@ def operation(route: Route) -> Schema:
     }
     if route.takes_lead:
         described["requestBody"] = {
-            "required": True,
+            "required": False,
+            "description": IN_ADDRESS,
             "content": {
-                JSON: {"schema": reference("LeadRequest")},
+                **{media: {"schema": reference("LeadRequest")} for media in (JSON, *XML_TYPES)},
                 **{media: {"schema": reference("LeadForm")} for media in FORMS},
             },
         }
@@ -139,7 +152,9 @@ def responses(route: Route) -> Schema:
         schema = {"type": "string" if route.answer is Text.PROMETHEUS else "object"}
         ok["content"] = {route.answer.value: {"schema": schema}}
     else:
-        ok["content"] = {JSON: {"schema": reference(route.answer.__name__)}}
+        media_types = (JSON, *XML_TYPES) if route.also_xml else (JSON,)
+        schema = reference(route.answer.__name__)
+        ok["content"] = {media: {"schema": schema} for media in media_types}
     answers: Schema = {"200": ok}
     if route.unready is not None:
         answers["503"] = {
@@ -160,7 +175,9 @@ def problem_answer(status: int, kinds: list[Kind]) -> Schema:
     titles = "; ".join(kind.title for kind in kinds)
     described: Schema = {
         "description": f"{HTTPStatus(status).phrase}: {titles}",
-        "content": {PROBLEM_JSON: {"schema": reference("Problem")}},
+        "content": {
+            media: {"schema": reference("Problem")} for media in (PROBLEM_JSON, *XML_TYPES)
+        },
     }
     if status in RETRY_STATUSES:
         described["headers"] = retry_after()
@@ -196,6 +213,10 @@ def schemas(routes: Iterable[Route]) -> Schema:
         "additionalProperties": True,
     }
     found["LeadForm"] = FORM
+    for root, names in ROOTS.items():
+        for name in names:
+            if name in found:
+                found[name]["xml"] = {"name": root}
     return found
 
 

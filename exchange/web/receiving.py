@@ -6,7 +6,7 @@ The key in the body: 413, 415, 400, 401, 403, 422.
 
 import msgspec
 import structlog
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from exchange.contract.seller import FieldError
 from exchange.domain.ids import ENTROPY_BYTES, LeadId, uuid7
@@ -16,13 +16,18 @@ from exchange.intake.arrival import Arrival
 from exchange.intake.request import Request, Unparsable
 from exchange.ledger.rows import FieldFault, Rejection
 from exchange.market.once import OnceKey
-from exchange.web.body import read_body
+from exchange.web.body import read_fields
 from exchange.web.doors import Doors
 from exchange.web.guard import Caller, admit, header_key, seller_of
 from exchange.web.idempotency import body_digest, once_key
 from exchange.web.problems import OF_STATUS, DeniedError, Kind
 
 logger = structlog.get_logger()
+
+KEY_IN_ADDRESS = (
+    "send the key as `Authorization: Bearer KEY` or as `X-API-Key: KEY`: what stands in an address"
+    " is kept in many logs"
+)
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,11 +51,12 @@ async def receive(request: web.Request, doors: Doors) -> Received:
     arrived_us, arrived_s = doors.now_us(), doors.monotonic()
     key = header_key(request)
     caller = None if key is None else seller_of(request, key, doors.market())
-    body = await read_body(request, doors.limits)
-    content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
-    parsed = doors.intake.parse(body, content_type)
+    sent = await read_fields(request, doors.limits)
+    parsed = doors.intake.parse(sent.body, sent.content_type)
     if isinstance(parsed, Unparsable):
         raise DeniedError(OF_STATUS[parsed.status], parsed.detail)
+    if sent.in_address and key is None:
+        raise DeniedError(Kind.UNKNOWN_KEY, KEY_IN_ADDRESS)
     market = doors.market()
     # It may have changed while a slow body came in: the sale gets the present one.
     if caller is None or caller.snapshot is not market:
@@ -63,7 +69,9 @@ async def receive(request: web.Request, doors: Doors) -> Received:
         arrived_s=arrived_s,
         new_id=LeadId(uuid7(arrived_us, doors.entropy(ENTROPY_BYTES))),
         key=once,
-        body=b"" if once is None else body_digest(content_type, body, doors.digest_secret),
+        body=b""
+        if once is None
+        else body_digest(sent.content_type, sent.body, doors.digest_secret),
     )
 
 

@@ -49,6 +49,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     answer: type | Text
     unready: type | None = None
     """What a 503 holds, where it is no problem."""
+    also_xml: bool = False
+    """Answers in XML where its caller prefers that; problems always do."""
     takes_lead: bool = False
     """Has a request body: a seller's lead or ping."""
     query: tuple[Query, ...] = ()
@@ -110,6 +112,7 @@ ROUTES = (
         summary="Post a lead: the whole sale runs; with a `ping_id`, the post of that quote",
         roles=("seller",),
         answer=LeadAnswer,
+        also_xml=True,
         takes_lead=True,
         problems=QUOTED,
     ),
@@ -121,6 +124,7 @@ ROUTES = (
         summary="The answer to a post, up to date, and the way the lead took",
         roles=("seller",),
         answer=LeadView,
+        also_xml=True,
         query=(Query("wait_s", "Wait this long for the end of a pending lead", 0, 30),),
         problems=with_key(Kind.NOT_FOUND, Kind.FIELDS),
     ),
@@ -132,6 +136,7 @@ ROUTES = (
         summary="Ask for a binding quote before the person's identity is given",
         roles=("seller",),
         answer=QuoteAnswer,
+        also_xml=True,
         takes_lead=True,
         problems=POSTED,
     ),
@@ -143,6 +148,7 @@ ROUTES = (
         summary="Post a quoted lead: sold at no less than was quoted, or unsold",
         roles=("seller",),
         answer=LeadAnswer,
+        also_xml=True,
         takes_lead=True,
         problems=QUOTED,
     ),
@@ -154,6 +160,7 @@ ROUTES = (
         summary="What was answered 422 and is no lead, newest first",
         roles=("seller",),
         answer=RejectionsOut,
+        also_xml=True,
         query=(Query("limit", "How many at most; 100 where it is not said", 1, 1000),),
         problems=with_key(Kind.FIELDS),
     ),

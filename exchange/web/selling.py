@@ -11,7 +11,7 @@ from exchange.contract.seller import FieldError
 from exchange.domain.quote import Quote
 from exchange.domain.submission import Submission
 from exchange.intake.tokens import Expired, Forged
-from exchange.web.answers import encode, json_response
+from exchange.web.answers import encode, response_to
 from exchange.web.doors import DOORS, Doors
 from exchange.web.idempotency import Attempt, Repeats
 from exchange.web.problems import OF_STATUS, DeniedError, Kind
@@ -121,7 +121,7 @@ async def run(
         story = request.app[REPEATS].run(attempt, first)
     task = doors.under_way.sell(story, within_s)
     try:
-        return json_response(await asyncio.shield(task))
+        return response_to(request, await asyncio.shield(task))
     except asyncio.CancelledError:
         if not task.cancelled():
             raise

@@ -51,7 +51,7 @@ class Connection(web.RequestHandler):
         else:
             kind = Kind.INTERNAL
             logger.error("request failed outside of its handler", exc_info=exc)
-        return problem_response(problem(kind), close=True)
+        return problem_response(problem(kind), request, close=True)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Log a failure of the connection itself, without what was sent on it."""

@@ -12,7 +12,7 @@ from exchange.contract.timeline import utc_text
 from exchange.domain.ids import LeadId
 from exchange.domain.states import LeadStatus
 from exchange.ledger.rows import Rejection
-from exchange.web.answers import encode, json_response
+from exchange.web.answers import encode, json_response, response_to
 from exchange.web.doors import DOORS, Doors
 from exchange.web.guard import allow, header_key, role_of, seller_of
 from exchange.web.problems import DeniedError, Kind
@@ -39,7 +39,7 @@ async def get_lead(request: web.Request) -> web.Response:
         with contextlib.suppress(ClosingError):
             await doors.under_way.unless_closing(doors.story.ended(lead_id, wait_s))
         standing = await standing_of(request, doors)
-    return json_response(encode(seller_view(standing)))
+    return response_to(request, encode(seller_view(standing)))
 
 
 async def get_lead_as_operator(request: web.Request) -> web.Response:
@@ -61,7 +61,8 @@ async def get_rejections(request: web.Request) -> web.Response:
     if not 1 <= limit <= REJECTIONS_MAX:
         raise bad_query("limit", f"must be a whole number from 1 to {REJECTIONS_MAX}")
     rows = await doors.ledger.rejections(caller.seller.id, limit)
-    return json_response(encode(RejectionsOut(tuple(published(row) for row in rows))))
+    rejections = RejectionsOut(tuple(published(row) for row in rows))
+    return response_to(request, encode(rejections))
 
 
 def published(rejection: Rejection) -> RejectionOut:

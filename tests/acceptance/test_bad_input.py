@@ -17,10 +17,12 @@ from bidders.fleet import Fleet
 from tests.acceptance.buyers import bidding, bodies
 from tests.acceptance.house import ANN, House, person
 from tests.acceptance.market import buyer, campaign, market
+from tests.making_intake import xml
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 PARTS = "multipart/form-data; boundary=cut"
+XML = "application/xml"
 
 LIMIT = 1_048_576
 BOMB = gzip.compress(b" " * (16 * LIMIT))
@@ -126,6 +128,14 @@ def unreadable() -> Iterator[tuple[str, str, bytes]]:
     yield "an escape that is none", FORM, b"campaign=auto-us&zip=%zz"
     yield "bytes that are not UTF-8", FORM, b"campaign=auto-us&first_name=%ff"
     yield "1,001 fields", FORM, b"&".join(b"f%d=1" % n for n in range(1001))
+    yield "no XML", XML, b"<request><lead>"
+    yield "a document type", XML, b'<!DOCTYPE a [<!ENTITY b "c">]><request>&b;</request>'
+    yield "an entity", XML, b"<request><lead><zip>&zip;</zip></lead></request>"
+    yield "a value in an attribute", XML, b'<request><lead zip="78701"/></request>'
+    yield "two leads", XML, b"<request><lead/><lead/></request>"
+    yield "1,001 elements", XML, b"<request>" + b"<a/>" * 1000 + b"</request>"
+    yield "65 levels", XML, b"<a>" * 65 + b"</a>" * 65
+    yield "bytes that are not UTF-8", XML, b"<request><source>\xff</source></request>"
     end = b"--cut--\r\n"
     yield "no parts", PARTS, b""
     yield "no end", PARTS, part("zip", b"78701")
@@ -260,6 +270,13 @@ async def test_who_may_not_come_in_and_what_is_not_taken_is_said_first(house, do
         ("no content type", valid, b"{", "", 415),
         ("another content type", valid, b"{", "text/plain", 415),
         ("another charset", valid, whole, f"{JSON}; charset=latin-1", 415),
+        (
+            "another encoding",
+            valid,
+            b'<?xml version="1.0" encoding="latin-1"?><request/>',
+            XML,
+            415,
+        ),
         ("a wrong key in the body", None, encoded(api_key="x"), JSON, 401),
         ("no key in a body that is none", None, b"{", JSON, 400),
     )
@@ -324,7 +341,7 @@ async def test_four_hundred_errors_are_told_at_once(house):
 
 
 async def test_escaped_nuls_are_stripped_at_every_door_and_stored_without(house):
-    """JSON's and a form's escaped NUL disappear from names and values; the lead is sold."""
+    """Escaped NULs disappear from names and values in every format; the lead is sold."""
     async with Fleet(bidding({"acme": "12.00"}), keep=9) as fleet:
         await house.apply(market(buyer("acme", fleet.base_url), campaign()))
         key = await house.key("seller", "fastquotes")
@@ -338,8 +355,9 @@ async def test_escaped_nuls_are_stripped_at_every_door_and_stored_without(house)
             (JSON, json.dumps({**nested, "consent": {"text": "I ag\0ree"}}).encode()),
             (FORM, "&".join(f"{k}={v}" for k, v in flat.items()).replace("\0", "%00").encode()),
             (PARTS, parts + b"--cut--\r\n"),
+            (XML, xml({**nested, "consent": {"text": "I ag\0ree"}})),
         ):
-            assert (b"\\u0000" in body) or (b"%00" in body) or (b"\0" in body)
+            assert any(nul in body for nul in (b"\\u0000", b"%00", b"\0", b"&#0;"))
             answer = await Door("/v1/leads", key).send(house, body, kind)
             assert (answer.status, answer.body["status"]) == (200, "sold"), (kind, answer.body)
             async with house.ledger() as ledger:

@@ -22,6 +22,7 @@ from tests.acceptance.buyers import bidding, bodies
 from tests.acceptance.house import ANN, House, Process, person
 from tests.acceptance.market import SELLERS, buyer, campaign, market
 from tests.acceptance.timelines import of, offers
+from tests.making_intake import xml
 
 CANARIES = """
 [[vertical]]
@@ -217,6 +218,9 @@ async def every_mistake(house: House, key: str):
         (body.encode() + b"\xff", "application/json"),
         (body, "application/canary"),
         (urlencode(IDENTITY) + "&canary=%zz", "application/x-www-form-urlencoded"),
+        (xml({"campaign": "auto-us", "lead": LEAD, **BESIDE})[:-3], "application/xml"),
+        (xml({"campaign": "canary", "lead": LEAD, **BESIDE}), "text/xml"),
+        (b"<!DOCTYPE canary><request/>", "application/xml"),
         (body, "multipart/form-data; boundary=canary"),
         ("[" * 5000 + body, "application/json"),
         (io.BytesIO(body.encode() + b" " * 2_000_000), "application/json"),
@@ -224,6 +228,11 @@ async def every_mistake(house: House, key: str):
         headers = {"Content-Type": content_type}
         yield await house.call("POST", "/v1/leads", key=key, data=sent, headers=headers)
     yield await house.call("POST", "/v1/leads", key="canary-key", data=body)
+    for query in (urlencode(LEAD), f"api_key=canary&{urlencode(LEAD)}", "canary=%zz"):
+        for accept in ("application/json", "application/xml"):
+            options = {"key": key, "headers": {"Accept": accept}}
+            yield await house.call("POST", f"/v1/leads?{query}", **options)
+    yield await house.call("POST", f"/v1/leads?{urlencode(LEAD)}&api_key=canary")
     yield await house.call("DELETE", "/v1/leads", key=key, data=body)
     reused = {"Idempotency-Key": "canary-idempotency"}
     await house.post(LEAD, headers=reused, **BESIDE)

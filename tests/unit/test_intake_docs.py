@@ -11,7 +11,7 @@ from exchange.configuration.compiling import vertical_of
 from exchange.configuration.reading import read_market
 from exchange.domain.vertical import FieldType
 from tests.making import a_campaign
-from tests.making_intake import FORM, JSON, a_quote, a_snapshot, accepted
+from tests.making_intake import FORM, JSON, XML, a_quote, a_snapshot, accepted
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/sellers.md").read_text()
@@ -52,6 +52,15 @@ def test_the_form_is_the_same_lead(snapshot):
     first = accepted(body_after("https://EXCHANGE/v1/leads"), snapshot)
     assert got.lead.fields == first.lead.fields
     assert got.person.identity == first.person.identity
+
+
+def test_the_xml_is_the_same_lead(snapshot):
+    document = re.search(r"-d '(<\?xml.*?</request>)'", PAGE, re.DOTALL)[1]
+    got = accepted(document.encode(), snapshot, content_type=XML)
+    first = accepted(body_after("https://EXCHANGE/v1/leads"), snapshot)
+    assert got.lead.fields == first.lead.fields
+    assert got.person.identity == first.person.identity
+    assert got.person.consent.named_buyers == ("Acme, Inc.", "Best Co")
 
 
 def test_the_ping_and_its_post_are_taken(snapshot):

@@ -28,7 +28,7 @@ def refused(body, content_type=JSON):
 
 @pytest.mark.parametrize(
     "content_type",
-    ["", "text/plain", "application/xml", "application/jsonp", "application/json; charset=latin-1"],
+    ["", "text/plain", "text/html", "application/jsonp", "application/json; charset=latin-1"],
 )
 def test_a_content_type_that_is_not_taken_is_415(content_type):
     assert refused(b"{}", content_type) == 415

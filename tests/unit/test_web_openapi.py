@@ -55,12 +55,14 @@ def test_every_route_is_described():
 
 
 def test_every_lead_may_come_in_each_media_type():
-    """Leads and pings are taken as JSON and as forms, under a key in a header or in the body."""
+    """Leads and pings are taken as JSON, XML and forms, under a key in a header or in the body."""
     taken = [what for route, what in operations() if route.takes_lead]
     assert len(taken) == 3
     for what in taken:
         assert set(what["requestBody"]["content"]) == {
             "application/json",
+            "application/xml",
+            "text/xml",
             "application/x-www-form-urlencoded",
             "multipart/form-data",
         }
@@ -69,6 +71,21 @@ def test_every_lead_may_come_in_each_media_type():
         assert {"400", "401", "403", "409", "413", "415", "422", "500", "503"} <= set(
             what["responses"]
         )
+
+
+def test_sellers_are_answered_in_json_and_xml():
+    """Their answers and every problem are described in both formats, with the same schema."""
+    for route, what in operations():
+        for status, answer in what["responses"].items():
+            content = answer["content"]
+            if status == "200" and not route.also_xml:
+                assert "application/xml" not in content
+                continue
+            first = content["application/json" if status == "200" else "application/problem+json"]
+            assert content["application/xml"] == content["text/xml"] == first
+    for name in ("LeadAnswer", "LeadView", "QuoteAnswer", "RejectionsOut", "Problem"):
+        assert SCHEMAS[name]["xml"] == {"name": "response"}
+    assert SCHEMAS["LeadRequest"]["xml"] == {"name": "request"}
 
 
 def operations():

@@ -17,10 +17,12 @@ from tests.making_intake import (
     MULTIPART,
     PERSON,
     REST,
+    XML,
     a_body,
     a_quote,
     multipart,
     urlencoded,
+    xml,
 )
 from tests.making_web import LIMITS, SELLER_KEY, an_edge
 
@@ -55,10 +57,16 @@ async def test_a_lead_in_json_is_sold(edge, door):
 
 @pytest.mark.parametrize(
     ("content_type", "encode"),
-    [(JSON, lambda body: json.dumps(body).encode()), (FORM, urlencoded), (MULTIPART, multipart)],
+    [
+        (JSON, lambda body: json.dumps(body).encode()),
+        (FORM, urlencoded),
+        (MULTIPART, multipart),
+        (XML, xml),
+        ("text/xml; charset=utf-8", xml),
+    ],
 )
 async def test_each_format_brings_the_same_lead(edge, content_type, encode):
-    """A form says what JSON says, its key in the body or in a header."""
+    """A form and XML say what JSON says, its key in the body or in a header."""
     body = encode({**a_body(), "api_key": SELLER_KEY})
     headers = {"Content-Type": content_type}
     async with edge.call("POST", "/v1/leads", key=None, data=body, headers=headers) as response:

@@ -5,6 +5,7 @@ import hmac
 import json
 import time
 from contextlib import asynccontextmanager
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -88,6 +89,32 @@ async def test_one_key_two_bodies_is_422(edge):
     form = {"Content-Type": FORM, **KEY}
     status, _, problem = await edge.post(body=urlencoded(a_body()), headers=form)
     assert (status, problem["type"]) == (422, "/problems/key-reused")
+    assert len(edge.script.sold) == 1
+
+
+async def test_a_repetition_is_answered_in_the_format_that_it_asks_for(edge):
+    """What is kept has no format: the first may be told in JSON, the second in XML."""
+    for path in ("/v1/leads", "/v1/pings"):
+        _, _, first = await edge.post(path, headers=KEY)
+        options = {"data": raw(a_body()), "headers": {**KEY, "Content-Type": "application/json"}}
+        options["headers"]["Accept"] = "text/xml"
+        async with edge.call("POST", path, **options) as response:
+            root = ET.fromstring(await response.read())
+        name = "ping_id" if path == "/v1/pings" else "lead_id"
+        assert (response.status, root.findtext(name)) == (200, first[name])
+    assert (len(edge.script.sold), len(edge.script.quoted)) == (1, 1)
+
+
+async def test_a_key_of_the_fields_behind_the_question_mark_counts_for_them(edge):
+    """The same fields there are one request; others, or a form of the same, are another."""
+    query = urlencoded(a_body()).decode()
+    ids = []
+    for _ in range(2):
+        async with edge.call("POST", f"/v1/leads?{query}", headers=KEY) as response:
+            ids.append((await response.json())["lead_id"])
+    assert ids[0] == ids[1]
+    async with edge.call("POST", f"/v1/leads?{query}&x=1", headers=KEY) as response:
+        assert response.status == 422
     assert len(edge.script.sold) == 1
 
 
