@@ -9,7 +9,9 @@ from exchange.web.doors import DOORS, Doors
 from exchange.web.edge import edge
 from exchange.web.idempotency import Repeats
 from exchange.web.openapi import document
-from exchange.web.routes import DOCUMENT, OPERATIONS, ROUTES, Route
+from exchange.web.pages.reference import DOCUMENT
+from exchange.web.pages.shelf import SHELF, Shelf
+from exchange.web.routes import OPERATIONS, ROUTES, Route
 from exchange.web.selling import REPEATS
 
 
@@ -22,6 +24,7 @@ def create_app(doors: Doors, *, with_operations: bool = True) -> web.Application
     app = application(doors, routes)
     app[REPEATS] = Repeats(doors)
     app[DOCUMENT] = document(routes)
+    app[SHELF] = Shelf()
     return app
 
 

@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document, made from the routes and from the types that their answers are."""
 
 import copy
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -16,9 +17,10 @@ from exchange.domain.states import LeadStatus
 from exchange.web.accept import JSON, XML
 from exchange.web.answers import PROBLEM_JSON
 from exchange.web.idempotency import HEADER, KEY_LENGTH_MAX
-from exchange.web.problems import Kind
+from exchange.web.openapi_examples import ANSWERS, FIELD_ERRORS, REQUESTS
+from exchange.web.problems import Kind, problem
 from exchange.web.requests import API_KEY, CONSENT, FORM, LEAD_REQUEST, Schema
-from exchange.web.routes import Route, Text
+from exchange.web.routes import OPERATIONS, Query, Route, Text
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 XML_TYPES = (XML, "text/xml")
@@ -54,6 +56,24 @@ WORDS = {
 
 RETRY_STATUSES = frozenset({409, 429, 503})
 
+TAGS = {
+    "Sellers": "Post leads, ask for quotes, hear what became of both.",
+    "Buyers": "What a buyer can see and do.",
+    "Operators": "What the people who run the exchange can see and do.",
+    "Pages": "Descriptions, for people and for programs.",
+    "Operations": "Health, readiness and metrics; they may stand on a port of their own.",
+}
+TAG_OF_ROLE = {"seller": "Sellers", "buyer": "Buyers", "operator": "Operators"}
+ROLES = {
+    "seller": "a seller's account",
+    "buyer": "a buyer's account",
+    "operator": "who runs the exchange",
+    "admin": "who runs the exchange, without limits",
+}
+"""Whose keys there are; each may come as a bearer's or in X-API-Key."""
+IN_HEADER = "{role}_header"
+LINK = "link"
+
 
 def document(routes: Iterable[Route]) -> bytes:
     """Return the document as JSON."""
@@ -76,14 +96,9 @@ def document(routes: Iterable[Route]) -> bytes:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": about} for name, about in TAGS.items()],
         "paths": paths,
-        "components": {
-            "schemas": schemas(routes),
-            "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer"},
-                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-            },
-        },
+        "components": {"schemas": schemas(routes), "securitySchemes": security_schemes()},
     }
     return msgspec.json.format(msgspec.json.encode(whole), indent=1)
 
@@ -93,33 +108,68 @@ def operation(route: Route) -> Schema:
     described: Schema = {
         "operationId": route.operation,
         "summary": route.summary,
+        "tags": [tag(route)],
         "parameters": parameters(route),
         "responses": responses(route),
         "security": security(route),
     }
     if route.takes_lead:
+        as_json: Schema = {"schema": reference("LeadRequest")}
+        if route.operation in REQUESTS:
+            as_json["examples"] = REQUESTS[route.operation]
         described["requestBody"] = {
             "required": False,
             "description": IN_ADDRESS,
             "content": {
-                **{media: {"schema": reference("LeadRequest")} for media in (JSON, *XML_TYPES)},
+                JSON: as_json,
+                **{media: {"schema": reference("LeadRequest")} for media in XML_TYPES},
                 **{media: {"schema": reference("LeadForm")} for media in FORMS},
             },
         }
     return described
 
 
+def tag(route: Route) -> str:
+    """Return under which heading a route stands: whose key it takes first."""
+    if route.roles:
+        return TAG_OF_ROLE.get(route.roles[0], "Operators")
+    return "Operations" if route in OPERATIONS else "Pages"
+
+
+def security_schemes() -> Schema:
+    """Return every way to say who calls."""
+    schemes: Schema = {}
+    for role, about in ROLES.items():
+        told = f"The key of {about}: role `{role}`."
+        schemes[role] = {"type": "http", "scheme": "bearer", "description": told}
+        schemes[IN_HEADER.format(role=role)] = {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-API-Key",
+            "description": told,
+        }
+    schemes[LINK] = {
+        "type": "apiKey",
+        "in": "query",
+        "name": "signature",
+        "description": "A signed link that expires, for one page: `exchange spec-link` prints it.",
+    }
+    return schemes
+
+
 def security(route: Route) -> list[Schema]:
     """Return the ways to bring a key; the empty one is a key in the body of a post."""
-    if not route.roles:
-        return []
-    ways: list[Schema] = [{"bearer": []}, {"header": []}]
+    ways: list[Schema] = []
+    for role in route.roles:
+        ways += [{role: []}, {IN_HEADER.format(role=role): []}]
+    if route.by_link:
+        ways.append({LINK: []})
     return [*ways, {}] if route.takes_lead else ways
 
 
 def parameters(route: Route) -> list[Schema]:
     """Return what stands in the path, the query and the headers."""
-    in_path = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
+    in_path = re.findall(r"\{(\w+)", route.path)
     found: list[Schema] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in in_path
@@ -129,7 +179,7 @@ def parameters(route: Route) -> list[Schema]:
             "name": query.name,
             "in": "query",
             "description": query.about,
-            "schema": {"type": "number", "minimum": query.minimum, "maximum": query.maximum},
+            "schema": query_schema(query),
         }
         for query in route.query
     ]
@@ -145,17 +195,30 @@ def parameters(route: Route) -> list[Schema]:
     return found
 
 
+def query_schema(query: Query) -> Schema:
+    """Return what one parameter behind the question mark may be."""
+    if query.values:
+        return {"type": "string", "enum": list(query.values)}
+    if query.minimum is None:
+        return {"type": "string"}
+    return {"type": "number", "minimum": query.minimum, "maximum": query.maximum}
+
+
 def responses(route: Route) -> Schema:
     """Return every answer by its status; problems of one status stand together."""
     ok: Schema = {"description": route.summary}
     if isinstance(route.answer, Text):
-        schema = {"type": "string" if route.answer is Text.PROMETHEUS else "object"}
+        schema = {"type": "object" if route.answer in JSON_TEXTS else "string"}
         ok["content"] = {route.answer.value: {"schema": schema}}
     else:
         media_types = (JSON, *XML_TYPES) if route.also_xml else (JSON,)
-        schema = reference(route.answer.__name__)
-        ok["content"] = {media: {"schema": schema} for media in media_types}
+        name = route.answer.__name__
+        ok["content"] = {media: {"schema": reference(name)} for media in media_types}
+        if name in ANSWERS:
+            ok["content"][JSON]["example"] = ANSWERS[name]
     answers: Schema = {"200": ok}
+    if route.cached:
+        answers["304"] = {"description": "What you have is the present one (If-None-Match)"}
     if route.unready is not None:
         answers["503"] = {
             "description": "Not now",
@@ -170,18 +233,31 @@ def responses(route: Route) -> Schema:
     return answers
 
 
+JSON_TEXTS = frozenset({Text.OPENAPI, Text.SCHEMA})
+
+
 def problem_answer(status: int, kinds: list[Kind]) -> Schema:
     """Return one status and the problems that may come with it."""
     titles = "; ".join(kind.title for kind in kinds)
     described: Schema = {
         "description": f"{HTTPStatus(status).phrase}: {titles}",
         "content": {
-            media: {"schema": reference("Problem")} for media in (PROBLEM_JSON, *XML_TYPES)
+            PROBLEM_JSON: {
+                "schema": reference("Problem"),
+                "examples": {kind.word: {"value": problem_example(kind)} for kind in kinds},
+            },
+            **{media: {"schema": reference("Problem")} for media in XML_TYPES},
         },
     }
     if status in RETRY_STATUSES:
         described["headers"] = retry_after()
     return described
+
+
+def problem_example(kind: Kind) -> Schema:
+    """Return how a problem of this kind looks."""
+    plain: Schema = msgspec.to_builtins(problem(kind))
+    return {**plain, "errors": FIELD_ERRORS} if kind is Kind.FIELDS else plain
 
 
 def retry_after() -> Schema:

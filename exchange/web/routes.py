@@ -12,11 +12,11 @@ from exchange.contract.rejections import RejectionsOut
 from exchange.contract.seller import LeadAnswer, LeadView, QuoteAnswer
 from exchange.web.answers import json_response
 from exchange.web.operations import get_health, get_metrics, get_readiness
+from exchange.web.pages.assets import get_asset
+from exchange.web.pages.reference import DOCUMENT, get_docs
 from exchange.web.problems import Kind
 from exchange.web.selling import post_lead, post_ping, post_quote
 from exchange.web.viewing import get_lead, get_lead_as_operator, get_rejections
-
-DOCUMENT = web.AppKey("document", bytes)
 
 
 class Text(Enum):
@@ -24,6 +24,9 @@ class Text(Enum):
 
     PROMETHEUS = "text/plain"
     OPENAPI = "application/json"
+    HTML = "text/html"
+    SCHEMA = "application/schema+json"
+    FILE = "*/*"
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -31,8 +34,11 @@ class Query(msgspec.Struct, frozen=True):
 
     name: str
     about: str
-    minimum: int
-    maximum: int
+    minimum: int | None = None
+    """Of a number; None: it is a text."""
+    maximum: int | None = None
+    values: tuple[str, ...] = ()
+    """All that a text may be, where that is known."""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +61,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Has a request body: a seller's lead or ping."""
     query: tuple[Query, ...] = ()
     problems: tuple[Kind, ...] = ()
+    by_link: bool = False
+    """A signed link opens it, too."""
+    cached: bool = False
+    """Has an ETag: 304 for who holds the present answer."""
 
 
 def with_key(*problems: Kind) -> tuple[Kind, ...]:
@@ -102,6 +112,29 @@ OPERATIONS = (
     ),
 )
 """What may stand on a port of its own."""
+
+PAGES = (
+    Route(
+        method="GET",
+        path="/docs",
+        handler=get_docs,
+        operation="docs",
+        summary="This description as a page, where each call can be tried",
+        answer=Text.HTML,
+        cached=True,
+    ),
+    Route(
+        method="GET",
+        path="/static/{digest}/{name}",
+        handler=get_asset,
+        operation="asset",
+        summary="Style and script of the pages",
+        answer=Text.FILE,
+        problems=(Kind.NOT_FOUND,),
+        cached=True,
+    ),
+)
+"""What people read in a browser."""
 
 ROUTES = (
     Route(
@@ -182,4 +215,5 @@ ROUTES = (
         summary="This description",
         answer=Text.OPENAPI,
     ),
+    *PAGES,
 )
