@@ -29,18 +29,8 @@ US_PER_S = 1_000_000
 
 async def post_lead(request: web.Request) -> web.Response:
     """Sell a lead: `POST /v1/leads`; with a `ping_id` the post of that quote."""
-    doors = request.app[DOORS]
-    received = await receive(request, doors)
-    token = received.request.ping_id
-    if token is not None:
-        return await post_quoted(request, received, token)
-    submission = await submission_of(received, doors)
-
-    async def first() -> bytes:
-        answer = await doors.story.sell(submission, received.caller.snapshot)
-        return encode(answer)
-
-    return await run(request, received, submission, first)
+    received = await receive(request, request.app[DOORS])
+    return response_to(request, await sell(request.app, received))
 
 
 async def post_ping(request: web.Request) -> web.Response:
@@ -52,7 +42,7 @@ async def post_ping(request: web.Request) -> web.Response:
     async def first() -> bytes:
         return encode(await doors.story.quote(submission, received.caller.snapshot))
 
-    return await run(request, received, submission, first, is_lead=False)
+    return response_to(request, await run(request.app, received, submission, first, is_lead=False))
 
 
 async def post_quote(request: web.Request) -> web.Response:
@@ -64,12 +54,27 @@ async def post_quote(request: web.Request) -> web.Response:
         message = "names another ping than the address does"
         fault = FieldError("ping_id", "contradicts_ping", message)
         raise await refused(received, doors, (fault,))
-    return await post_quoted(request, received, token)
+    return response_to(request, await sell_quoted(request.app, received, token))
 
 
-async def post_quoted(request: web.Request, received: Received, token: str) -> web.Response:
-    """Post the quote that a token stands for."""
-    doors = request.app[DOORS]
+async def sell(app: web.Application, received: Received) -> bytes:
+    """Sell what was received, by its quote where it names one; return the encoded answer."""
+    token = received.request.ping_id
+    if token is not None:
+        return await sell_quoted(app, received, token)
+    doors = app[DOORS]
+    submission = await submission_of(received, doors)
+
+    async def first() -> bytes:
+        answer = await doors.story.sell(submission, received.caller.snapshot)
+        return encode(answer)
+
+    return await run(app, received, submission, first)
+
+
+async def sell_quoted(app: web.Application, received: Received, token: str) -> bytes:
+    """Post the quote that a token stands for; return the encoded answer."""
+    doors = app[DOORS]
     opened = doors.tokens.open(token, received.caller.seller.id, received.arrived_us)
     if isinstance(opened, Forged):
         raise DeniedError(Kind.NOT_FOUND, "there is no such ping of yours")
@@ -87,7 +92,7 @@ async def post_quoted(request: web.Request, received: Received, token: str) -> w
             raise DeniedError(OF_STATUS[answer.status], answer.detail, answer.errors)
         return encode(answer)
 
-    return await run(request, received, submission, first, quote=quote)
+    return await run(app, received, submission, first, quote=quote)
 
 
 def expired() -> DeniedError:
@@ -96,16 +101,16 @@ def expired() -> DeniedError:
 
 
 async def run(
-    request: web.Request,
+    app: web.Application,
     received: Received,
     submission: Submission,
     first: Callable[[], Coroutine[Any, Any, bytes]],
     *,
     is_lead: bool = True,
     quote: Quote | None = None,
-) -> web.Response:
-    """Run the story to its end whether or not the client stays; answer if it does."""
-    doors = request.app[DOORS]
+) -> bytes:
+    """Run the story to its end whether or not its caller stays; return the encoded answer."""
+    doors = app[DOORS]
     within_s = max(0.0, (submission.lead.answer_by_us - doors.now_us()) / US_PER_S)
     if received.key is None:
         story = first()
@@ -118,10 +123,10 @@ async def run(
             is_lead=is_lead,
             quote_id=None if quote is None else quote.lead_id,
         )
-        story = request.app[REPEATS].run(attempt, first)
+        story = app[REPEATS].run(attempt, first)
     task = doors.under_way.sell(story, within_s)
     try:
-        return response_to(request, await asyncio.shield(task))
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
         if not task.cancelled():
             raise
