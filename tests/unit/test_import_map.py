@@ -14,6 +14,7 @@ STATIONS = [
 MAP = {  # who may import what of ours, besides its own package; read it from the top
     "exchange.domain": [],
     "exchange.contract": ["exchange.domain"],
+    "exchange.client": ["exchange.contract"],  # what a seller installs: no station, no store
     "exchange.dialect": BASE,  # pure: foreign formats out and in
     "exchange.settings": [],
     "exchange.master_key": ["exchange.settings"],
