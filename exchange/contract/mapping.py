@@ -191,6 +191,8 @@ class MessagePart(Part, frozen=True, kw_only=True):
     auth: AuthPart | None = None
     soap_action: Text | None = None
     """Makes an XML body a SOAP 1.1 message with this header."""
+    html: bool = False
+    """Texts and regexes also look into HTML pages, which else say nothing."""
 
 
 class MappedPingPart(MessagePart, frozen=True, kw_only=True):

@@ -68,6 +68,20 @@ def shown_names(vertical: Vertical, hidden: frozenset[str]) -> frozenset[str]:
     return hidden | names
 
 
+def ping_names(vertical: Vertical, hidden: frozenset[str]) -> frozenset[str]:
+    """Return every name under which a ping can show something of a lead to an offer.
+
+    `hidden` as in `shown`; hashes that are denied as in `person_hash` are left out.
+    """
+    named = {
+        shown_as
+        for field in vertical.fields.values()
+        if field.name not in hidden and (shown_as := shown_name(field)) is not None
+    }
+    hashes = {f"{name}_hash" for name in hashed_fields(vertical) if name not in hidden}
+    return frozenset((named | hashes | {SCORE}) - hidden)
+
+
 def shown_value(field: Field, value: Value, lead: Lead) -> Value:
     """Return a value as coarse as its field's `show` demands."""
     if field.show is Show.AS_IS:

@@ -17,7 +17,7 @@ from exchange.domain.condition_code import Kind, Name, Writer
 from exchange.domain.condition_text import ConditionError, screen
 from exchange.domain.lead import Facts
 
-__all__ = ["Condition", "ConditionError", "Kind", "Name", "compile_condition"]
+__all__ = ["Condition", "ConditionError", "Kind", "Name", "check_syntax", "compile_condition"]
 
 
 _BUILTINS = (type, str, int, bool, len, Decimal, ArithmeticError)
@@ -42,13 +42,7 @@ def compile_condition(text: str, names: Mapping[str, Name]) -> Condition:
 
     `explain` returns the empty string for a lead for which the condition holds.
     """
-    screen(text)
-    # One line for the parser, so that a condition may be written over several.
-    line = text.translate(_ONE_LINE).strip()
-    try:
-        tree = ast.parse(line, mode="eval").body
-    except (SyntaxError, MemoryError, RecursionError) as error:
-        raise ConditionError(_syntax(error, text)) from None
+    line, tree = parsed(text)
     writer = Writer(line, names)
     code = writer.clause(tree, 0)
     holds = _function(f"  return {code}", writer.constants)
@@ -67,6 +61,22 @@ def compile_condition(text: str, names: Mapping[str, Name]) -> Condition:
         return first_failing()(facts) or ""
 
     return Condition(text, holds, explain)
+
+
+def parsed(text: str) -> tuple[str, ast.expr]:
+    """Return a condition in one line, and its tree; raise ConditionError where it is none."""
+    screen(text)
+    # One line for the parser, so that a condition may be written over several.
+    line = text.translate(_ONE_LINE).strip()
+    try:
+        return line, ast.parse(line, mode="eval").body
+    except (SyntaxError, MemoryError, RecursionError) as error:
+        raise ConditionError(_syntax(error, text)) from None
+
+
+def check_syntax(text: str) -> None:
+    """Raise ConditionError for a text that is no condition, whatever its names mean."""
+    parsed(text)
 
 
 def conjuncts(node: ast.expr) -> list[ast.expr]:

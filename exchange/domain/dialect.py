@@ -33,6 +33,15 @@ class Message(msgspec.Struct, frozen=True):
         return f"Message({len(self.query)}, {len(self.headers)}, {len(self.body)} bytes)"
 
 
+def with_query(url: str, query: bytes) -> str:
+    """Return the address that is called: a message's query behind the one that the URL has."""
+    if not query:
+        return url
+    url = url.partition("#")[0]
+    joint = "" if url.endswith(("?", "&")) else "&" if "?" in url else "?"
+    return f"{url}{joint}{query.decode()}"
+
+
 class Heard(msgspec.Struct, frozen=True):
     """A whole answer as it came; nothing in it is believed yet."""
 

@@ -1,6 +1,5 @@
 """Every body becomes one request or a status and a sentence, whatever its bytes are."""
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -8,18 +7,14 @@ from typing import Any
 import msgspec
 from multipart import parse_options_header
 
+from exchange.domain.json_text import BOM, VALUES_MAX, exact_number, too_many_values
 from exchange.intake.forms import read_multipart, read_urlencoded
 from exchange.intake.request import ABSURD, Absurd, Parsed, Request, Unparsable
 from exchange.intake.xml_body import read_xml
 
 DEPTH_MAX = 64
 """How many arrays and objects a JSON body may nest."""
-VALUES_MAX = 5_000
-"""How many values a JSON body may hold: what a lead needs stays far below."""
-NUMBER_LENGTH_MAX = 40
-EXPONENT_DIGITS_MAX = 2
 
-BOM = b"\xef\xbb\xbf"
 ESCAPED_NUL = b"\\u0000"
 
 
@@ -73,28 +68,13 @@ def parse_json(body: bytes) -> Parsed | Unparsable:
 TOO_DEEP = f"the body nests deeper than {DEPTH_MAX} levels"
 
 
-MARKS = (b",", b"[", b"{")
-# Possessive, with an optional end: it never fails and so never tries again, whatever comes.
-TEXTS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+def number(text: str) -> Decimal | Absurd:
+    """Return a JSON number exactly, or `ABSURD`."""
+    exact = exact_number(text)
+    return ABSURD if exact is None else exact
 
 
-def too_many_values(body: bytes) -> bool:
-    """Tell whether a body holds more values than a lead could need; what texts hold is no value."""
-    if sum(map(body.count, MARKS)) <= VALUES_MAX:
-        return False
-    outside = TEXTS.sub(b"", body)
-    return sum(map(outside.count, MARKS)) > VALUES_MAX
-
-
-def exact_number(text: str) -> Decimal | Absurd:
-    """Return a JSON number exactly, or `ABSURD`, judged by its looks before any conversion."""
-    if len(text) > NUMBER_LENGTH_MAX:
-        return ABSURD
-    exponent = text.lower().partition("e")[2].lstrip("+-")
-    return ABSURD if len(exponent) > EXPONENT_DIGITS_MAX else Decimal(text)
-
-
-DECODER = msgspec.json.Decoder(dict[str, Any], float_hook=exact_number)
+DECODER = msgspec.json.Decoder(dict[str, Any], float_hook=number)
 
 
 def deeper_than(value: Mapping[str, object], depth_max: int) -> bool:

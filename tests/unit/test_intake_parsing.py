@@ -8,8 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from exchange.domain.json_text import VALUES_MAX
 from exchange.intake.forms import unescaped
-from exchange.intake.parsing import DEPTH_MAX, VALUES_MAX, parse
+from exchange.intake.parsing import DEPTH_MAX, parse
 from exchange.intake.request import ABSURD, Parsed, Unparsable
 from tests.making_intake import BOUNDARY, FORM, JSON, MULTIPART
 

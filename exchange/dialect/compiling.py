@@ -1,0 +1,114 @@
+"""From a mapping of the market file to one offer's dialect; every fault is told at once."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+
+import msgspec
+
+from exchange.contract.mapping import MappingPart, Scalar
+from exchange.dialect.checking import check_shape
+from exchange.dialect.faults import DialectError, Fault, Path, Place, TemplateError
+from exchange.dialect.halves import ping_of, post_of
+from exchange.dialect.placeholders import Placeholder, parse_template
+from exchange.dialect.scope import SECRET
+from exchange.dialect.scopes import (
+    IN_PINGS,
+    IN_POSTS,
+    Setting,
+    open_scope,
+    params_of,
+    ping_scope,
+    post_scope,
+)
+from exchange.domain.dialect import PingDialect, PostDialect
+from exchange.domain.nearest import hint
+
+__all__ = [
+    "DialectError",
+    "Fault",
+    "Setting",
+    "faults_of",
+    "param_faults",
+    "ping_dialect",
+    "post_dialect",
+    "secrets_named",
+]
+
+
+def faults_of(mapping: MappingPart) -> list[Fault]:
+    """Return what is wrong with a mapping for whichever vertical and offer it is used."""
+    place = Place()
+    check_shape(mapping, open_scope(mapping, {**IN_PINGS, **IN_POSTS}), place)
+    if mapping.ping is not None:
+        ping_of(mapping, mapping.ping, open_scope(mapping, IN_PINGS), place.at("ping"))
+    if mapping.post is not None:
+        post_of(mapping, mapping.post, open_scope(mapping, IN_POSTS), place.at("post"))
+    return list(dict.fromkeys(place.faults))
+
+
+def ping_dialect(mapping: MappingPart, setting: Setting) -> PingDialect:
+    """Return one offer's pings; raise DialectError with all that is wrong, ping and offer."""
+    place = Place(param_faults(mapping, setting.vertical.id, setting.params))
+    if mapping.ping is None:
+        place.fault(f'mapping "{mapping.id}" has no ping')
+        raise DialectError(tuple(place.faults))
+    made = ping_of(mapping, mapping.ping, ping_scope(mapping, setting), place.at("ping"))
+    place.close()
+    return made
+
+
+def post_dialect(mapping: MappingPart, setting: Setting) -> PostDialect:
+    """Return one offer's posts; raise DialectError with all that is wrong, post and offer."""
+    place = Place(param_faults(mapping, setting.vertical.id, setting.params))
+    if mapping.post is None:
+        place.fault(f'mapping "{mapping.id}" has no post')
+        raise DialectError(tuple(place.faults))
+    made = post_of(mapping, mapping.post, post_scope(mapping, setting), place.at("post"))
+    place.close()
+    return made
+
+
+def param_faults(mapping: MappingPart, vertical_id: str, own: Mapping[str, Scalar]) -> list[Fault]:
+    """Return what is wrong with an offer's parameters; paths begin with `params`, the offer's."""
+    held = params_of(mapping, vertical_id, {})
+    faults = [
+        Fault(("params", name), f'mapping "{mapping.id}" has no such parameter{hint(name, held)}')
+        for name in own
+        if name not in held
+    ]
+    missing = [name for name, value in {**held, **own}.items() if value == ""]
+    return faults + [
+        Fault(("params",), f'mapping "{mapping.id}" needs the parameter "{name}"')
+        for name in missing
+    ]
+
+
+def secrets_named(mapping: MappingPart) -> list[tuple[Path, str]]:
+    """Return every secret that a mapping names, and where."""
+    tree = msgspec.to_builtins(mapping)
+    spoken = {key: tree[key] for key in ("auth", "value") if key in tree}
+    for half in ("ping", "post"):
+        message = tree.get(half, {})
+        spoken[half] = {key: message[key] for key in SPOKEN if key in message}
+    return list(_secrets(spoken, ()))
+
+
+SPOKEN = ("headers", "query", "body", "auth")
+"""What of a message is sent, and so may name a secret."""
+
+
+def _secrets(tree: object, path: Path) -> Iterator[tuple[Path, str]]:
+    if isinstance(tree, dict):
+        for key, item in tree.items():
+            if path[-2:] == ("auth", "hmac") and key == "secret":
+                yield (*path, key), item
+            else:
+                yield from _secrets(item, (*path, key))
+    elif isinstance(tree, list | tuple):
+        for index, item in enumerate(tree):
+            yield from _secrets(item, (*path, index))
+    elif isinstance(tree, str) and SECRET in tree:
+        with suppress(TemplateError):
+            for part in parse_template(tree):
+                if isinstance(part, Placeholder) and part.name.startswith(SECRET):
+                    yield path, part.name.removeprefix(SECRET)

@@ -1,0 +1,228 @@
+"""From a whole answer to one of few values: what a buyer said to a ping or to a post."""
+
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+import msgspec
+
+from exchange.contract.mapping import MappedPingPart, MappedPostPart, ReadPart
+from exchange.dialect.answers import Answer, answer_of
+from exchange.dialect.document import Found
+from exchange.dialect.faults import Place
+from exchange.dialect.reading import Read, compile_price, compile_read, printable
+from exchange.dialect.rules import Met, RuleList, compile_rules
+from exchange.dialect.words import number_of, text_of
+from exchange.domain.dialect import (
+    Declined,
+    Heard,
+    Offered,
+    PingSaid,
+    PostSaid,
+    PostWord,
+    Unclear,
+)
+from exchange.domain.money import Micros
+
+NO_CONTENT = 204
+OKAY = range(200, 300)
+TOKEN_MAX = 500
+NAME_MAX = 200
+CONSENT_MAX = 800
+URL_MAX = 2_000
+TTL_MAX_S = 86_400
+CURRENCY_LENGTH = 3
+
+ReadPrice = Callable[[Answer], Micros | None]
+
+
+class WrongError(Exception):
+    """Something in an answer contradicts what was agreed; its words name no value."""
+
+
+class PingEar(msgspec.Struct, frozen=True):
+    """How an answer to a ping is read."""
+
+    yes: RuleList
+    no: RuleList
+    price: ReadPrice | None
+    reads: Mapping[str, Read]
+
+    def read(self, heard: Heard) -> PingSaid:
+        """Return what an answer says."""
+        if heard.status == NO_CONTENT:
+            return Declined()
+        answer = answer_of(heard)
+        yes, no = believed(self.yes.met(answer), answer), self.no.met(answer)
+        if yes is not None and no is not None:
+            return Unclear("meets the rules for yes and for no")
+        if no is not None:
+            return Declined(no.reason)
+        if yes is None:
+            return Unclear(f"meets neither the rule for yes nor for no, status {answer.status}")
+        try:
+            return self._offered(answer, yes)
+        except WrongError as error:
+            return Unclear(str(error))
+
+    def _offered(self, answer: Answer, yes: Met) -> PingSaid:
+        price = None if self.price is None else self.price(answer)
+        if price is None and self.price is not None:
+            raise WrongError("a yes without a price that can be read")
+        if price == 0:
+            return Declined(yes.reason)
+        found = {name: read(answer) for name, read in self.reads.items()}
+        return Offered(
+            price=price,
+            currency=currency_of(found.get("currency")),
+            bid_id=token_of(found.get("bid_id"), "bid_id"),
+            token=token_of(found.get("token"), "token"),
+            ttl_s=ttl_of(found.get("ttl_s")),
+            buyer_name=printable(found.get("buyer_name"), NAME_MAX),
+            consent_text=printable(found.get("consent_text"), CONSENT_MAX),
+        )
+
+
+class PostEar(msgspec.Struct, frozen=True):
+    """How an answer to a post is read."""
+
+    accepted: RuleList
+    others: tuple[tuple[PostWord, RuleList], ...]
+    """Refused, duplicate, pending."""
+    price: ReadPrice | None
+    reference: Read | None
+    redirect: Read | None
+
+    def read(self, heard: Heard) -> PostSaid:
+        """Return what an answer says."""
+        answer = answer_of(heard)
+        met = {word: found for word, rules in self.others if (found := rules.met(answer))}
+        accepted = believed(self.accepted.met(answer), answer)
+        if accepted is not None:
+            met[PostWord.ACCEPTED] = accepted
+        # A duplicate is a refusal, named more exactly.
+        refused = met.pop(PostWord.REFUSED, None) if PostWord.DUPLICATE in met else None
+        if len(met) != 1:
+            return PostSaid(word=PostWord.UNCLEAR, detail=unclear(met, answer))
+        word, found = met.popitem()
+        return PostSaid(
+            word=word,
+            detail=found.reason or (refused and refused.reason),
+            reference=self._reference(answer),
+            redirect_url=None if self.redirect is None else url_of(self.redirect(answer)),
+            price=None if self.price is None else self.price(answer),
+        )
+
+    def _reference(self, answer: Answer) -> str | None:
+        if self.reference is None:
+            return None
+        try:
+            return token_of(self.reference(answer), "reference")
+        except WrongError:
+            return None
+
+
+def believed(met: Met | None, answer: Answer) -> Met | None:
+    """Return a success only where its rule asked for the status, or the status is one, too."""
+    return met if met is not None and (met.asks_status or answer.status in OKAY) else None
+
+
+def unclear(met: Mapping[PostWord, Met], answer: Answer) -> str:
+    """Say why an answer to a post is not understood."""
+    if met:
+        return f"meets the rules for {' and '.join(sorted(met))}"
+    return f"meets no rule, status {answer.status}"
+
+
+def token_of(value: Found, name: str) -> str | None:
+    """Return what a buyer wants to see again, whole; raise WrongError for what cannot be kept."""
+    if value is None or value == "":
+        return None
+    text = None if isinstance(value, dict | list) else text_of(value)
+    if text is None or len(text) > TOKEN_MAX or not text.isprintable():
+        raise WrongError(f"{name} is no text of at most {TOKEN_MAX} printable characters")
+    return text.strip() or None
+
+
+def currency_of(value: Found) -> str | None:
+    """Return a currency's code; raise WrongError for what is none."""
+    text = printable(value, NAME_MAX)
+    if text is None:
+        return None
+    if len(text) != CURRENCY_LENGTH or not text.isascii() or not text.isalpha():
+        raise WrongError("currency is no code of three letters")
+    return text.upper()
+
+
+def ttl_of(value: Found) -> int | None:
+    """Return for how many seconds a bid holds; raise WrongError for what cannot be."""
+    if value is None or value == "":
+        return None
+    number = number_of(value)
+    if number is None or not 1 <= number <= TTL_MAX_S:
+        raise WrongError("ttl_s out of range")
+    return int(number)
+
+
+def url_of(value: Found) -> str | None:
+    """Return an http(s) address that a browser may be sent to, or None for what is none."""
+    text = text_of(value) if isinstance(value, str) else None
+    if text is None:
+        return None
+    text = text.strip()
+    if len(text) > URL_MAX or not text.isascii() or not text.isprintable():
+        return None
+    if any(character in ' "<>\\^`{|}' for character in text):
+        return None
+    try:
+        parts = urlsplit(text)
+        has_host = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return None
+    return (
+        text if parts.scheme in {"http", "https"} and has_host and "@" not in parts.netloc else None
+    )
+
+
+def _price(part: MappedPingPart | MappedPostPart, place: Place) -> ReadPrice | None:
+    if part.price is None:
+        return None
+    return compile_price(part.price, place.at("price"), pages=part.html)
+
+
+def ping_ear(part: MappedPingPart, place: Place) -> PingEar:
+    """Return how answers to pings are read; what is wrong is kept at its place."""
+    names = ("token", "bid_id", "currency", "ttl_s", "buyer_name", "consent_text")
+    reads = {
+        name: compile_read(read, place.at(name), pages=part.html)
+        for name in names
+        if (read := getattr(part, name)) is not None
+    }
+    if part.yes == ():
+        place.at("yes").fault("needs a rule: what is not named is not success")
+    return PingEar(
+        yes=compile_rules(part.yes, place.at("yes"), pages=part.html),
+        no=compile_rules(part.no, place.at("no"), pages=part.html),
+        price=_price(part, place),
+        reads=reads,
+    )
+
+
+def post_ear(part: MappedPostPart, place: Place) -> PostEar:
+    """Return how answers to posts are read; what is wrong is kept at its place."""
+
+    def optional(name: str, read: ReadPart | None) -> Read | None:
+        return None if read is None else compile_read(read, place.at(name), pages=part.html)
+
+    if part.accepted == ():
+        place.at("accepted").fault("needs a rule: what is not named is not success")
+    words = (PostWord.REFUSED, PostWord.DUPLICATE, PostWord.PENDING)
+    return PostEar(
+        accepted=compile_rules(part.accepted, place.at("accepted"), pages=part.html),
+        others=tuple(
+            (word, compile_rules(getattr(part, word), place.at(word), pages=part.html))
+            for word in words
+        ),
+        price=_price(part, place),
+        reference=optional("reference", part.reference),
+        redirect=optional("redirect", part.redirect),
+    )

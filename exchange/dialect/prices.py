@@ -1,0 +1,78 @@
+"""Amounts as buyers write them; what could mean two amounts is none."""
+
+import re
+from decimal import Decimal
+from typing import NamedTuple
+
+from exchange.contract.mapping import Point, Unit
+from exchange.domain.money import AMOUNT_MAX, MICROS_PER_CENT, Micros
+
+LENGTH_MAX = 60
+BLANKS = " \t\r\n\u00a0\u202f\u2009"
+SIGNS = "$€£¥₹"
+
+_CURRENCY = rf"(?:[A-Z]{{3}}|(?:US|C|CA|A|AU)?[{SIGNS}])"
+_AMOUNT = re.compile(
+    rf"(?:{_CURRENCY}[{BLANKS}]*)?(?P<number>[0-9.,'{BLANKS}]+?)(?:[{BLANKS}]*{_CURRENCY})?\Z"
+)
+
+
+def _form(parts: str, point: str) -> re.Pattern[str]:
+    """Return the pattern of a number: every group of thousands is parted by the same character."""
+    groups = rf"[0-9]{{1,3}}(?P<part>[{parts}'{BLANKS}])[0-9]{{3}}(?:(?P=part)[0-9]{{3}}){{0,3}}"
+    return re.compile(
+        rf"(?P<whole>[0-9]{{1,15}}|{groups})?(?:{point}(?P<fraction>[0-9]{{1,20}}))?\Z"
+    )
+
+
+_FORMS = {Point.DOT: _form(",", r"\."), Point.COMMA: _form(".", ",")}
+
+
+class PriceForm(NamedTuple):
+    """How a buyer writes its prices."""
+
+    decimal: Point = Point.DOT
+    unit: Unit = Unit.UNIT
+
+
+def price_of(value: object, form: PriceForm) -> Micros | None:
+    """Return an amount of at least zero, or None for what is none.
+
+    JSON numbers are taken as they are; of texts, currency signs, blanks and thousands are read
+    over. Decimals beyond the sixth are cut off. Whole cents have no fraction but zeros.
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return _scaled(Decimal(value), form.unit) if 0 <= value <= AMOUNT_MAX else None
+    if isinstance(value, Decimal):
+        return _scaled(value, form.unit)
+    if isinstance(value, str) and len(value) <= LENGTH_MAX:
+        number = _number(value, form.decimal)
+        return None if number is None else _scaled(number, form.unit)
+    return None
+
+
+def _number(text: str, point: Point) -> Decimal | None:
+    amount = _AMOUNT.match(text.strip(BLANKS))
+    found = amount and _FORMS[point].match(amount["number"])
+    if not found or (found["whole"] is None and found["fraction"] is None):
+        return None
+    whole = "".join(character for character in found["whole"] or "0" if character.isdecimal())
+    return Decimal(f"{whole}.{found['fraction'] or '0'}")
+
+
+def _scaled(number: Decimal, unit: Unit) -> Micros | None:
+    if not number.is_finite() or number < 0 or number.adjusted() > DIGITS_MAX:
+        return None
+    if unit is Unit.CENT:
+        if number != number.to_integral_value():
+            return None
+        micros = int(number) * MICROS_PER_CENT
+    else:
+        micros = int(number.scaleb(MICRO_PLACES))
+    return Micros(micros) if micros <= AMOUNT_MAX else None
+
+
+DIGITS_MAX = 15
+MICRO_PLACES = 6

@@ -1,0 +1,123 @@
+"""Rules that an answer may meet: what is not named is not success."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from exchange.contract.mapping import ReadPart, RulePart, Rules
+from exchange.dialect.answers import Answer
+from exchange.dialect.faults import Place
+from exchange.dialect.reading import Read, compile_read, printable
+from exchange.dialect.words import alike, number_of, text_of
+
+RULES_MAX = 20
+AND_MAX = 5
+WORDS_MAX = 500
+REASON_MAX = 200
+TESTS = ("equals", "contains", "above", "present")
+
+Holds = Callable[[Answer], bool]
+
+
+class Rule(NamedTuple):
+    """One rule, compiled."""
+
+    holds: Holds
+    asks_status: bool
+    """The HTTP status is part of it, so it needs no other look at it."""
+    reason: Read | None
+
+
+class Met(NamedTuple):
+    """That a rule holds, and what the buyer said about it."""
+
+    asks_status: bool
+    reason: str | None
+
+
+class RuleList(NamedTuple):
+    """Several rules of which one is enough."""
+
+    rules: tuple[Rule, ...]
+
+    def met(self, answer: Answer) -> Met | None:
+        """Return the first rule that holds, with the first reason among those that do."""
+        holding = [rule for rule in self.rules if rule.holds(answer)]
+        if not holding:
+            return None
+        reasons = (printable(rule.reason(answer), REASON_MAX) for rule in holding if rule.reason)
+        return Met(
+            any(rule.asks_status for rule in holding),
+            next((reason for reason in reasons if reason is not None), None),
+        )
+
+
+def compile_rules(part: Rules, place: Place, *, pages: bool = False) -> RuleList:
+    """Return the rules; what is wrong with them is kept at its place."""
+    if isinstance(part, RulePart):
+        return RuleList((_rule(part, place, 0, pages=pages),))
+    if len(part) > RULES_MAX:
+        place.fault(f"has more than {RULES_MAX} rules")
+    return RuleList(
+        tuple(
+            _rule(rule, place.at(index), 0, pages=pages)
+            for index, rule in enumerate(part[:RULES_MAX])
+        )
+    )
+
+
+def _rule(part: RulePart, place: Place, depth: int, *, pages: bool) -> Rule:
+    read = compile_read(part, place, pages=pages)
+    holds = _holding(part, read, place)
+    asks_status = part.status
+    reason = None if part.reason is None else _reason(part.reason, place, pages=pages)
+    if part.also is None:
+        return Rule(holds, asks_status, reason)
+    if depth == AND_MAX:
+        place.at("and").fault(f"has more than {AND_MAX} rules one inside the other")
+        return Rule(holds, asks_status, reason)
+    also = _rule(part.also, place.at("and"), depth + 1, pages=pages)
+    first, second = holds, also.holds
+    return Rule(
+        lambda answer: first(answer) and second(answer),
+        asks_status or also.asks_status,
+        reason or also.reason,
+    )
+
+
+def _reason(part: ReadPart, place: Place, *, pages: bool) -> Read:
+    return compile_read(part, place.at("reason"), pages=pages)
+
+
+def _holding(part: RulePart, read: Read, place: Place) -> Holds:
+    named = [test for test in TESTS if getattr(part, test) is not None]
+    if len(named) != 1:
+        place.fault(f"needs exactly one test: {', '.join(TESTS)}")
+        return lambda _: False
+    if part.equals is not None:
+        return _equals(part.equals, read, place)
+    if part.contains is not None:
+        wanted = part.contains.casefold()
+        return lambda answer: wanted in (text_of(read(answer)) or "").casefold()
+    if part.above is not None:
+        least = part.above
+        return lambda answer: (found := number_of(read(answer))) is not None and found > least
+    present = part.present
+    return lambda answer: (read(answer) not in NOTHING) is present
+
+
+NOTHING: tuple[object, ...] = (None, "", [], {})
+
+
+def _equals(words: tuple[object, ...], read: Read, place: Place) -> Holds:
+    if not words:
+        place.at("equals").fault("names no word")
+    if len(words) > WORDS_MAX:
+        place.at("equals").fault(f"has more than {WORDS_MAX} words")
+    wanted = {alike(word) for word in words} - {None}
+    spelled = {word for word in words if isinstance(word, str)}
+
+    def holds(answer: Answer) -> bool:
+        found = read(answer)
+        return (type(found) is str and found in spelled) or alike(found) in wanted
+
+    return holds

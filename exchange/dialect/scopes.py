@@ -1,0 +1,160 @@
+"""The scopes of pings and posts: what each may name, by the vertical and what is shown."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache, partial
+from operator import attrgetter
+
+import msgspec
+
+from exchange.contract.mapping import MappingPart, Scalar
+from exchange.dialect.dates import moment_at
+from exchange.dialect.kinds import FOLLOWS, ping_kinds, post_kinds
+from exchange.dialect.scope import VALUE, Broken, Getter, Scope
+from exchange.dialect.values import Asking, usable
+from exchange.domain.anonymize import ping_names
+from exchange.domain.dialect import PingView, PostView
+from exchange.domain.lead import Facts, Value
+from exchange.domain.money import to_decimal
+from exchange.domain.vertical import Vertical
+
+PING_CONSENT = ("tcpa", "jornaya_id", "trustedform_ping_url")
+POST_CONSENT = (
+    "tcpa", "text", "url", "ip", "at", "trustedform_url", "jornaya_id", "named_buyers",
+)  # fmt: skip
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """For which offer a mapping is compiled."""
+
+    vertical: Vertical
+    hidden: frozenset[str] = frozenset()
+    """What the offer is not shown, as `Offer.hidden`."""
+    params: Mapping[str, Scalar] = {}
+    """The offer's own."""
+    secrets: Mapping[str, bytes] | None = None
+    """By name; None: they are not looked up, and each is `***`."""
+
+    def __repr__(self) -> str:
+        """Name the vertical; a setting holds secrets."""
+        return f"Setting({self.vertical.id})"
+
+
+def lead_getter(name: str) -> Getter:
+    """Return what finds a lead's value."""
+    return lambda view: view.lead.get(name)
+
+
+def consent_getter(name: str) -> Getter:
+    """Return what finds a part of the consent."""
+    return lambda view: view.consent.get(name)
+
+
+def now(view: PingView | PostView) -> datetime:
+    """Return the moment of sending."""
+    return moment_at(view.at_us)
+
+
+amount = lru_cache(maxsize=4096)(to_decimal)
+"""Amounts repeat: a floor is the same in a thousand pings."""
+
+COMMON: dict[str, Getter] = {
+    "source.id": attrgetter("source_id"),
+    "source.channel": attrgetter("channel"),
+    "ping.id": attrgetter("ping_id"),
+    "vertical": attrgetter("vertical_id"),
+    "test": attrgetter("test"),
+    "now": now,
+}
+IN_PINGS: dict[str, Getter] = {
+    **COMMON,
+    **{f"consent.{name}": consent_getter(name) for name in PING_CONSENT},
+    "auction.floor": lambda view: amount(view.floor),
+    "auction.currency": attrgetter("currency"),
+    "auction.tmax_ms": attrgetter("tmax_ms"),
+}
+IN_POSTS: dict[str, Getter] = {
+    **COMMON,
+    **{f"consent.{name}": consent_getter(name) for name in POST_CONSENT},
+    "bid.id": attrgetter("bid_id"),
+    "bid.token": attrgetter("token"),
+    "sale.id": attrgetter("sale_id"),
+    "sale.price": lambda view: amount(view.price),
+    "sale.currency": attrgetter("currency"),
+}
+
+
+def ping_scope(mapping: MappingPart, setting: Setting) -> Scope:
+    """Return what this offer's pings may name."""
+    vertical = setting.vertical
+    shown = ping_names(vertical, setting.hidden)
+    names: dict[str, Getter | Broken] = dict(IN_PINGS)
+    for field in vertical.fields:
+        names[f"lead.{field}"] = Broken(_hiding(field, vertical, shown))
+    names.update({f"lead.{name}": lead_getter(name) for name in shown})
+    kinds = ping_kinds(vertical, setting.hidden)
+    return _with_values(mapping, setting, names, Asking(kinds, facts))
+
+
+def _hiding(field: str, vertical: Vertical, shown: frozenset[str]) -> str:
+    coarse = sorted(name for name in shown if name.startswith((f"{field}_", f"{field}3")))
+    instead = f"; it shows {' and '.join(coarse)}" if coarse else ""
+    return f'a ping of "{vertical.id}" does not show it to this offer{instead}'
+
+
+def post_scope(mapping: MappingPart, setting: Setting) -> Scope:
+    """Return what this offer's posts may name: the whole lead."""
+    vertical = setting.vertical
+    known = {*vertical.fields, *FOLLOWS, *ping_names(vertical, frozenset())}
+    names: dict[str, Getter | Broken] = dict(IN_POSTS)
+    names.update({f"lead.{name}": lead_getter(name) for name in known})
+    return _with_values(mapping, setting, names, Asking(post_kinds(vertical), facts))
+
+
+def facts(view: PingView | PostView) -> Facts:
+    """Return what a message's conditions are asked about."""
+    beside: dict[str, Value] = {"test": view.test, "source": view.source_id}
+    if view.channel is not None:
+        beside["channel"] = view.channel
+    return {**beside, **view.lead}
+
+
+def _with_values(
+    mapping: MappingPart, setting: Setting, names: dict[str, Getter | Broken], asking: Asking
+) -> Scope:
+    within = partial(
+        Scope,
+        maps=mapping.maps,
+        params=params_of(mapping, setting.vertical.id, setting.params),
+        secrets=setting.secrets,
+    )
+    base = within(names=names)
+    values = {f"{VALUE}{name}": usable(part, base, asking) for name, part in mapping.value.items()}
+    return within(names={**names, **values})
+
+
+def params_of(
+    mapping: MappingPart, vertical_id: str, own: Mapping[str, Scalar]
+) -> Mapping[str, Scalar]:
+    """Return parameters as they hold: the offer's, else the vertical's, else the mapping's."""
+    vertical = mapping.vertical.get(vertical_id)
+    return {**mapping.params, **(vertical.params if vertical else {}), **own}
+
+
+def open_scope(mapping: MappingPart, names: Mapping[str, Getter]) -> Scope:
+    """Return a scope in which every field of every vertical may be named: nothing can be sent."""
+    params: dict[str, Scalar] = dict(mapping.params)
+    for vertical in mapping.vertical.values():
+        params.update(vertical.params)
+    values = {f"{VALUE}{name}": _unknown for name in mapping.value}
+    return Scope(
+        names={**names, **values},
+        anything_under=("lead.",),
+        maps=mapping.maps,
+        params=params,
+        secrets=None,
+    )
+
+
+def _unknown(_: object) -> None:
+    return None
