@@ -189,6 +189,10 @@ class Call(Protocol):
     def open(self, sent: Sent) -> Opening:
         """Return who sends and what is wanted."""
 
+    @property
+    def or_only(self) -> bool:
+        """Whether the seller's only campaign is meant where none of its campaigns is named."""
+
     def default_does(self) -> Does:
         """Return what it does where the request cannot say."""
 
@@ -198,8 +202,8 @@ class Call(Protocol):
     def translate(self, sent: Sent, campaign_id: str | None, vertical_id: str | None) -> Translated:
         """Return the request in our words, as a lead of this campaign and vertical."""
 
-    def fault(self, native: str, vertical_id: str | None) -> str | None:
-        """Return what the sender calls one of our fields."""
+    def foreign(self, native: str, vertical_id: str | None) -> str | None:
+        """Return what the sender calls one of our fields, such as `lead.phone`; None: as we do."""
 
     def write(self, told: Told, wanted: Format) -> Written:
         """Return an answer; it never raises."""
@@ -211,6 +215,10 @@ class Door(Protocol):
     @property
     def id(self) -> str:
         """Its name in the address."""
+
+    @property
+    def inside(self) -> str | None:
+        """The field that holds the request as JSON or XML, if any."""
 
     def admits(self, seller_id: str) -> bool:
         """Tell whether it is open to this seller."""

@@ -10,7 +10,7 @@ import msgspec
 
 from exchange.contract.door import AnswerPart
 from exchange.contract.mapping import Empty
-from exchange.dialect.faults import Place
+from exchange.dialect.faults import Place, TemplateError
 from exchange.dialect.scope import Getter, Scope
 from exchange.dialect.template import Template, compile_template
 from exchange.dialect.words import text_of, to_json, whole
@@ -135,11 +135,11 @@ def compile_answer(part: AnswerPart, maps: Mapping[str, Any], empty: Empty, plac
 
 def compile_text(text: str | None, scope: Scope, place: Place) -> Template | None:
     """Return a template of a whole answer."""
-    if text is None:
-        return None
-    with place.catching():
-        return compile_template(text, scope)
-    return None
+    template: Template | None = None
+    if text is not None:
+        with place.catching():
+            template = compile_template(text, scope)
+    return template
 
 
 def compile_tree(tree: object, scope: Scope, empty: Empty, place: Place) -> Fill:
@@ -155,9 +155,12 @@ def compile_tree(tree: object, scope: Scope, empty: Empty, place: Place) -> Fill
         return lambda view: [value for fill in items if (value := fill(view)) is not GONE]
     if not isinstance(tree, str):
         return lambda _: tree
-    with place.catching():
-        return of_template(compile_template(tree, scope), empty)
-    return lambda _: GONE
+    try:
+        template = compile_template(tree, scope)
+    except TemplateError as error:
+        place.fault(str(error))
+        return lambda _: GONE
+    return of_template(template, empty)
 
 
 def of_template(template: Template, empty: Empty) -> Fill:

@@ -47,14 +47,14 @@ class Content(msgspec.Struct, frozen=True):
 
 
 def sent_of(
-    body: bytes, content_type: str, query: str, headers: Mapping[str, str], inside: str | None
+    body: bytes, content_type: str, query: bytes, headers: Mapping[str, str], inside: str | None
 ) -> Sent | Unparsable:
     """Return a request taken apart, or the status and sentence to answer with; never raises."""
     try:
         content = content_of(body, content_type)
         if inside is not None:
             content = unwrapped(content, inside)
-        behind = table_of(form_pairs(query.encode(errors="surrogateescape")))
+        behind = table_of(form_pairs(query))
     except UnreadableError as error:
         return Unparsable(400, str(error))
     return Sent(body=content.body, root=content.root, query=behind, headers=headers)

@@ -158,12 +158,13 @@ def paths_of(texts: tuple[str, ...], place: Place) -> tuple[Path, ...]:
 def filters_of(text: str, maps: Maps, place: Place) -> list[Change]:
     """Return filters of the mapping language as one change."""
     scope = Scope(names={"it": lambda value: value}, maps=maps)
+    changes: list[Change] = []
     with place.catching():
         template = compile_template(f"{{it|{text}}}", scope)
         if not template.is_single:
             raise TemplateError("must be filters with | between")
-        return [template.value]
-    return []
+        changes.append(template.value)
+    return changes
 
 
 def dates_of(text: str, place: Place) -> list[Change]:
