@@ -179,6 +179,7 @@ class DoorPart(ReadsPart, frozen=True, kw_only=True):
     empty: Empty = Empty.OMIT
     """What becomes of a key whose whole value is not known."""
     always_200: bool = False
-    """Every answer has the HTTP status 200 unless it says another itself."""
+    """Refusals have the HTTP status 200 unless an answer says another itself; 5xx stay."""
     answer: dict[AnswerTo, AnswerPart] = msgspec.field(default_factory=dict)
-    call: tuple[CallPart, ...]
+    call: tuple[CallPart, ...] = ()
+    """None of its own only where it is like another door."""

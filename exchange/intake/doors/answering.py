@@ -17,6 +17,7 @@ from exchange.dialect.words import text_of, to_json, whole
 from exchange.domain.door import Fault, Format, LegTold, Outcome, Told, Written
 
 OK = int(HTTPStatus.OK)
+SERVER_ERRORS = 500
 
 CONTENT_TYPES: Mapping[Format, str] = {
     Format.JSON: "application/json",
@@ -112,7 +113,7 @@ def status_of(manner: Manner, answer: Answer, told: Told) -> int:
     """Return the HTTP status: the answer's own, else the native one or 200."""
     if answer.status is not None:
         return answer.status
-    return OK if manner.always_200 else told.status
+    return OK if manner.always_200 and told.status < SERVER_ERRORS else told.status
 
 
 # Compiling

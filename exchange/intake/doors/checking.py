@@ -64,7 +64,7 @@ def check_names(door: DoorPart, market: Market, place: Place) -> None:
         known(name, "seller", market.sellers, place.at("sellers", index))
     for index, name in enumerate(door.sources):
         known(name, "source", sources_of(door, market), place.at("sources", index))
-    for name in door.vertical:
+    for name in () if door.any_vertical else door.vertical:
         known(name, "vertical", market.verticals, place.at("vertical", name))
 
 
@@ -169,7 +169,7 @@ def check_fields(door: DoorPart, market: Market, place: Place) -> None:
             if name not in every:
                 where.at("fields", name).fault(f"no vertical has such a field{hint(name, every)}")
     for vertical, special in door.vertical.items():
-        for name in special.fields if vertical in names else ():
+        for name in special.fields if vertical in names and not door.any_vertical else ():
             if name not in names[vertical]:
                 here = place.at("vertical", vertical, "fields", name)
                 here.fault(f"is no field of this vertical{hint(name, names[vertical])}")
