@@ -110,8 +110,10 @@ class AnswerPart(Part, frozen=True, kw_only=True):
     body: Tree = None
     """Tables and lists whose texts are templates, in whichever format; in XML `@name` is an
     attribute, `#text` an element's own text, and a list repeats its element."""
+    xml: Template | None = None
+    """A whole document in place of one made of `body`; what is filled in is escaped."""
     text: Template | None = None
-    """What is answered in the format `text`, or where there is no body."""
+    """What is answered in the format `text`, or where there is nothing else."""
 
 
 class AnswerTo(StrEnum):

@@ -14,6 +14,7 @@ from exchange.dialect.faults import Place, TemplateError
 from exchange.dialect.scope import Getter, Scope
 from exchange.dialect.template import Template, compile_template
 from exchange.dialect.words import text_of, to_json, whole
+from exchange.dialect.xml_templates import compile_xml
 from exchange.domain.door import Fault, Format, LegTold, Outcome, Told, Written
 
 OK = int(HTTPStatus.OK)
@@ -85,6 +86,7 @@ class Answer(msgspec.Struct, frozen=True):
 
     status: int | None
     body: Fill | None
+    xml: Template | None
     text: Template | None
 
 
@@ -102,11 +104,22 @@ def write(manner: Manner, told: Told, wanted: Format) -> Written:
     answer = manner.answers.get(told.outcome) or manner.answers.get(None) or NATIVE
     view: View = (told, None)
     status = status_of(manner, answer, told)
-    if answer.text is not None and (wanted is Format.TEXT or answer.body is None):
-        text = whole(answer.text.text(view) or "")
-        return Written(status, CONTENT_TYPES[Format.TEXT], text.encode())
+    template, kind = whole_answer(answer, wanted)
+    if template is not None:
+        return Written(status, CONTENT_TYPES[kind], whole(template.text(view) or "").encode())
     filled = (answer.body or NATIVE_BODY)(view)
     return Written(status, CONTENT_TYPES[wanted], WRITERS[wanted](filled, manner.root))
+
+
+def whole_answer(answer: Answer, wanted: Format) -> tuple[Template | None, Format]:
+    """Return the template of a whole answer, where it has one for this format or no other."""
+    if wanted is Format.XML and answer.xml is not None:
+        return answer.xml, Format.XML
+    if wanted is Format.TEXT and answer.text is not None:
+        return answer.text, Format.TEXT
+    if answer.body is not None:
+        return None, wanted
+    return (answer.xml, Format.XML) if answer.xml is not None else (answer.text, Format.TEXT)
 
 
 def status_of(manner: Manner, answer: Answer, told: Told) -> int:
@@ -125,11 +138,12 @@ def compile_answer(part: AnswerPart, maps: Mapping[str, Any], empty: Empty, plac
     body = None
     if part.body is not None:
         body = compile_tree(part.body, scope, empty, place.at("body"))
-    if part.body is None and part.text is None:
-        place.fault("says nothing: body or text")
+    if part.body is None and part.xml is None and part.text is None:
+        place.fault("says nothing: body, xml or text")
     return Answer(
         part.status,
         body,
+        None if part.xml is None else compile_xml(part.xml, scope, empty, place.at("xml")),
         compile_text(part.text, scope, place.at("text")),
     )
 
@@ -317,4 +331,4 @@ def native_body(view: View) -> object:
 
 
 NATIVE_BODY: Fill = native_body
-NATIVE = Answer(None, NATIVE_BODY, None)
+NATIVE = Answer(None, NATIVE_BODY, None, None)
