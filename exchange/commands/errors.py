@@ -6,6 +6,7 @@ import asyncpg
 
 from exchange.configuration.keys import AccountError
 from exchange.configuration.problem import Finding, MarketFileError
+from exchange.configuration.secrets import SecretError
 from exchange.configuration.snapshots import InvalidConfigurationError
 from exchange.configuration.store import ConflictError, NoVersionError
 from exchange.ledger.errors import LedgerError
@@ -26,6 +27,7 @@ SENTENCES = (
     LedgerError,
     MarketError,
     NoVersionError,
+    SecretError,
     SettingsError,
     StoreError,
 )

@@ -13,6 +13,7 @@ from exchange.configuration.rules_buyer import (
     check_offer,
 )
 from exchange.configuration.rules_campaign import check_campaign, check_seller
+from exchange.configuration.rules_mapping import Uses, check_mapping
 from exchange.configuration.rules_vertical import check_vertical
 from exchange.contract.market_file import MarketFile
 from exchange.domain.condition import compile_condition
@@ -51,10 +52,14 @@ def _all(draft: Draft) -> Iterator[Problem]:
 
     for seller in draft.sellers:
         yield from check_seller(seller)
+    for mapping in draft.mappings:
+        yield from check_mapping(mapping, draft.ids["vertical"])
     for buyer in draft.buyers:
         yield from check_buyer(buyer)
+    uses = Uses(draft, verticals)
     for offer in draft.offers:
         yield from check_offer(offer, draft, verticals, compiles)
+        yield from uses.check(offer)
     for campaign in draft.campaigns:
         yield from check_campaign(campaign, draft, verticals, compiles)
     yield from addresses(draft.offers)

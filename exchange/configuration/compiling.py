@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from exchange.configuration.hours import week_of
+from exchange.contract.mapping import MappingPart, Scalar
 from exchange.contract.market_file import (
     BillingPart,
     BuyerPart,
@@ -33,6 +35,7 @@ from exchange.domain.campaign import (
     Stage,
 )
 from exchange.domain.condition import Condition
+from exchange.domain.dialect import PingDialect, PostDialect
 from exchange.domain.money import Micros, from_decimal
 from exchange.domain.offer import (
     Billing,
@@ -41,6 +44,7 @@ from exchange.domain.offer import (
     Cap,
     CapKind,
     Offer,
+    OnNoAnswer,
     PingTerms,
     PostTerms,
     PriceRule,
@@ -58,6 +62,17 @@ SECONDS_PER_HOUR = 3600
 
 Read = Callable[[str], Condition]
 """Compiles a condition for one vertical."""
+
+
+class Means(NamedTuple):
+    """What an offer's calls are made with, beside what stands in the market file."""
+
+    secret: bytes | None
+    """Signs them; None: they are not signed."""
+    hash_key: bytes
+    ping: PingDialect | None = None
+    """How its endpoint speaks; None: as the exchange does."""
+    post: PostDialect | None = None
 
 
 def vertical_of(part: VerticalPart) -> Vertical:
@@ -149,9 +164,7 @@ def offer_of(
     buyer: Buyer,
     vertical: Vertical,
     read: Read,
-    *,
-    secret: bytes | None,
-    hash_key: bytes,
+    means: Means,
 ) -> Offer:
     """Return an offer with its conditions compiled and its buyer's limits after its own."""
     prices = [PriceRule(read(rule.when), from_decimal(rule.price)) for rule in part.prices]
@@ -168,34 +181,58 @@ def offer_of(
         floor=from_decimal(part.floor),
         priority=part.priority,
         weight=part.weight,
-        ping=ping_of(part),
-        post=post_of(part),
-        format=part.format,
+        ping=ping_of(part, means.ping),
+        post=post_of(part, means.post),
         hash_kind=part.hash,
-        hidden=shown_names(vertical, frozenset(part.hide)),
+        hidden=hidden_of(part, vertical),
         on_lower_price=part.on_lower_price,
         in_flight_max=part.in_flight_max,
         test=part.test,
         paused=part.paused,
-        secret=secret,
-        hash_key=hash_key,
+        secret=means.secret,
+        hash_key=means.hash_key,
     )
 
 
-def ping_of(part: OfferPart) -> PingTerms | None:
+def hidden_of(part: OfferPart, vertical: Vertical) -> frozenset[str]:
+    """Return the names that an offer's pings do not show."""
+    return shown_names(vertical, frozenset(part.hide))
+
+
+def halves_of(part: OfferPart) -> dict[str, str]:
+    """Return the format of an offer's ping and of its post: `standard`, or a mapping's id."""
+    if isinstance(part.format, str):
+        return {"ping": part.format, "post": part.format}
+    return {"ping": part.format.ping, "post": part.format.post}
+
+
+def params_of(mapping: MappingPart, part: OfferPart) -> dict[str, Scalar]:
+    """Return a mapping's params as they are for leads of an offer's vertical."""
+    own = mapping.vertical.get(part.vertical)
+    return {**mapping.params, **(own.params if own else {})}
+
+
+def own_params(mapping: MappingPart, part: OfferPart) -> dict[str, Scalar]:
+    """Return what an offer says of a mapping's params; its other half may have others."""
+    held = params_of(mapping, part)
+    return {name: value for name, value in part.params.items() if name in held}
+
+
+def ping_of(part: OfferPart, dialect: PingDialect | None = None) -> PingTerms | None:
     """Return where an offer is asked, or None where it competes unasked."""
     if part.ping is None:
         return None
     timeout_ms = part.ping.timeout_ms or STAGE_DECIDES_MS
-    return PingTerms(part.ping.url, timeout_ms, from_decimal(part.ping.max_bid))
+    return PingTerms(part.ping.url, timeout_ms, from_decimal(part.ping.max_bid), dialect)
 
 
-def post_of(part: OfferPart) -> PostTerms | None:
+def post_of(part: OfferPart, dialect: PostDialect | None = None) -> PostTerms | None:
     """Return where a won lead goes, or None where its buyer fetches it."""
     if part.post is None:
         return None
     post = part.post
-    return PostTerms(post.url, post.timeout_ms, post.on_no_answer, post.in_doubt_max_s)
+    no_answer = post.on_no_answer or OnNoAnswer.WAIT
+    return PostTerms(post.url, post.timeout_ms, no_answer, post.in_doubt_max_s, dialect)
 
 
 def campaign_of(part: CampaignPart, offers: Mapping[str, Offer], read: Read) -> Campaign:

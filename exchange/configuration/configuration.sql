@@ -73,6 +73,12 @@ ON CONFLICT (name) DO UPDATE
    SET version = excluded.version, sealed = excluded.sealed,
        wrapped_key = excluded.wrapped_key, made = now();
 
+-- secret_names --
+SELECT name, made FROM secret WHERE starts_with(name, $1) ORDER BY name;
+
+-- forget_secret --
+DELETE FROM secret WHERE name = $1 RETURNING name;
+
 -- acknowledge --
 UPDATE worker SET configuration = $2 WHERE id = $1 AND configuration IS DISTINCT FROM $2
 RETURNING pg_notify('swapped', id || ' ' || $2);

@@ -6,8 +6,9 @@ from enum import StrEnum
 
 import msgspec
 
-from exchange.configuration.objects import Key, Object, parts_of
+from exchange.configuration.objects import Key, Object, parts_of, same
 from exchange.configuration.problem import Problem
+from exchange.configuration.rules_mapping import missing_secrets
 from exchange.configuration.writing import inline
 from exchange.contract.market_file import BuyerPart, CampaignPart, MarketFile
 from exchange.contract.parts import Part
@@ -22,6 +23,8 @@ class Present(msgspec.Struct, frozen=True):
     objects: Mapping[Key, Object]
     retired: Mapping[Key, Part]
     """As they were before they were retired."""
+    secrets: frozenset[str] = frozenset()
+    """Named secrets that are set."""
 
 
 class Action(StrEnum):
@@ -72,8 +75,8 @@ def difference(present: Present, market: MarketFile) -> Difference:
         if old is None:
             action = Action.REVIVE if (kind, name) in present.retired else Action.ADD
             changes.append(ObjectChange(action, kind, name))
-        elif old.part != part:
-            fields = tuple(field_changes(old.part, part, ""))
+        elif not same(old.part, part):
+            fields = tuple(field_changes(old.part, part, "")) or tuple(_rewritten(old.part, part))
             changes.append(ObjectChange(Action.CHANGE, kind, name, fields))
     changes += [
         ObjectChange(Action.RETIRE, kind, name)
@@ -84,7 +87,10 @@ def difference(present: Present, market: MarketFile) -> Difference:
 
 
 def conflicts(present: Present, market: MarketFile) -> Iterator[Problem]:
-    """Tell which changes cannot be: money and limits already stand under the old value."""
+    """Tell which changes cannot be.
+
+    Money and limits already stand under the old value, or a secret is not there.
+    """
     known = {**present.retired, **{key: entry.part for key, entry in present.objects.items()}}
     owners = {key: getattr(part, "buyer", None) for key, part in known.items()}
     for index, buyer in enumerate(market.buyer):
@@ -94,6 +100,7 @@ def conflicts(present: Present, market: MarketFile) -> Iterator[Problem]:
             if owner not in {None, buyer.id}:
                 path = ("buyer", index, "offer", place, "id")
                 yield Problem(path, f'"{offer.id}" is an offer of buyer "{owner}", now or earlier')
+    yield from missing_secrets(market.mapping, present.secrets)
     for index, campaign in enumerate(market.campaign):
         yield from _currency(known.get(("campaign", campaign.id)), campaign, ("campaign", index))
 
@@ -124,10 +131,20 @@ def field_changes(old: object, new: object, key: str) -> Iterator[FieldChange]:
         yield from field_changes(inner[0].get(name), inner[1].get(name), path)
 
 
+def _rewritten(old: Part, new: Part) -> Iterator[FieldChange]:
+    """Tell of keys that are equal but written otherwise: in another order, or 9.00 for 9."""
+    for field in msgspec.structs.fields(new):
+        texts = _shown(getattr(old, field.name)), _shown(getattr(new, field.name))
+        if texts[0] != texts[1]:
+            yield FieldChange(field.encode_name, *texts)
+
+
 def _inner(value: object) -> Mapping[str, object] | None:
     """Return what a value is made of by name, or None where it is one value."""
     if isinstance(value, msgspec.Struct):
-        return msgspec.structs.asdict(value)
+        return {
+            field.encode_name: getattr(value, field.name) for field in msgspec.structs.fields(value)
+        }
     if isinstance(value, dict):
         return value
     if isinstance(value, tuple) and value and all(hasattr(part, "id") for part in value):

@@ -12,8 +12,8 @@ import msgspec
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
 from exchange.configuration.shape import misfits, shape_of
+from exchange.contract.mapping import MappingPart
 from exchange.contract.market_file import (
-    LATER_TABLES,
     BuyerPart,
     CampaignPart,
     MarketFile,
@@ -50,23 +50,20 @@ class Draft(msgspec.Struct, frozen=True):
 
     verticals: tuple[Entry[VerticalPart], ...]
     sellers: tuple[Entry[SellerPart], ...]
+    mappings: tuple[Entry[MappingPart], ...]
     buyers: tuple[Entry[BuyerPart], ...]
     """Without their offers."""
     offers: tuple[OfferEntry, ...]
     campaigns: tuple[Entry[CampaignPart], ...]
     ids: dict[str, frozenset[str]]
-    """By kind: vertical, seller, buyer, offer, campaign."""
+    """By kind: one of `KINDS`."""
 
 
 def draft_of(raw: Raw) -> tuple[Draft, list[Problem]]:
     """Return what has the right shape, and all the misfits of the rest."""
-    known = {name: value for name, value in raw.items() if name not in LATER_TABLES}
-    problems = [
-        Problem((name,), f"[[{name}]] is not supported yet") for name in raw if name in LATER_TABLES
-    ]
-    problems += misfits(known, shape_of(MarketFile), ())
+    problems = list(misfits(raw, shape_of(MarketFile), ()))
     broken = {problem.path for problem in problems}
-    objects = list(_objects(known))
+    objects = list(_objects(raw))
     problems += _repeated((kind, path, value) for kind, path, value in objects)
     buyers = {
         path: _converted(value, BuyerPart, path, broken, but="offer")
@@ -81,6 +78,7 @@ def draft_of(raw: Raw) -> tuple[Draft, list[Problem]]:
         Draft(
             verticals=tuple(_entries("vertical", VerticalPart, objects, broken)),
             sellers=tuple(_entries("seller", SellerPart, objects, broken)),
+            mappings=tuple(_entries("mapping", MappingPart, objects, broken)),
             buyers=tuple(Entry(path, part) for path, part in buyers.items() if part is not None),
             offers=tuple(
                 OfferEntry(entry.path, entry.part, buyers[entry.path[:2]])
@@ -93,7 +91,7 @@ def draft_of(raw: Raw) -> tuple[Draft, list[Problem]]:
     )
 
 
-KINDS = ("vertical", "seller", "buyer", "offer", "campaign")
+KINDS = ("vertical", "seller", "mapping", "buyer", "offer", "campaign")
 
 
 def unknown(kind: str, name: str, draft: Draft, path: Path) -> Iterator[Problem]:

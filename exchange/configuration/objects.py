@@ -1,11 +1,13 @@
 """A market as the objects that it is stored as: one row each, so that each has its own history."""
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from itertools import pairwise
 from typing import TypeVar
 
 import msgspec
 
+from exchange.contract.mapping import MappingPart
 from exchange.contract.market_file import (
     BuyerPart,
     CampaignPart,
@@ -36,6 +38,7 @@ class Object(msgspec.Struct, frozen=True):
 TYPES: dict[str, type[Part]] = {
     "vertical": VerticalPart,
     "seller": SellerPart,
+    "mapping": MappingPart,
     "buyer": BuyerPart,
     "offer": OfferObject,
     "campaign": CampaignPart,
@@ -50,6 +53,8 @@ ENDLESS = 1 << 60
 P = TypeVar("P", bound=Part)
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+_DECODERS = {kind: msgspec.json.Decoder(part, float_hook=Decimal) for kind, part in TYPES.items()}
+"""The hook keeps the numbers of a mapping's own JSON exact; all others have a type that is."""
 
 
 def encode(part: Part) -> str:
@@ -59,7 +64,15 @@ def encode(part: Part) -> str:
 
 def decode(kind: str, body: str | bytes) -> Part:
     """Return a stored object; raise msgspec.ValidationError where this version cannot read it."""
-    return msgspec.json.decode(body, type=TYPES[kind])
+    return _DECODERS[kind].decode(body)
+
+
+def same(one: Part, other: Part) -> bool:
+    """Tell whether two parts say the same; a mapping also in the same order and spelling."""
+    if isinstance(one, MappingPart):
+        # Whoever is called reads a form from top to bottom, and 9.00 is not 9 to everybody.
+        return one == other and encode(one) == encode(other)
+    return one == other
 
 
 def parts_of(market: MarketFile) -> dict[Key, Part]:
@@ -69,6 +82,8 @@ def parts_of(market: MarketFile) -> dict[Key, Part]:
         parts["vertical", vertical.id] = vertical
     for seller in market.seller:
         parts["seller", seller.id] = seller
+    for mapping in market.mapping:
+        parts["mapping", mapping.id] = mapping
     for buyer in market.buyer:
         parts["buyer", buyer.id] = msgspec.structs.replace(buyer, offer=())
         for offer in buyer.offer:
@@ -99,6 +114,7 @@ def market_of(objects: Mapping[Key, Object]) -> MarketFile:
     return MarketFile(
         vertical=_only(ordered, VerticalPart),
         seller=_only(ordered, SellerPart),
+        mapping=_only(ordered, MappingPart),
         buyer=tuple(
             msgspec.structs.replace(buyer, offer=tuple(offers.get(buyer.id, ())))
             for buyer in _only(ordered, BuyerPart)

@@ -22,8 +22,6 @@ from exchange.domain.condition import ConditionError
 from exchange.domain.nearest import hint
 from exchange.domain.offer import HashKind
 
-STANDARD = "standard"
-
 CheckCondition = Callable[[str, str], None]
 """Compiles a text for a vertical, by id; raises ConditionError, passes over unknown verticals."""
 
@@ -159,8 +157,6 @@ def _prices(offer: OfferPart, path: Path) -> Iterator[Problem]:
 
 
 def _delivery(offer: OfferPart, path: Path) -> Iterator[Problem]:
-    if offer.format != STANDARD:
-        yield Problem((*path, "format"), 'only "standard" is supported yet')
     if offer.hash is not HashKind.KEYED:
         message = f"anybody can find out a telephone number from its {offer.hash}"
         yield Problem((*path, "hash"), message, is_warning=True)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import cache
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -20,6 +21,12 @@ from exchange.domain.nearest import hint
 
 Extra = dict[str, Any]
 """What a type says beyond msgspec: a rule in words, words that are for later, limits of money."""
+
+PATH_MAX = 40
+"""Steps to a value at most: no format that anybody speaks is nested deeper."""
+WHOLE_MAX = 2**63 - 1
+FREE = inspect.CustomType(object)
+"""What a type says that is any JSON; no other custom type is in a market file."""
 
 _WORDS: dict[type, str] = {
     str: "a text",
@@ -51,19 +58,39 @@ def _union(value: object, shape: inspect.UnionType, _: Extra, path: Path) -> Ite
     options = [option for option in shape.types if not isinstance(option, inspect.NoneType)]
     if value is None and len(options) < len(shape.types):
         return
-    if len(options) > 1:
-        wants_table = isinstance(value, dict)
-        options = [option for option in options if _is_table(option) is wants_table]
-        if not wants_table and not isinstance(value, str):
-            yield Problem(path, f"must be a text or a table, is {_is(value)}")
-            return
-    yield from misfits(value, options[0], path)
+    taken = [option for option in options if isinstance(value, _TAKES[_bare(option)])]
+    if isinstance(value, bool):
+        taken = [option for option in taken if _bare(option) is inspect.BoolType]
+    if len(options) == 1 or taken:
+        yield from misfits(value, (taken or options)[0], path)
+    else:
+        words = dict.fromkeys(_NAMED[_bare(option)] for option in options)
+        yield Problem(path, f"must be {_or(list(words))}, is {_is(value)}")
 
 
-def _is_table(shape: inspect.Type) -> bool:
+def _bare(shape: inspect.Type) -> type[inspect.Type]:
     while isinstance(shape, inspect.Metadata):
         shape = shape.type
-    return isinstance(shape, inspect.StructType | inspect.DictType)
+    return type(shape)
+
+
+def _tree(value: object, _: inspect.CustomType, __: Extra, path: Path) -> Iterator[Problem]:
+    """Tell what of a free value JSON cannot hold."""
+    if len(path) > PATH_MAX:
+        yield Problem(path, "is nested too deeply")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _text(key, inspect.StrType(), {}, (*path, key))
+            yield from _tree(inner, FREE, {}, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _tree(inner, FREE, {}, (*path, index))
+    elif isinstance(value, str):
+        yield from _text(value, inspect.StrType(), {}, path)
+    elif isinstance(value, int | float | Decimal):
+        yield from _number(value, inspect.FloatType(), {}, path)
+    else:
+        yield Problem(path, f"must be what JSON can hold, is {_is(value)}")
 
 
 def _struct(value: object, shape: inspect.StructType, _: Extra, path: Path) -> Iterator[Problem]:
@@ -116,8 +143,9 @@ def _text(value: object, shape: inspect.StrType, extra: Extra, path: Path) -> It
     elif shape.pattern and not re.search(shape.pattern, value):
         yield Problem(path, f'"{_shortened(value)}" is malformed: {extra["rule"]}')
     elif not (shape.min_length or 0) <= len(value) <= (shape.max_length or len(value)):
-        limit = f" and at most {shape.max_length} characters" if shape.max_length else ""
-        yield Problem(path, f"must have at least {shape.min_length}{limit}")
+        limits = [f"at least {shape.min_length}"] if shape.min_length else []
+        limits += [f"at most {shape.max_length} characters"] if shape.max_length else []
+        yield Problem(path, f"must have {' and '.join(limits)}")
     elif "\0" in value:
         yield Problem(path, "holds a NUL character")
 
@@ -129,6 +157,8 @@ def _whole(value: object, shape: inspect.IntType, extra: Extra, path: Path) -> I
         yield Problem(path, f"must be at least {shape.ge}")
     elif shape.le is not None and value > shape.le:
         yield Problem(path, f"must be at most {shape.le}")
+    elif abs(value) > WHOLE_MAX:
+        yield Problem(path, "is a number without end")
     elif value > extra.get("most_yet", value):
         yield Problem(path, f"more than {extra['most_yet']} is not supported yet")
 
@@ -136,6 +166,13 @@ def _whole(value: object, shape: inspect.IntType, extra: Extra, path: Path) -> I
 def _flag(value: object, _: inspect.BoolType, __: Extra, path: Path) -> Iterator[Problem]:
     if not isinstance(value, bool):
         yield _wrong(value, bool, path)
+
+
+def _number(value: object, _: inspect.FloatType, __: Extra, path: Path) -> Iterator[Problem]:
+    if not isinstance(value, int | float | Decimal):
+        yield Problem(path, f"must be a number, is {_is(value)}")
+    elif abs(value) > WHOLE_MAX if isinstance(value, int) else not isfinite(value):
+        yield Problem(path, "is a number without end")
 
 
 def _decimal(value: object, _: inspect.DecimalType, extra: Extra, path: Path) -> Iterator[Problem]:
@@ -162,8 +199,11 @@ def _is(value: object) -> str:
 
 
 def _one_of(words: list[str]) -> str:
-    quoted = [f'"{word}"' for word in words]
-    return " or ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else quoted[0]
+    return _or([f'"{word}"' for word in words])
+
+
+def _or(words: list[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 
 def _shortened(text: str) -> str:
@@ -180,4 +220,31 @@ _CHECKS: dict[type[inspect.Type], Callable[[Any, Any, Extra, Path], Iterator[Pro
     inspect.IntType: _whole,
     inspect.BoolType: _flag,
     inspect.DecimalType: _decimal,
+    inspect.FloatType: _number,
+    inspect.CustomType: _tree,
+}
+
+_TABLE, _LIST, _STRING = (dict,), (list,), (str,)
+_TAKES: dict[type[inspect.Type], tuple[type, ...]] = {
+    inspect.StructType: _TABLE,
+    inspect.DictType: _TABLE,
+    inspect.VarTupleType: _LIST,
+    inspect.EnumType: _STRING,
+    inspect.StrType: _STRING,
+    inspect.BoolType: (bool,),
+    inspect.IntType: (int,),
+    inspect.FloatType: (float, Decimal),
+    inspect.DecimalType: (int, float, Decimal),
+}
+"""What of a file an option of a union takes up: by its kind, whatever else is wrong with it."""
+_NAMED: dict[type[inspect.Type], str] = {
+    inspect.StructType: "a table",
+    inspect.DictType: "a table",
+    inspect.VarTupleType: "a list",
+    inspect.EnumType: "a text",
+    inspect.StrType: "a text",
+    inspect.BoolType: "true, false",
+    inspect.IntType: "a number",
+    inspect.FloatType: "a number",
+    inspect.DecimalType: "a number",
 }

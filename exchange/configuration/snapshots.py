@@ -1,12 +1,13 @@
 """From what is stored to the one immutable value that every worker sells under."""
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from exchange.configuration.compiling import (
+    Means,
     Read,
     buyer_of,
     campaign_of,
@@ -14,9 +15,10 @@ from exchange.configuration.compiling import (
     seller_of,
     vertical_of,
 )
+from exchange.configuration.dialects import Dialects
 from exchange.configuration.objects import market_of
 from exchange.configuration.queries import SQL
-from exchange.configuration.store import read_present
+from exchange.configuration.store import NAMED, read_present
 from exchange.contract.market_file import BuyerPart, MarketFile
 from exchange.domain.condition import Condition, compile_condition
 from exchange.domain.condition_names import names_of
@@ -65,6 +67,8 @@ class Stored(msgspec.Struct, frozen=True):
     signing: dict[str, bytes]
     """By buyer, decoded."""
     credited: dict[str, Micros]
+    named: dict[str, bytes] = {}
+    """What mappings call `{secret:NAME}`, in clear."""
 
 
 async def read_stored(connection: Any, vault: Vault) -> Stored:
@@ -81,17 +85,22 @@ async def read_stored(connection: Any, vault: Vault) -> Stored:
         version=present.version,
         market=market_of(present.objects),
         keys={row["digest"]: Role(row["role"], row["account"]) for row in keys},
-        signing={
-            row["name"].removeprefix(SIGNING): opened(vault, row)
-            for row in secrets
-            if row["name"].startswith(SIGNING)
-        },
+        signing=_opened(vault, secrets, SIGNING),
         credited={
             row["account"].removeprefix("buyer/"): Micros(row["amount"])
             for row in paid_in
             if row["account"].startswith("buyer/")
         },
+        named=_opened(vault, secrets, NAMED),
     )
+
+
+def _opened(vault: Vault, rows: Iterable[Any], prefix: str) -> dict[str, bytes]:
+    return {
+        row["name"].removeprefix(prefix): opened(vault, row)
+        for row in rows
+        if row["name"].startswith(prefix)
+    }
 
 
 def opened(vault: Vault, row: Any) -> bytes:
@@ -128,11 +137,13 @@ class Compiler:
         self._verticals: dict[str, Vertical] = {}
         self._conditions: dict[tuple[str, str], Condition] = {}
         self._hash_keys: dict[str, bytes] = {}
+        self._dialects = Dialects()
 
     def snapshot(self, stored: Stored) -> Snapshot:
         """Return the compiled configuration; raise InvalidConfigurationError where it is wrong."""
         market = stored.market
         readers = self._readers(market)
+        self._dialects.begin(market.mapping, stored.named)
         sellers = {part.id: seller_of(part) for part in market.seller}
         buyers: dict[str, Buyer] = {}
         offers: dict[str, Offer] = {}
@@ -173,9 +184,8 @@ class Compiler:
         for offer in part.offer:
             with naming("offer", offer.id):
                 read, vertical = readers[offer.vertical], self._verticals[offer.vertical]
-                offers[offer.id] = offer_of(
-                    offer, buyer, vertical, read, secret=secret, hash_key=hash_key
-                )
+                means = Means(secret, hash_key, *self._dialects.of(offer, vertical))
+                offers[offer.id] = offer_of(offer, buyer, vertical, read, means)
         return offers
 
     def _readers(self, market: MarketFile) -> dict[str, Read]:

@@ -22,11 +22,15 @@ from exchange.configuration.objects import (
     market_of,
     parts_of,
     positions,
+    same,
 )
 from exchange.configuration.problem import Problem
 from exchange.configuration.queries import SQL
 from exchange.contract.market_file import BuyerPart, MarketFile
 from exchange.contract.parts import Part
+
+NAMED = "named/"
+"""Before a secret's own name: what mappings call `{secret:NAME}`."""
 
 
 class ConflictError(Exception):
@@ -59,6 +63,7 @@ async def read_present(connection: Any, version: int | None = None) -> Present:
         raise NoVersionError(at, latest)
     rows = await connection.fetch(SQL["present"], at)
     retired = [row for row in rows if row["body"] is None]
+    secrets = await connection.fetch(SQL["secret_names"], NAMED)
     return Present(
         version=at,
         objects={
@@ -67,6 +72,7 @@ async def read_present(connection: Any, version: int | None = None) -> Present:
             if row["body"] is not None
         },
         retired=await _before(connection, [(row["kind"], row["id"]) for row in retired], at),
+        secrets=frozenset(row["name"].removeprefix(NAMED) for row in secrets),
     )
 
 
@@ -129,7 +135,8 @@ def rows_of(present: Present, market: MarketFile) -> Iterator[tuple[str, str, in
     wanted = parts_of(market)
     places = positions(wanted, {key: entry.position for key, entry in present.objects.items()})
     for key, part in wanted.items():
-        if present.objects.get(key) != Object(places[key], part):
+        old = present.objects.get(key)
+        if old is None or old.position != places[key] or not same(old.part, part):
             yield (*key, places[key], encode(part))
     for key, entry in present.objects.items():
         if key not in wanted:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,9 @@ from exchange.contract.market_file import MarketFile
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _INNER_TABLES = {"offer", "stage"}
 """Lists that are written as tables of their own, as the contract does."""
+_NAMED_TABLES = {"maps", "value", "vertical"}
+_HALVES = {"ping", "post"}
+"""What of a mapping is written below a head of its own: tables by name, and its two messages."""
 
 
 def write_market(market: MarketFile) -> str:
@@ -21,22 +24,27 @@ def write_market(market: MarketFile) -> str:
     return "\n".join(line for kind, parts in content.items() for line in _tables(kind, parts))
 
 
-def inline(value: object) -> str:
-    """Return a value as TOML writes it in one line, tables inside braces."""
+def inline(value: object, text: Callable[[str], str] | None = None) -> str:
+    """Return a value as TOML writes it in one line, tables inside braces.
+
+    `text` writes the texts in it, in one line where nothing else is said.
+    """
     match value:
         case bool():
             return "true" if value else "false"
         case str():
-            return quoted(value)
+            return (text or quoted)(value)
         case Decimal():
             return f"{value:f}"
-        case int():
+        case int() | float():
             return str(value)
         case Mapping():
-            pairs = ", ".join(f"{key_of(key)} = {inline(inner)}" for key, inner in value.items())
+            pairs = ", ".join(
+                f"{key_of(key)} = {inline(inner, text)}" for key, inner in value.items()
+            )
             return f"{{ {pairs} }}" if pairs else "{}"
         case list() | tuple():
-            return f"[{', '.join(inline(inner) for inner in value)}]"
+            return f"[{', '.join(inline(inner, text) for inner in value)}]"
     raise AssertionError(f"TOML has no {type(value).__name__}")
 
 
@@ -46,6 +54,15 @@ def quoted(text: str) -> str:
     if '"' in text and "'" not in text and is_plain:
         return f"'{text}'"
     return basic(text)
+
+
+def lengthy(text: str) -> str:
+    """Return a TOML string; what has lines, such as an XML document, keeps them."""
+    if "\n" in text and "'''" not in text and not text.endswith("'"):
+        lines = text.replace("\n", "").replace("\t", "")
+        if lines.isprintable() and "\x7f" not in text:
+            return f"'''\n{text}'''"
+    return quoted(text)
 
 
 def basic(text: str) -> str:
@@ -61,6 +78,10 @@ def key_of(key: str) -> str:
 def _tables(kind: str, parts: list[dict[str, Any]]) -> Iterator[str]:
     for part in parts:
         yield f"[[{kind}]]"
+        if kind == "mapping":
+            yield from _mapping(part)
+            yield ""
+            continue
         for key, value in part.items():
             if key not in _INNER_TABLES and (kind, key) != ("vertical", "fields"):
                 yield from _pair(key, value)
@@ -70,6 +91,24 @@ def _tables(kind: str, parts: list[dict[str, Any]]) -> Iterator[str]:
             yield from _tables(f"{kind}.{inner}", part[inner])
         if "." not in kind:
             yield ""
+
+
+def _mapping(part: dict[str, Any]) -> Iterator[str]:
+    for key, value in part.items():
+        if key not in _NAMED_TABLES | _HALVES:
+            yield f"{key} = {inline(value, lengthy)}"
+    for key in sorted(_NAMED_TABLES & part.keys()):
+        for name, table in part[key].items():
+            yield from _table(f"mapping.{key}.{key_of(name)}", table)
+    for key, value in part.items():
+        if key in _HALVES:
+            yield from _table(f"mapping.{key}", value)
+
+
+def _table(head: str, table: dict[str, Any]) -> Iterator[str]:
+    yield f"[{head}]"
+    for key, value in table.items():
+        yield f"{key_of(key)} = {inline(value, lengthy)}"
 
 
 def _pair(key: str, value: object) -> Iterator[str]:

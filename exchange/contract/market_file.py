@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from exchange.contract.mapping import MappingPart, Scalar
 from exchange.contract.parts import (
     Amount,
     Count,
@@ -156,8 +157,20 @@ class PostPart(Part, frozen=True, kw_only=True):
 
     url: Url
     timeout_ms: Milliseconds = 10_000
-    on_no_answer: OnNoAnswer = OnNoAnswer.WAIT
+    on_no_answer: OnNoAnswer | None = None
+    """Absent: `wait`; a mapped offer whose buyer knows no repetition must say it."""
     in_doubt_max_s: Annotated[int, Meta(ge=1, le=86_400)] = 120
+
+
+STANDARD = "standard"
+"""The exchange's own format; every other one is a mapping."""
+
+
+class FormatPart(Part, frozen=True, kw_only=True):
+    """How an endpoint speaks whose ping and post speak differently."""
+
+    ping: Id = STANDARD
+    post: Id = STANDARD
 
 
 class OfferPart(Part, frozen=True, kw_only=True):
@@ -176,7 +189,10 @@ class OfferPart(Part, frozen=True, kw_only=True):
     weight: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
     ping: PingPart | None = None
     post: PostPart | None = None
-    format: Id = "standard"
+    format: Id | FormatPart = STANDARD
+    """`standard`, or the id of a mapping."""
+    params: dict[FieldName, Scalar] = msgspec.field(default_factory=dict)
+    """What a mapping's `{param.NAME}` is for this offer."""
     hash: HashKind = HashKind.KEYED
     hide: tuple[FieldName, ...] = ()
     """Fields that this offer's pings do not show, though the vertical would."""
@@ -308,9 +324,6 @@ class MarketFile(Part, frozen=True, kw_only=True):
 
     vertical: tuple[VerticalPart, ...] = ()
     seller: tuple[SellerPart, ...] = ()
+    mapping: tuple[MappingPart, ...] = ()
     buyer: tuple[BuyerPart, ...] = ()
     campaign: tuple[CampaignPart, ...] = ()
-
-
-LATER_TABLES = ("mapping",)
-"""Tables of the contract that this version does not take yet."""

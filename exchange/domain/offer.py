@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from exchange.domain.condition import Condition
+from exchange.domain.dialect import PingDialect, PostDialect
 from exchange.domain.lead import Facts
 from exchange.domain.money import Micros
 from exchange.domain.schedule import Schedule
@@ -92,6 +93,8 @@ class PingTerms(msgspec.Struct, frozen=True):
     url: str
     timeout_ms: int
     max_bid: Micros
+    dialect: PingDialect | None = None
+    """None: the exchange's own format."""
 
 
 class PostTerms(msgspec.Struct, frozen=True):
@@ -101,6 +104,13 @@ class PostTerms(msgspec.Struct, frozen=True):
     timeout_ms: int
     on_no_answer: OnNoAnswer
     in_doubt_max_s: int
+    dialect: PostDialect | None = None
+    """None: the exchange's own format."""
+
+    @property
+    def repeatable(self) -> bool:
+        """The buyer knows a repeated post again, so that one in doubt may be repeated."""
+        return self.dialect is None or self.dialect.idempotent
 
 
 class OnLowerPrice(StrEnum):
@@ -136,7 +146,6 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     ping: PingTerms | None = None
     post: PostTerms | None = None
     """None: a sale is delivered with nothing to call (fetched by the buyer's portal)."""
-    format: str = "standard"
     hash_kind: HashKind = HashKind.KEYED
     hidden: frozenset[str] = frozenset()
     """Fields that this offer is not shown, though the vertical would."""

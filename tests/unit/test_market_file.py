@@ -117,8 +117,8 @@ def lined(old, new):
         ),
         ('"auction"', '"auction"\nmax_buyers = 2', "max_buyers", "more than 1 is not supported"),
         ('"auction"', '"auction"\nprice_rule = "second_price"', "price_rule", "not supported yet"),
-        ("price = 9.00", 'format = "xml"', "offer[0].format", 'only "standard" is supported yet'),
-        ("[[seller]]", "[[mapping]]\n[[seller]]", "mapping", "[[mapping]] is not supported yet"),
+        ("price = 9.00", 'format = "xml"', "offer[0].format", 'there is no mapping "xml"'),
+        ("price = 9.00", "params = { a = 1 }", "offer[0].params.a", "for an offer with a mapping"),
         # ids
         ('id = "fast"', 'id = "Fast Quotes"', "seller[0].id", "is malformed: lower-case"),
         ('id = "acme"', 'id = ""', "buyer[0].id", "is malformed"),

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from exchange.configuration.reading import read_sheets, sheet_of
-from exchange.contract import market_file
+from exchange.contract import mapping, market_file
 from exchange.domain.condition import Kind, Name, compile_condition
 from exchange.domain.condition_names import DERIVED_NAMES, EXCHANGE_NAMES
 
@@ -27,6 +27,8 @@ SECTIONS = {
     market_file.OfferPart: "### `[[buyer.offer]]`",
     market_file.PingPart: "### `ping`",
     market_file.PostPart: "### `post`",
+    market_file.FormatPart: "### `format`, as a table",
+    mapping.MappingPart: "## `[[mapping]]`",
     market_file.CampaignPart: "## `[[campaign]]`",
     market_file.TermsPart: "### `sellers`",
     market_file.MarginPart: "### `margin`",

@@ -1,0 +1,103 @@
+"""The dialects of a market's offers, compiled; what did not change is not compiled again."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from exchange.configuration.compiling import halves_of, hidden_of, own_params
+from exchange.configuration.objects import encode
+from exchange.contract.mapping import MappingPart
+from exchange.contract.market_file import STANDARD, OfferPart
+from exchange.dialect.compiling import Setting, ping_dialect, post_dialect, secrets_named
+from exchange.domain.dialect import PingDialect, PostDialect
+from exchange.domain.vertical import Vertical
+
+D = TypeVar("D")
+
+Halves = tuple[PingDialect | None, PostDialect | None]
+"""How an offer's endpoints speak."""
+
+
+class Basis(NamedTuple):
+    """All that one half of an offer's dialect is made of."""
+
+    mapping: str
+    """As it is stored: two that are equal say the same in the same order."""
+    vertical: Vertical
+    hidden: frozenset[str]
+    params: bytes
+    """As JSON: yes and 1 are two values there."""
+    secrets: Mapping[str, bytes]
+
+
+class Kept(Generic[D]):
+    """One half of every offer's dialect, with what it was made of."""
+
+    def __init__(self, make: Callable[[MappingPart, Setting], D]) -> None:
+        """Take what compiles a half."""
+        self._make = make
+        self._former: dict[str, tuple[Basis, D]] = {}
+        self._present: dict[str, tuple[Basis, D]] = {}
+
+    def begin(self) -> None:
+        """Begin a new market: what none of its offers asks for again is forgotten with the next."""
+        self._former, self._present = self._present, {}
+
+    def of(self, offer: OfferPart, mapping: MappingPart, basis: Basis) -> D:
+        """Return the half, compiled where anything that it is made of has changed."""
+        former = self._former.get(offer.id)
+        if former is None or former[0] != basis:
+            setting = Setting(
+                vertical=basis.vertical,
+                hidden=basis.hidden,
+                params=own_params(mapping, offer),
+                secrets=basis.secrets,
+            )
+            former = basis, self._make(mapping, setting)
+        self._present[offer.id] = former
+        return former[1]
+
+
+class Dialects:
+    """Knows for each offer how its endpoints speak."""
+
+    def __init__(self) -> None:
+        self._pings: Kept[PingDialect] = Kept(ping_dialect)
+        self._posts: Kept[PostDialect] = Kept(post_dialect)
+        self._mappings: dict[str, MappingPart] = {}
+        self._texts: dict[str, str] = {}
+        self._secrets: Mapping[str, bytes] = {}
+
+    def begin(self, mappings: Iterable[MappingPart], secrets: Mapping[str, bytes]) -> None:
+        """Take the mappings of a new market and the secrets that they name."""
+        self._pings.begin()
+        self._posts.begin()
+        self._mappings = {mapping.id: mapping for mapping in mappings}
+        self._texts = {name: encode(mapping) for name, mapping in self._mappings.items()}
+        self._secrets = secrets
+
+    def of(self, offer: OfferPart, vertical: Vertical) -> Halves:
+        """Return both halves, None where the exchange's own format is spoken.
+
+        Raises KeyError where a mapping or a secret is not there, DialectError where they do not
+        fit.
+        """
+        named = halves_of(offer)
+        ping = post = None
+        if offer.ping is not None and named["ping"] != STANDARD:
+            mapping = self._mappings[named["ping"]]
+            ping = self._pings.of(offer, mapping, self._basis(mapping, offer, vertical))
+        if offer.post is not None and named["post"] != STANDARD:
+            mapping = self._mappings[named["post"]]
+            post = self._posts.of(offer, mapping, self._basis(mapping, offer, vertical))
+        return ping, post
+
+    def _basis(self, mapping: MappingPart, offer: OfferPart, vertical: Vertical) -> Basis:
+        return Basis(
+            self._texts[mapping.id],
+            vertical,
+            hidden_of(offer, vertical),
+            msgspec.json.encode(offer.params),
+            {name: self._secrets[name] for _, name in secrets_named(mapping)},
+        )

@@ -1,0 +1,157 @@
+"""What must hold of mappings, by themselves and for each offer that uses them."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+from exchange.configuration.compiling import (
+    halves_of,
+    hidden_of,
+    own_params,
+    params_of,
+    vertical_of,
+)
+from exchange.configuration.draft import Draft, Entry, OfferEntry
+from exchange.configuration.locate import Path
+from exchange.configuration.problem import Problem
+from exchange.contract.mapping import MappingPart
+from exchange.contract.market_file import STANDARD, OfferPart, VerticalPart
+from exchange.dialect.compiling import (
+    Setting,
+    faults_of,
+    ping_dialect,
+    post_dialect,
+    secrets_named,
+)
+from exchange.dialect.faults import DialectError
+from exchange.domain.nearest import hint
+
+Compiles = Callable[[MappingPart, Setting], object]
+"""Makes one half of a dialect, or raises DialectError."""
+COMPILES: dict[str, Compiles] = {"ping": ping_dialect, "post": post_dialect}
+
+
+def check_mapping(entry: Entry[MappingPart], verticals: Collection[str]) -> Iterator[Problem]:
+    """Tell what is wrong with a mapping whoever uses it."""
+    mapping, path = entry.part, entry.path
+    if mapping.id == STANDARD:
+        yield Problem((*path, "id"), f'"{STANDARD}" is the exchange\'s own format')
+    for name in mapping.vertical:
+        if name not in verticals:
+            likely = hint(name, verticals)
+            yield Problem((*path, "vertical", name), f'there is no vertical "{name}"{likely}')
+    for fault in faults_of(mapping):
+        yield Problem((*path, *fault.path), fault.message)
+
+
+class Uses:
+    """Checks offers against the mappings that they name; one fault is told for one offer."""
+
+    def __init__(self, draft: Draft, verticals: Mapping[str, VerticalPart]) -> None:
+        """Take the mappings of a market, and those of its verticals that are right."""
+        self._ids = draft.ids["mapping"]
+        self._entries = {entry.part.id: entry for entry in draft.mappings}
+        self._broken = {
+            entry.part.id for entry in draft.mappings if any(True for _ in faults_of(entry.part))
+        }
+        self._verticals = {name: vertical_of(part) for name, part in verticals.items()}
+        self._told: set[tuple[Path, str]] = set()
+
+    def check(self, entry: OfferEntry) -> Iterator[Problem]:
+        """Tell what is wrong with an offer's format and its params."""
+        offer, path = entry.part, entry.path
+        named = halves_of(offer)
+        yield from self._unknown(offer, (*path, "format"), named)
+        used = {half: self._entries[name] for half, name in named.items() if name in self._entries}
+        if all(name == STANDARD for name in named.values()):
+            for name in offer.params:
+                yield Problem(
+                    (*path, "params", name), f'is for an offer with a mapping, not "{STANDARD}"'
+                )
+        elif len(used) == len({half for half, name in named.items() if name != STANDARD}):
+            yield from self._params(offer, path, [one.part for one in used.values()])
+        for half, mapping in used.items():
+            yield from self._half(offer, path, half, mapping)
+
+    def _unknown(self, offer: OfferPart, path: Path, named: Mapping[str, str]) -> Iterator[Problem]:
+        places = (
+            {path: offer.format}
+            if isinstance(offer.format, str)
+            else {(*path, half): name for half, name in named.items()}
+        )
+        for place, name in places.items():
+            if name != STANDARD and name not in self._ids:
+                likely = hint(name, [*self._ids, STANDARD])
+                yield Problem(place, f'there is no mapping "{name}"{likely}')
+
+    def _half(
+        self, offer: OfferPart, path: Path, half: str, entry: Entry[MappingPart]
+    ) -> Iterator[Problem]:
+        mapping = entry.part
+        if getattr(offer, half) is None:
+            return
+        if getattr(mapping, half) is None:
+            yield Problem((*path, half), f'mapping "{mapping.id}" has no [mapping.{half}]')
+            return
+        silent = half == "post" and offer.post is not None and offer.post.on_no_answer is None
+        if silent and not mapping.idempotent:
+            yield Problem(
+                (*path, "post", "on_no_answer"),
+                f'is missing: "wait" or "advance"? mapping "{mapping.id}" is not idempotent, '
+                "so a post in doubt is not repeated",
+            )
+        yield from self._compiles(offer, half, entry)
+
+    def _compiles(
+        self, offer: OfferPart, half: str, entry: Entry[MappingPart]
+    ) -> Iterator[Problem]:
+        """Tell the faults that only this offer's vertical and params bring to light."""
+        mapping, vertical = entry.part, self._verticals.get(offer.vertical)
+        if vertical is None or mapping.id in self._broken:
+            return
+        # Whether a secret is set, the database knows.
+        setting = Setting(
+            vertical=vertical,
+            hidden=hidden_of(offer, vertical),
+            params=own_params(mapping, offer),
+        )
+        try:
+            COMPILES[half](mapping, setting)
+        except DialectError as error:
+            for fault in error.faults:
+                if fault.path[:1] == ("params",):
+                    continue  # the offer's own, told at its place
+                key = (*entry.path, *fault.path), fault.message
+                if key not in self._told:
+                    self._told.add(key)
+                    yield Problem(key[0], f'for offer "{offer.id}": {fault.message}')
+
+    @staticmethod
+    def _params(offer: OfferPart, path: Path, mappings: Iterable[MappingPart]) -> Iterator[Problem]:
+        known: set[str] = set()
+        for mapping in {mapping.id: mapping for mapping in mappings}.values():
+            params = params_of(mapping, offer)
+            known |= params.keys()
+            for name, value in params.items():
+                if value == "" and name not in offer.params:
+                    yield Problem(
+                        (*path, "params"),
+                        f'is without "{name}", which mapping "{mapping.id}" needs',
+                    )
+        for name in offer.params.keys() - known:
+            yield Problem(
+                (*path, "params", name), f'its mapping has no parameter "{name}"{hint(name, known)}'
+            )
+
+
+def missing_secrets(mappings: Iterable[MappingPart], known: frozenset[str]) -> Iterator[Problem]:
+    """Tell of secrets that a market's mappings name and nobody has set, each once a mapping."""
+    for index, mapping in enumerate(mappings):
+        places: dict[str, Path] = {}
+        for path, name in secrets_named(mapping):
+            places.setdefault(name, path)
+        for name, path in places.items():
+            if name not in known:
+                yield Problem(
+                    ("mapping", index, *path),
+                    f'there is no secret "{name}"{hint(name, known)}; '
+                    f"`exchange secrets set {name}` makes it",
+                )
