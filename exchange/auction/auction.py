@@ -5,7 +5,8 @@ from typing import Protocol
 
 import msgspec
 
-from exchange.auction.bids import Asked, NotABid, read_bid
+from exchange.auction.bids import Asked, NotABid, read_bid, read_foreign_bid
+from exchange.auction.foreign import Terms, foreign_request, view_of
 from exchange.auction.ping import (
     PingIds,
     Showing,
@@ -15,6 +16,7 @@ from exchange.auction.ping import (
 )
 from exchange.domain import anonymize
 from exchange.domain.bid import Bid, OfferResult
+from exchange.domain.dialect import Heard, PingDialect
 from exchange.domain.lead import Fingerprint
 from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
@@ -73,6 +75,16 @@ class Calls(Protocol):
         """Send every call at once; when this returns, each has its outcome."""
 
 
+class Endpoints(Protocol):
+    """Who prepares endpoints."""
+
+    def of(self, url: str) -> Endpoint:
+        """Return where the exchange's own format is spoken."""
+
+    def speaking(self, url: str, method: str, headers: Mapping[str, str]) -> Endpoint:
+        """Return where another one is."""
+
+
 class Admission(Protocol):
     """Who knows how an offer's endpoint fares."""
 
@@ -102,7 +114,7 @@ class Auction:
         self,
         wire: Calls,
         admission: Admission,
-        endpoint_of: Callable[[str], Endpoint],
+        endpoints: Endpoints,
         *,
         monotonic: Callable[[], float],
         entropy: Callable[[int], bytes],
@@ -111,7 +123,7 @@ class Auction:
         """Take the wire, the health of offers, prepared endpoints, time and chance."""
         self._wire = wire
         self._admission = admission
-        self._endpoint_of = endpoint_of
+        self._endpoints = endpoints
         self._monotonic = monotonic
         self._entropy = entropy
         self._limits = limits
@@ -137,9 +149,7 @@ class Auction:
         return AuctionResult(
             ranked=tuple(ranked),
             results=tuple(results.values()),
-            exchanged=tuple(
-                Exchanged(call.tag.offer.id, call.request, call.status, call.body) for call in calls
-            ),
+            exchanged=tuple(_exchanged(call) for call in calls),
         )
 
     def _calls(self, tender: Tender, results: Mapping[str, OfferResult]) -> list[Call]:
@@ -161,12 +171,16 @@ class Auction:
             result.reason = self._admission.admit(offer)
             if result.reason is not None:
                 continue
-            if offer.hidden not in shared:
-                shared[offer.hidden] = shared_part(tender.showing, offer.hidden)
             asked = Asked(
                 offer, ids.number(number), tender.showing.currency, contender.static_price
             )
-            calls.append(self._call(tender, contender, asked, shared[offer.hidden], tmax_ms))
+            if offer.ping.dialect is not None:
+                call = self._foreign_call(tender, contender, asked, tmax_ms)
+            else:
+                if offer.hidden not in shared:
+                    shared[offer.hidden] = shared_part(tender.showing, offer.hidden)
+                call = self._call(tender, contender, asked, shared[offer.hidden], tmax_ms)
+            calls.append(call)
             result.pinged = True
         return calls
 
@@ -183,11 +197,35 @@ class Auction:
             headers = signature_headers(
                 offer.secret, asked.ping_id, tender.at_us // 1_000_000, body
             )
-        endpoint = self._endpoint_of(offer.ping.url)
+        endpoint = self._endpoints.of(offer.ping.url)
         return Call(
             endpoint=endpoint,
             request=endpoint.request(body, headers=headers),
             timeout_ms=min(offer.ping.timeout_ms, tender.timeout_ms),
+            repeatable=True,
+            tag=asked,
+        )
+
+    def _foreign_call(
+        self, tender: Tender, contender: Contender, asked: Asked, tmax_ms: float
+    ) -> Call:
+        ping = contender.offer.ping
+        assert ping is not None, "only offers with a ping are asked"
+        assert ping.dialect is not None, "a foreign call is made in a dialect"
+        offer = contender.offer
+        terms = Terms(
+            ping_id=asked.ping_id,
+            floor=contender.floor,
+            tmax_ms=int(tmax_ms),
+            source_id=anonymize.source_alias(tender.seller_id, tender.source_id, offer),
+            at_us=tender.at_us,
+        )
+        view = view_of(tender.showing, offer, _hashes(tender, offer), terms)
+        endpoint = self._endpoints.speaking(ping.url, ping.dialect.method, ping.dialect.headers)
+        return Call(
+            endpoint=endpoint,
+            request=foreign_request(endpoint, ping.url, ping.dialect, view),
+            timeout_ms=min(ping.timeout_ms, tender.timeout_ms),
             repeatable=True,
             tag=asked,
         )
@@ -221,7 +259,7 @@ class Auction:
             self._admission.ended(asked.offer, call, sound=False)
             return
         try:
-            bid = read_bid(call.status, call.body, asked)
+            bid = _bid(call, asked)
         except Exception:  # noqa: BLE001 - the one place: nothing that a buyer sends hurts the others
             bid = NotABid(Reason.INVALID_BID, "could not be read")
         if isinstance(bid, NotABid):
@@ -238,6 +276,26 @@ class Auction:
             return True
         result.reason = Reason.BELOW_FLOOR
         return False
+
+
+def _dialect(offer: Offer) -> PingDialect | None:
+    return None if offer.ping is None else offer.ping.dialect
+
+
+def _bid(call: Call, asked: Asked) -> Bid | NotABid:
+    dialect = _dialect(asked.offer)
+    if dialect is None:
+        return read_bid(call.status, call.body, asked)
+    return read_foreign_bid(Heard(call.status, call.head, call.body), dialect, asked)
+
+
+def _exchanged(call: Call) -> Exchanged:
+    """Return what is kept of a call: exact, but for secrets."""
+    dialect = _dialect(call.tag.offer)
+    request, answer = call.request, call.body
+    if dialect is not None:
+        request, answer = dialect.redacted(request), dialect.redacted(answer)
+    return Exchanged(call.tag.offer.id, request, call.status, answer)
 
 
 def _hashes(tender: Tender, offer: Offer) -> dict[str, str]:

@@ -4,6 +4,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from exchange.domain.bid import Bid
+from exchange.domain.dialect import Declined, Heard, Offered, PingDialect, Unclear
 from exchange.domain.money import Micros, MoneyError, parse_json
 from exchange.domain.offer import Offer
 from exchange.domain.reason import Reason
@@ -77,7 +78,7 @@ def _price(wire: BidWire, asked: Asked) -> Bid | NotABid:
 def _checked(price: Micros, wire: BidWire, asked: Asked) -> Bid | NotABid:
     if price == 0:
         return NotABid(Reason.NO_BID, clean(wire.reason))
-    wrong = _wrong(price, wire, asked)
+    wrong = _wrong(price, wire.currency, wire.ttl_s, asked)
     if wrong is not None:
         return NotABid(Reason.INVALID_BID, wrong)
     return Bid(
@@ -91,14 +92,47 @@ def _checked(price: Micros, wire: BidWire, asked: Asked) -> Bid | NotABid:
     )
 
 
-def _wrong(price: Micros, wire: BidWire, asked: Asked) -> str | None:
+def read_foreign_bid(heard: Heard, dialect: PingDialect, asked: Asked) -> Bid | NotABid:
+    """Return the bid in an answer in a foreign dialect, under the very same checks."""
+    if heard.status == NO_CONTENT:
+        return NotABid(Reason.NO_BID)
+    said = dialect.read(heard)
+    if isinstance(said, Declined):
+        return NotABid(Reason.NO_BID, clean(said.reason))
+    if isinstance(said, Unclear):
+        return NotABid(Reason.INVALID_BID, clean(said.detail))
+    return _foreign(said, asked)
+
+
+def _foreign(said: Offered, asked: Asked) -> Bid | NotABid:
+    price = asked.static_price if said.price is None else said.price
+    if price is None:
+        return NotABid(Reason.INVALID_BID, "no price, and the offer names none")
+    if price == 0:
+        return NotABid(Reason.NO_BID)
+    wrong = _wrong(price, said.currency, said.ttl_s, asked)
+    if wrong is not None:
+        return NotABid(Reason.INVALID_BID, wrong)
+    return Bid(
+        offer=asked.offer,
+        price=price,
+        ping_id=asked.ping_id,
+        bid_id=said.bid_id,
+        ttl_s=said.ttl_s,
+        buyer_name=clean(said.buyer_name),
+        consent_text=clean(said.consent_text, 4 * TEXT_MAX),
+        token=said.token,
+    )
+
+
+def _wrong(price: Micros, currency: str | None, ttl_s: float | None, asked: Asked) -> str | None:
     if price < 0:
         return "negative bid"
     if asked.offer.ping is not None and price > asked.offer.ping.max_bid:
         return "over the offer's maximum"
-    if wire.currency is not None and wire.currency != asked.currency:
+    if currency is not None and currency != asked.currency:
         return "other currency"
-    if wire.ttl_s is not None and not 1 <= wire.ttl_s <= TTL_MAX_S:
+    if ttl_s is not None and not 1 <= ttl_s <= TTL_MAX_S:
         return "ttl_s out of range"
     return None
 

@@ -30,6 +30,8 @@ class InDoubt(msgspec.Struct, frozen=True):
     """The buyer may have the lead."""
 
     detail: str
+    said: str | None = None
+    """The buyer's own words, or what of them was not understood; they may repeat the lead."""
     told: bool = False
     """True where the buyer itself said that it will tell later (202, `"accepted": null`)."""
 

@@ -1,14 +1,15 @@
 """Posts the full record to a winner and says what came of it; one call, one result."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
 from exchange.delivery.answer import Accepted, InDoubt, PostResult, Unreachable
-from exchange.delivery.formats import standard
+from exchange.delivery.formats import foreign, standard
+from exchange.domain.dialect import Heard, Message, PostDialect
 from exchange.domain.ids import SaleId
-from exchange.domain.offer import Offer
+from exchange.domain.offer import Offer, PostTerms
 from exchange.wire.call import Call, Outcome
 from exchange.wire.endpoint import Endpoint
 from exchange.wire.signature import signature_headers
@@ -19,17 +20,27 @@ class Parcel(msgspec.Struct, frozen=True):
 
     sale_id: SaleId
     offer: Offer
-    body: bytes
+    message: Message
 
 
 class Delivered(msgspec.Struct, frozen=True):
-    """What a post came to, and the exact bytes that were exchanged."""
+    """What a post came to, and the exact bytes that were exchanged, but for secrets."""
 
     result: PostResult
     ms: float
     request: bytes = b""
     status: int = 0
     answer: bytes = b""
+
+
+class Endpoints(Protocol):
+    """Who prepares endpoints."""
+
+    def of(self, url: str) -> Endpoint:
+        """Return where the exchange's own format is spoken."""
+
+    def speaking(self, url: str, method: str, headers: Mapping[str, str]) -> Endpoint:
+        """Return where another one is."""
 
 
 class Requests(Protocol):
@@ -45,14 +56,14 @@ class Delivery:
     def __init__(
         self,
         wire: Requests,
-        endpoint_of: Callable[[str], Endpoint],
+        endpoints: Endpoints,
         *,
         now_us: Callable[[], int],
         late_grace_ms: float,
     ) -> None:
         """Take the wire, endpoints, the time, and how long a late answer is listened for."""
         self._wire = wire
-        self._endpoint_of = endpoint_of
+        self._endpoints = endpoints
         self._now_us = now_us
         self._late_grace_ms = late_grace_ms
 
@@ -65,25 +76,45 @@ class Delivery:
         offer = parcel.offer
         if offer.post is None:
             return Delivered(Accepted(), 0.0)  # nothing to call: the buyer fetches its leads
-        headers = b"Idempotency-Key: " + parcel.sale_id.encode() + b"\r\n"
-        if offer.secret is not None:
-            at_s = self._now_us() // 1_000_000
-            headers += signature_headers(offer.secret, parcel.sale_id, at_s, parcel.body)
-        endpoint = self._endpoint_of(offer.post.url)
-        call = Call(
-            endpoint=endpoint,
-            request=endpoint.request(parcel.body, headers=headers),
-            timeout_ms=offer.post.timeout_ms + self._late_grace_ms,
-        )
+        post, dialect = offer.post, offer.post.dialect
+        call = self._call(parcel, post, dialect)
         await self._wire.fan_out((call,), float("inf"))
-        return Delivered(
-            _result(call, repeated=repeated), call.took_ms, call.request, call.status, call.body
+        request, answer = call.request, call.body
+        if dialect is not None:
+            request, answer = dialect.redacted(request), dialect.redacted(answer)
+        result = _result(call, dialect, repeated=repeated)
+        return Delivered(result, call.took_ms, request, call.status, answer)
+
+    def _call(self, parcel: Parcel, post: PostTerms, dialect: PostDialect | None) -> Call:
+        """Return the call of a parcel, with what proves who sends it made anew."""
+        message, at_us = parcel.message, self._now_us()
+        key = b"Idempotency-Key: " + parcel.sale_id.encode() + b"\r\n"
+        if dialect is None:
+            endpoint = self._endpoints.of(post.url)
+            secret = parcel.offer.secret
+            if secret is not None:
+                at_s = at_us // 1_000_000
+                key += signature_headers(secret, parcel.sale_id, at_s, message.body)
+            request = endpoint.request(message.body, headers=key)
+        else:
+            endpoint = self._endpoints.speaking(post.url, dialect.method, dialect.headers)
+            headers = message.headers + dialect.proof(post.url, message, at_us)
+            if not foreign.names_key(dialect.headers, headers):
+                headers = key + headers
+            request = endpoint.asking(message.query, message.body, headers)
+        return Call(
+            endpoint=endpoint,
+            request=request,
+            timeout_ms=post.timeout_ms + self._late_grace_ms,
         )
 
 
-def _result(call: Call, *, repeated: bool) -> PostResult:
+def _result(call: Call, dialect: PostDialect | None, *, repeated: bool) -> PostResult:
     """Return what an ended call means: only what surely was not sent is unreachable."""
     if call.outcome is Outcome.ANSWERED:
+        if dialect is not None:
+            said = dialect.read(Heard(call.status, call.head, call.body))
+            return foreign.outcome(said, repeated=repeated)
         return standard.read_answer(call.status, call.body, repeated=repeated)
     detail = str(call.detail) or str(call.outcome)
     if not call.sent_at:

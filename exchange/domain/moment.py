@@ -85,7 +85,8 @@ class AwardRow(msgspec.Struct, frozen=True, kw_only=True):
     ping_id: str | None
     stage: int
     post: bytes | None = None
-    """The post's exact body, sealed with the lead's records: what a repetition sends again."""
+    """The post's query, headers and body, sealed with the lead's records: what a repetition sends
+    again."""
 
 
 class SaleEnd(msgspec.Struct, frozen=True, kw_only=True):

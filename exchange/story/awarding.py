@@ -1,7 +1,6 @@
 """From a standing bid to a sale: hold, award, post; at most one bid of a lead becomes a sale."""
 
-from exchange.delivery.formats import standard
-from exchange.domain.anonymize import source_alias
+from exchange.delivery.parcels import packed
 from exchange.domain.bid import Bid
 from exchange.domain.campaign import Campaign, Stage
 from exchange.domain.caps import Hold, hold_lines
@@ -17,6 +16,7 @@ from exchange.story.chain import Broken, Chain, Fenced
 from exchange.story.concluding import Concluding
 from exchange.story.ending import Course, Sold
 from exchange.story.stations import Stations
+from exchange.story.wording import Won, message_of
 
 
 class Awarding:
@@ -46,7 +46,7 @@ class Awarding:
         self.awarded = False
         """An award is on the books, or may be: a buyer has the lead, or will be asked whether."""
 
-    async def try_bid(self, bid: Bid, stage: Stage) -> Sold | None:
+    async def try_bid(self, bid: Bid, stage: Stage, score: int) -> Sold | None:
         """Hold, award and post; return the sale, or None where another bid may be tried."""
         if bid.offer.buyer.id in self.posted_to:
             self._chain.note(
@@ -58,7 +58,8 @@ class Awarding:
         sale_id = SaleId(uuid7(now_us, self._stations.entropy(ENTROPY_BYTES)))
         if not await self._hold(sale_id, bid, now_us):
             return None
-        award = self._award_row(sale_id, bid, stage, now_us)
+        won = Won(sale_id=sale_id, bid=bid, score=score, at_us=now_us)
+        award = self._award_row(won, stage)
         await self._write_award(award)
         self.posted_to.add(bid.offer.buyer.id)
         return await self._concluding.post(award, bid.offer)
@@ -90,25 +91,22 @@ class Awarding:
         )
         return False
 
-    def _award_row(self, sale_id: SaleId, bid: Bid, stage: Stage, now_us: int) -> AwardRow:
+    def _award_row(self, won: Won, stage: Stage) -> AwardRow:
         terms = self._campaign.sellers[self._lead.seller_id]
-        lead, offer = self._lead, bid.offer
-        source = {
-            "id": source_alias(lead.seller_id, lead.source.id, offer),
-            "channel": lead.source.channel,
-        }
+        bid, offer = won.bid, won.bid.offer
+        vertical = self._snapshot.verticals[self._lead.vertical_id]
         return AwardRow(
-            sale_id=sale_id,
+            sale_id=won.sale_id,
             offer_id=offer.id,
             buyer_id=offer.buyer.id,
             price=bid.price,
             payout=split(bid.price, terms.margin).payout,
             currency=self._campaign.currency,
-            held_at_us=now_us,
+            held_at_us=won.at_us,
             bid_id=bid.bid_id,
             ping_id=bid.ping_id,
             stage=stage.number,
-            post=standard.post_body(sale_id, bid, bid.price, lead, self._submission.person, source),
+            post=packed(message_of(won, self._submission, vertical)),
         )
 
     async def _write_award(self, award: AwardRow) -> None:

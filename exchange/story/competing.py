@@ -53,6 +53,8 @@ class Competing:
         self._lead = submission.lead
         self._campaign: Campaign = snapshot.campaigns[self._lead.campaign_id]
         self._vertical = snapshot.verticals[self._campaign.vertical_id]
+        self.score = score
+        """What the lead was scored."""
         self._facts: Facts = {**submission.facts(), "score": score}
         shown = anonymize.shown(self._lead, self._vertical, frozenset())
         self._showing = Showing(

@@ -9,6 +9,7 @@ import structlog
 
 from exchange.delivery.answer import Accepted, InDoubt, PostResult, Refused, Unreachable
 from exchange.delivery.delivery import Parcel
+from exchange.delivery.parcels import unpacked
 from exchange.domain.bookkeeping import Parties, sale_transfers
 from exchange.domain.campaign import Campaign
 from exchange.domain.events import EventName
@@ -72,7 +73,7 @@ class Concluding:
     async def post(self, award: AwardRow, offer: Offer) -> Sold | None:
         """Post an award and see it through; return the sale, or None where there is none."""
         assert award.post is not None, "an award that is made now carries its post"
-        posting = Posting(self._stations, self._chain, Parcel(award.sale_id, offer, award.post))
+        posting = self._posting(award, offer, award.post)
         try:
             with self._stations.timed("post"):
                 result = await posting.first()
@@ -82,10 +83,28 @@ class Concluding:
         self._stations.observer.post_answered(offer.id, WORDS[type(result)], posting.ms)
         return await self._conclude(award, offer, posting, result)
 
-    async def repeat(self, award: AwardRow, offer: Offer, body: bytes) -> Sold | None:
-        """Take up a sale that another worker left in doubt: the same post, the same key."""
-        posting = Posting(self._stations, self._chain, Parcel(award.sale_id, offer, body))
+    async def repeat(self, award: AwardRow, offer: Offer, post: bytes) -> Sold | None:
+        """Take up a sale that another worker left in doubt: the same post, the same key.
+
+        A buyer that does not know a repetition again is not asked: nobody knows any more whether
+        it got the lead, so the sale stays in doubt until its time is up.
+        """
+        posting = self._posting(award, offer, post)
         return await self._in_doubt(award, offer, posting, InDoubt("its worker is gone"))
+
+    def _posting(self, award: AwardRow, offer: Offer, post: bytes) -> Posting:
+        parcel = Parcel(award.sale_id, offer, unpacked(post))
+        return Posting(self._stations, self._chain, parcel, self._told)
+
+    def _masked(self, words: str | None) -> str | None:
+        """Return a buyer's words without the person; none where they cannot be told from it."""
+        person = self._sale.person
+        return None if person is None else masked(words, person)
+
+    def _told(self, doubt: InDoubt) -> str:
+        """Return why a sale is in doubt, with what the buyer said where that can be told."""
+        said = self._masked(doubt.said)
+        return doubt.detail if said is None else f"{doubt.detail}: {said}"
 
     async def _conclude(
         self, award: AwardRow, offer: Offer, posting: Posting, result: PostResult
@@ -108,7 +127,7 @@ class Concluding:
             offer=offer.id,
             sale_id=award.sale_id,
             reason=Reason.IN_DOUBT,
-            detail=doubt.detail,
+            detail=self._told(doubt),
             ms=round(posting.ms, 3),
         )
         assert offer.post is not None, "a sale without a post is never in doubt"
@@ -201,14 +220,13 @@ class Concluding:
 
     def _refused(self, award: AwardRow, words: str | None, ms: float) -> None:
         """Note the refusal; the hold is given back once the next moment makes it durable."""
-        person = self._sale.person
         self._course.refused += 1
         self._chain.note(
             EventName.REFUSED,
             offer=award.offer_id,
             sale_id=award.sale_id,
             reason=Reason.REFUSED,
-            detail=None if person is None else masked(words, person),
+            detail=self._masked(words),
             ms=round(ms, 3),
         )
         self._sale_ended(award, SaleState.REFUSED, Reason.REFUSED)

@@ -1,6 +1,7 @@
 """A post and its doubts: sent once, repeated under the same key until the buyer says what it is."""
 
 import asyncio
+from collections.abc import Callable
 
 from exchange.delivery.answer import Accepted, InDoubt, PostResult, Refused
 from exchange.delivery.delivery import Delivered, Parcel
@@ -18,11 +19,22 @@ US_PER_MS = 1000
 class Posting:
     """One sale's post with its repetitions. All calls carry the same key and the same bytes."""
 
-    def __init__(self, stations: Stations, chain: Chain, parcel: Parcel) -> None:
-        """Take the parcel; nothing is sent yet."""
+    def __init__(
+        self,
+        stations: Stations,
+        chain: Chain,
+        parcel: Parcel,
+        tell: Callable[[InDoubt], str],
+    ) -> None:
+        """Take the parcel, and how to tell of a doubt without the person; nothing is sent yet.
+
+        A buyer that does not know a repetition again would have the lead twice: it gets none.
+        """
         self._stations = stations
         self._chain = chain
         self._parcel = parcel
+        self._tell = tell
+        self._repeats = parcel.offer.post is None or parcel.offer.post.repeatable
         self._calls: set[asyncio.Task[Delivered]] = set()
         self.ms = 0.0
         """How long the call took that ended last."""
@@ -41,16 +53,19 @@ class Posting:
         return answer
 
     async def resolved(self, in_doubt_max_s: float) -> Accepted | Refused | None:
-        """Repeat the post, ever more slowly, until the buyer decides; None: it never did."""
+        """Repeat the post, ever more slowly, until the buyer decides; None: it never did.
+
+        Where it must not be repeated, only what was sent may still be answered.
+        """
         limits = self._stations.limits
         give_up_at = self._stations.monotonic() + in_doubt_max_s
         pause_s = limits.repeat_first_s
         while True:
             left_s = give_up_at - self._stations.monotonic()
-            decided = await self._decision(min(pause_s, left_s))
+            decided = await self._decision(min(pause_s, left_s) if self._repeats else left_s)
             if decided is not None:
                 return decided
-            if self._stations.monotonic() >= give_up_at:
+            if not self._repeats or self._stations.monotonic() >= give_up_at:
                 return None
             self._chain.note(
                 EventName.REPEATED, offer=self._parcel.offer.id, sale_id=self._parcel.sale_id
@@ -94,7 +109,7 @@ class Posting:
             offer=self._parcel.offer.id,
             sale_id=self._parcel.sale_id,
             reason=Reason.IN_DOUBT,
-            detail=doubt.detail,
+            detail=self._tell(doubt),
             ms=round(self.ms, 3),
         )
 

@@ -181,7 +181,7 @@ class LeadSale:
                 if not self._may_award():
                     competing.leave_out((bid.offer.id,), self._too_late(), stage.number)
                     continue
-                sold = await self._awarding.try_bid(bid, stage)
+                sold = await self._awarding.try_bid(bid, stage, competing.score)
                 if sold is not None:
                     return Ending(status=LeadStatus.SOLD, sales=(sold,))
         return unsold(self._course)

@@ -38,6 +38,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     key: str  # endpoints with the same key share connections
     method: str
     head: bytes  # request line and fixed headers, each line ended
+    asked: int = 0  # where in the head the URL's own query ends, or would stand
+    joint: bytes = b"?"  # what stands before a query that is added there
 
     def __repr__(self) -> str:
         """Say where it is; fixed headers may hold a secret."""
@@ -60,6 +62,13 @@ class Endpoint(msgspec.Struct, frozen=True):
             return b"".join((self.head, headers, b"\r\n"))
         length = LENGTHS[size] if size < len(LENGTHS) else length_line(size)
         return b"".join((self.head, headers, length, content))
+
+    def asking(self, query: bytes, body: bytes, headers: bytes) -> bytes:
+        """One whole request whose URL ends with this query, escaped and without its `?`."""
+        request = self.request(body, headers=headers)
+        if not query:
+            return request
+        return b"".join((request[: self.asked], self.joint, query, request[self.asked :]))
 
 
 def compile_endpoint(
@@ -88,7 +97,8 @@ def compile_endpoint(
     authority = named if port in (None, PORTS[parts.scheme]) else f"{named}:{port}"
     port = port or PORTS[parts.scheme]
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    lines = [f"{method} {target} HTTP/1.1\r\nHost: {authority}\r\n".encode("ascii")]
+    asked = f"{method} {target}"
+    lines = [f"{asked} HTTP/1.1\r\nHost: {authority}\r\n".encode("ascii")]
     return Endpoint(
         scheme=parts.scheme,
         host=host,
@@ -96,6 +106,8 @@ def compile_endpoint(
         key=f"{parts.scheme}://{named}:{port}",
         method=method,
         head=b"".join([*lines, header_lines((headers or {}).items())]),
+        asked=len(asked),
+        joint=b"" if parts.query.endswith("&") else b"&" if parts.query else b"?",
     )
 
 

@@ -1,20 +1,26 @@
-"""Endpoints by URL, encoded once and kept as long as the market names them."""
+"""Endpoints by what never changes in their calls, encoded once and kept."""
 
 from collections.abc import Mapping
+from typing import cast
 
-from exchange.wire.endpoint import Endpoint, compile_endpoint
+from exchange.wire.endpoint import Endpoint, Method, compile_endpoint
 
 KEPT_MAX = 20_000
-"""URLs kept at most; a market's are far fewer, and those that it names no more go with the rest."""
+"""Endpoints kept at most; a market's are far fewer, and those that it names no more go too."""
+
+Spoken = tuple[str, str, tuple[tuple[str, str], ...]]
+"""URL, method and headers of a foreign dialect."""
 
 
 class Endpoints:
     """Prepared endpoints: compiling one costs more than a ping."""
 
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        """Take the headers that every request has."""
+    def __init__(self, headers: Mapping[str, str], always: Mapping[str, str] | None = None) -> None:
+        """Take the headers of requests in the exchange's own format, and those of all others."""
         self._headers = headers
+        self._always = always or {}
         self._by_url: dict[str, Endpoint] = {}
+        self._by_dialect: dict[Spoken, Endpoint] = {}
 
     def of(self, url: str) -> Endpoint:
         """Return the endpoint at this address; `EndpointError` says what cannot be called."""
@@ -23,4 +29,22 @@ class Endpoints:
             if len(self._by_url) >= KEPT_MAX:
                 self._by_url.clear()
             endpoint = self._by_url[url] = compile_endpoint(url, headers=self._headers)
+        return endpoint
+
+    def speaking(self, url: str, method: str, headers: Mapping[str, str]) -> Endpoint:
+        """Return the endpoint of a foreign dialect: its own headers come before the usual ones.
+
+        `EndpointError` says what cannot be called, an unknown method among it.
+        """
+        key = url, method, tuple(headers.items())
+        endpoint = self._by_dialect.get(key)
+        if endpoint is None:
+            if len(self._by_dialect) >= KEPT_MAX:
+                self._by_dialect.clear()
+            own = {name.lower() for name in headers}
+            usual = {name: text for name, text in self._always.items() if name.lower() not in own}
+            endpoint = compile_endpoint(
+                url, method=cast("Method", method), headers={**usual, **headers}
+            )
+            self._by_dialect[key] = endpoint
         return endpoint

@@ -15,8 +15,10 @@ from typing import Any
 import msgspec
 
 from exchange.app import now_us
+from exchange.delivery.parcels import packed
 from exchange.domain import exclusivity
 from exchange.domain.caps import Hold, hold_lines
+from exchange.domain.dialect import Message
 from exchange.domain.events import Event, EventName
 from exchange.domain.ids import ENTROPY_BYTES, LeadId, SaleId, uuid7
 from exchange.domain.lead import Fingerprint, Lead, Source
@@ -96,8 +98,8 @@ class Left:
         )
         assert await self.ghost.market.hold(hold) is None
 
-    async def award(self, offer_id: str, dollars: int) -> AwardRow:
-        """Hold and award, as before the post."""
+    async def award(self, offer_id: str, dollars: int, post: Message | None = None) -> AwardRow:
+        """Hold and award, as before the post: this message, or one in the standard format."""
         await self.hold(offer_id, dollars)
         micros = Micros(dollars * DOLLAR)
         body = {"sale_id": self.sale_id, "price": to_decimal(micros), "lead": self.who}
@@ -112,7 +114,7 @@ class Left:
             bid_id=None,
             ping_id=None,
             stage=1,
-            post=RECORD.encode(body),
+            post=packed(post or Message(body=RECORD.encode(body))),
         )
         assert await self.write(MomentKind.AWARD, award=award)
         return award

@@ -7,6 +7,7 @@ import pytest
 
 from bidders.fleet import BuyerSpec, Fixed, Fleet, PostFault
 from exchange import app
+from exchange.delivery.parcels import unpacked
 from exchange.domain.events import Event, EventName
 from exchange.domain.moment import LeadEnd, MomentKind, SaleEnd, Transfer
 from exchange.domain.money import Micros
@@ -129,7 +130,7 @@ async def test_an_award_without_an_end_is_posted_under_its_key_and_ends_once(hou
         assert (end["status"], end["price"]) == ("sold", 4.5)
         assert keys_of(fleet, "acme") == [left.sale_id]
         assert posts_of(fleet, "acme")[0]["lead"] == left.who
-        assert fleet.books["acme"].requests[-1].body == award.post
+        assert fleet.books["acme"].requests[-1].body == unpacked(award.post).body
         again = await house.post(person(1))
         assert again.body["status"] == "duplicate"
         assert again.body["original"]["lead_id"] == left.lead_id

@@ -54,7 +54,7 @@ async def held(script, *offers, timeout_ms=300.0, floor=0):
     auction = Auction(
         wire,
         health,
-        Endpoints({}).of,
+        Endpoints({}),
         monotonic=lambda: 5.0,
         entropy=lambda count: b"e" * count,
         limits=AuctionLimits(),
