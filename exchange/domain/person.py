@@ -7,6 +7,7 @@ import re
 
 import msgspec
 
+from exchange.domain.disguise import spellings
 from exchange.domain.lead import Value
 
 
@@ -38,6 +39,8 @@ class Person(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 MASK = "***"
+ESCAPE = r"%[0-9A-Fa-f]{2}"
+DIGITS_MIN = 6
 TELLING_MIN = 3
 """Shorter values occur in ordinary words; masking them would say more than it hides."""
 
@@ -52,11 +55,31 @@ def masked(text: str | None, person: Person) -> str | None:
         return None
     # The longest first: an address that begins with a name is one value, not two.
     for value in sorted(telling(person), key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", MASK, text, flags=re.IGNORECASE)
+        text = _without(text, value)
         digits = "".join(filter(str.isdigit, value))[-10:]
         if len(digits) >= 2 * TELLING_MIN:
-            text = re.sub(r"\D{0,2}".join(digits), MASK, text)
+            text = re.sub(rf"(?:{ESCAPE}|\D){{0,2}}".join(digits), MASK, text)
     return text
+
+
+def masked_message(text: str, person: Person) -> str:
+    """Return a message in anybody's format with every identity value taken out, however spelled.
+
+    As forms, URLs, XML and base64 write it, hashed, and dates in the usual orders.
+    """
+    found = {spelling for value in telling(person) for spelling in spellings(value)}
+    lower = text.lower()
+    for spelling in sorted(found, key=lambda one: (-len(one), one)):
+        shortest = DIGITS_MIN if spelling.isdigit() else TELLING_MIN
+        if len(spelling) >= shortest and spelling.lower() in lower:
+            text = _without(text, spelling)
+    return masked(text, person) or ""
+
+
+def _without(text: str, value: str) -> str:
+    # In a form a word may begin right behind an escaped blank.
+    whole = rf"(?:(?<!\w)|(?<={ESCAPE})){re.escape(value)}(?!\w)"
+    return re.sub(whole, MASK, text, flags=re.IGNORECASE)
 
 
 def masked_values(value: object, person: Person) -> object:

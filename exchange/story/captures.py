@@ -8,7 +8,7 @@ import msgspec
 
 from exchange.contract.operator import CaptureOut
 from exchange.contract.timeline import utc_text
-from exchange.domain.person import Person, masked, masked_values
+from exchange.domain.person import Person, masked_message, masked_values
 from exchange.ledger.stored import Capture
 from exchange.story.record import read
 
@@ -66,7 +66,7 @@ def _shown(raw: bytes, person: Person) -> str:
 
 
 def _text(raw: bytes, person: Person) -> str:
-    return masked(raw.decode("utf-8", "replace"), person) or ""
+    return masked_message(raw.decode("utf-8", "replace"), person)
 
 
 HEAD_END = b"\r\n\r\n"

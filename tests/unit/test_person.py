@@ -1,5 +1,6 @@
 """What somebody says of a person is shown without the person."""
 
+import hashlib
 from decimal import Decimal
 
 import msgspec
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.domain.person import Consent, Person, masked
+from exchange.domain.person import Consent, Person, masked, masked_message
 from exchange.story.record import read
 
 PERSON = Person(
@@ -42,6 +43,30 @@ PERSON = Person(
 def test_each_value_is_taken_out_however_it_is_written(said, shown):
     """Telephones in any form, addresses as one value; what is short or a yes tells nothing."""
     assert masked(said, PERSON) == shown
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "name=ann&mail=ann.lee%40example.com&tel=%28512%29%20555-0123",
+        "name=Mary%20Ann%20B&tel=512-555-0123",
+        "<at>7 &quot;Long&quot; Row \\ 9</at><name>ANN</name>",
+        "POST /?at=7+%22Long%22+Row+%5C+9 HTTP/1.1",
+        "md5=e6cd84b5ad1fbffb8b37d7c6ee1d7a8b&born=04%2F02%2F1991",
+        "born=19910402&born=4/2/91&born=02.04.1991",
+        "auth=YW5uLmxlZUBleGFtcGxlLmNvbQ==",
+    ],
+)
+def test_a_message_in_anybodys_format_is_masked_however_it_spells_a_value(message):
+    """Urlencoded, in XML, as a hash, in base64, and dates in the usual orders."""
+    born = {**PERSON.identity, "born": "1991-04-02"}
+    digest = hashlib.md5(b"5125550123", usedforsecurity=False).hexdigest()
+    message = message.replace("e6cd84b5ad1fbffb8b37d7c6ee1d7a8b", digest)
+    shown = masked_message(message, Person(identity=born))
+    for trace in (
+        *("ann", "Ann", "ANN", "lee", "0123", "Long", digest, "1991", "/91", "YW5uLmxlZ"),
+    ):
+        assert trace not in shown
 
 
 texts = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), min_size=8)
