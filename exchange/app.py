@@ -46,6 +46,7 @@ from exchange.story.story import Story
 from exchange.story.waiting import Waiting
 from exchange.telemetry.loop_lag import LoopLag
 from exchange.telemetry.metrics import Metrics
+from exchange.trying.trying import Trying
 from exchange.web.application import create_app, create_operations_app
 from exchange.web.doors import Doors
 from exchange.web.limits import Limits as WebLimits
@@ -78,6 +79,8 @@ CALL_HEADERS = {
     "Accept": "application/json",
     "User-Agent": "ping-post-exchange",
 }
+FOREIGN_HEADERS = {"Accept": "*/*", "User-Agent": "ping-post-exchange"}
+"""Of calls in a foreign dialect, unless it has its own; their content type is the dialect's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +243,7 @@ class Worker:
             on_late=self._answered_late,
         )
         self._stack.push_async_callback(self._wire.close)
-        self._endpoints = Endpoints(CALL_HEADERS)
+        self._endpoints = Endpoints(CALL_HEADERS, FOREIGN_HEADERS)
         self._health = Health(
             HealthLimits(
                 breaker_calls=settings.breaker_calls,
@@ -305,14 +308,14 @@ class Worker:
         auction = Auction(
             self._wire,
             self._health,
-            self._endpoints.of,
+            self._endpoints,
             monotonic=time.monotonic,
             entropy=os.urandom,
             limits=AuctionLimits(),
         )
         delivery = Delivery(
             self._wire,
-            self._endpoints.of,
+            self._endpoints,
             now_us=now_us,
             late_grace_ms=self.settings.post_late_grace_ms,
         )
@@ -380,6 +383,7 @@ class Worker:
             intake=intake,
             tokens=self._tokens,
             story=self._story,
+            trying=self._trying(intake),
             once=self._market.once,
             ledger=self._ledger,
             readiness=Readiness(stores, now_us),
@@ -389,6 +393,16 @@ class Worker:
             limits=WebLimits.of(settings),
             digest_secret=self.vault.derive("idempotency"),
             worker_id=self.worker_id,
+            now_us=now_us,
+            monotonic=time.monotonic,
+            entropy=os.urandom,
+        )
+
+    def _trying(self, intake: Intake) -> Trying:
+        return Trying(
+            intake,
+            self._wire,
+            self._endpoints,
             now_us=now_us,
             monotonic=time.monotonic,
             entropy=os.urandom,

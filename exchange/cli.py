@@ -22,6 +22,11 @@ COMMANDS = {
     "apply": ("exchange.commands.market:apply", "Make market files the market."),
     "export": ("exchange.commands.market:export", "Print the present market as a file."),
     "keys": ("exchange.commands.keys:keys", "Make keys, and secrets that sign calls."),
+    "secrets": ("exchange.commands.secrets:secrets", "Set what mappings prove themselves with."),
+    "try-offer": (
+        "exchange.commands.try_offer:try_offer",
+        "Show or send the calls that one offer would get, as a test.",
+    ),
     "check": ("exchange.commands.check:check", "Check settings, stores and versions."),
 }
 """Where each command is; a module is imported only for its own command, so that all start fast."""

@@ -231,6 +231,7 @@ async def an_edge(*, once=None, limits=LIMITS, lag_ms=lambda: 0.0, worker_id="w1
         intake=intake(),
         tokens=Tokens([b"k" * 32], os.urandom),
         story=script,
+        trying=script,
         once=once,
         ledger=script,
         readiness=script,

@@ -4,7 +4,6 @@ A scope is made once for each message of each offer. What is not in it cannot be
 cannot be made to show what its vertical hides.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -104,18 +103,7 @@ def _param(name: str, scope: Scope) -> Source:
         raise TemplateError(
             f'names the parameter "{name}", which does not exist{hint(name, scope.params)}'
         )
-    value = scope.params[name]
-    secret = secret_of(value)
-    return Source(constant=value) if secret is None else _secret(secret, scope)
-
-
-_WHOLE_SECRET = re.compile(r"\{secret:([a-z0-9][a-z0-9_-]{0,63})\}\Z")
-
-
-def secret_of(value: object) -> str | None:
-    """Return which secret a parameter is, where it is `{secret:NAME}` and nothing else."""
-    found = _WHOLE_SECRET.match(value) if isinstance(value, str) else None
-    return None if found is None else found[1]
+    return Source(constant=scope.params[name])
 
 
 def _meant(name: str, scope: Scope) -> str:

@@ -38,8 +38,7 @@ def application(doors: Doors, routes: Iterable[Route]) -> web.Application:
     app = web.Application(middlewares=[edge])
     app[DOORS] = doors
     for route in routes:
-        path = route.path.replace("{path}", "{path:.+}") if route.at_door else route.path
-        resource = app.router.add_resource(path)
+        resource = app.router.add_resource(route.path)
         for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
             resource.add_route(method, route.handler, expect_handler=expect_later)
     return app

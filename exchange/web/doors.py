@@ -9,9 +9,11 @@ from aiohttp import web
 from exchange.contract.denial import Denial
 from exchange.contract.health import Check
 from exchange.contract.operator import CaptureOut
-from exchange.contract.seller import LeadAnswer, QuoteAnswer
+from exchange.contract.seller import FieldError, LeadAnswer, QuoteAnswer
 from exchange.contract.standing import Standing
+from exchange.contract.trying import Sending, Tried
 from exchange.domain.ids import LeadId
+from exchange.domain.offer import Offer
 from exchange.domain.quote import Quote
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
@@ -76,6 +78,15 @@ class Story(Protocol):
         """
 
 
+class Trying(Protocol):
+    """Tries one offer, and books nothing."""
+
+    async def run(
+        self, offer: Offer, send: Sending | None, request: Request, snapshot: Snapshot
+    ) -> Tried | tuple[FieldError, ...]:
+        """Show what would go out, send what is asked for; or say what is wrong with the lead."""
+
+
 class Once(Protocol):
     """Idempotency keys: exactly one request of each runs."""
 
@@ -136,6 +147,7 @@ class Doors:
     intake: Intake
     tokens: Tokens
     story: Story
+    trying: Trying
     once: Once
     ledger: Ledger
     readiness: Readiness

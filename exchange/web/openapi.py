@@ -32,10 +32,6 @@ ROOTS = {
     "response": ("LeadAnswer", "LeadView", "Problem", "QuoteAnswer", "RejectionsOut"),
 }
 """The document element of each, where it is XML; everything in it has its name in JSON."""
-AT_DOOR = (
-    "The request is JSON, XML, a form or a query, as the market file's `[[door]]` of this name"
-    " reads it; every answer but the 404 of an unknown door is in that door's words."
-)
 COMPONENTS = "#/components/schemas/{name}"
 
 ENDED = [LeadStatus.SOLD, LeadStatus.UNSOLD, LeadStatus.DUPLICATE, LeadStatus.REJECTED]
@@ -130,8 +126,11 @@ def operation(route: Route) -> Schema:
                 **{media: {"schema": reference("LeadForm")} for media in FORMS},
             },
         }
-    if route.at_door:
-        described["description"] = AT_DOOR
+    if route.takes is not None:
+        described["requestBody"] = {
+            "required": False,
+            "content": {JSON: {"schema": reference(route.takes.__name__)}},
+        }
     return described
 
 
@@ -170,8 +169,7 @@ def security(route: Route) -> list[Schema]:
         ways += [{role: []}, {IN_HEADER.format(role=role): []}]
     if route.by_link:
         ways.append({LINK: []})
-    in_body = route.takes_lead or (route.at_door and bool(ways))
-    return [*ways, {}] if in_body else ways
+    return [*ways, {}] if route.takes_lead else ways
 
 
 def parameters(route: Route) -> list[Schema]:
@@ -277,7 +275,7 @@ def schemas(routes: Iterable[Route]) -> Schema:
     answers = [
         answer
         for route in routes
-        for answer in (route.answer, route.unready)
+        for answer in (route.answer, route.unready, route.takes)
         if isinstance(answer, type)
     ]
     _, components = msgspec.json.schema_components(

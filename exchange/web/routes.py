@@ -10,13 +10,14 @@ from exchange.contract.health import Health, ReadinessOut
 from exchange.contract.operator import OperatorLeadView
 from exchange.contract.rejections import RejectionsOut
 from exchange.contract.seller import LeadAnswer, LeadView, QuoteAnswer
+from exchange.contract.trying import Tried, TryRequest
 from exchange.web.answers import json_response
-from exchange.web.foreign import at_door
 from exchange.web.operations import get_health, get_metrics, get_readiness
 from exchange.web.pages.assets import get_asset
 from exchange.web.pages.reference import DOCUMENT, get_docs
 from exchange.web.problems import Kind
 from exchange.web.selling import post_lead, post_ping, post_quote
+from exchange.web.trying import try_offer
 from exchange.web.viewing import get_lead, get_lead_as_operator, get_rejections
 
 
@@ -60,12 +61,12 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Answers in XML where its caller prefers that; problems always do."""
     takes_lead: bool = False
     """Has a request body: a seller's lead or ping."""
+    takes: type | None = None
+    """Has a JSON body of this type, which may be left out."""
     query: tuple[Query, ...] = ()
     problems: tuple[Kind, ...] = ()
     by_link: bool = False
     """A signed link opens it, too."""
-    at_door: bool = False
-    """Takes and says whatever a door of the market does; its path may have more parts."""
     cached: bool = False
     """Has an ETag: 304 for who holds the present answer."""
 
@@ -188,25 +189,6 @@ ROUTES = (
         takes_lead=True,
         problems=QUOTED,
     ),
-    *(
-        Route(
-            method=method,
-            path="/doors/{door}/{path}",
-            handler=at_door,
-            operation=f"{method.lower()}_at_door",
-            summary=summary,
-            roles=() if method == "OPTIONS" else ("seller",),
-            answer=Text.FILE,
-            at_door=True,
-            problems=(Kind.NOT_FOUND,),
-        )
-        for method, summary in (
-            ("GET", "Ping, post or ask for a lead's status in your own words, in the address"),
-            ("POST", "Ping or post in your own words; the answer is in them, too"),
-            ("PUT", "The same as POST, where a door takes it"),
-            ("OPTIONS", "By which methods a call of a door can be asked"),
-        )
-    ),
     Route(
         method="GET",
         path="/v1/rejections",
@@ -228,6 +210,20 @@ ROUTES = (
         roles=("operator", "admin"),
         answer=OperatorLeadView,
         problems=with_key(Kind.NOT_FOUND),
+    ),
+    Route(
+        method="POST",
+        path="/v1/admin/offers/{offer_id}/try",
+        handler=try_offer,
+        operation="try_offer",
+        summary="Show the ping and post that an offer would get, or send them as a test",
+        roles=("operator", "admin"),
+        answer=Tried,
+        takes=TryRequest,
+        problems=with_key(
+            *(Kind.NOT_FOUND, Kind.UNREADABLE, Kind.SLOW, Kind.TOO_LARGE),
+            *(Kind.MEDIA_TYPE, Kind.FIELDS),
+        ),
     ),
     Route(
         method="GET",

@@ -30,7 +30,7 @@ def test_what_a_page_tells_to_type_exists(page):
     text = read(page)
     blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     code = "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", text)])
-    typed = set(re.findall(r"(?:^|[=(&] ?)exchange ([a-z]+)", code, re.MULTILINE))
+    typed = set(re.findall(r"(?:^|[=(&] ?)exchange ([a-z][a-z-]*)", code, re.MULTILINE))
     assert typed <= COMMANDS.keys()
     targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
     assert set(re.findall(r"^make ([a-z]+)", code, re.MULTILINE)) <= targets

@@ -1,1 +1,0 @@
-"""Doors in other people's words: what a seller sends as it always did is a native request."""

@@ -1,0 +1,305 @@
+"""One offer is tried: the real ping and post, made of the same parts, and nothing is booked."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from exchange.auction.auction import Auction, AuctionLimits, Contender, Tender
+from exchange.auction.ping import Showing
+from exchange.contract.seller import FieldError
+from exchange.contract.trying import Sending, Tried, TriedCall
+from exchange.delivery.delivery import Delivery, Parcel
+from exchange.domain import anonymize, scoring
+from exchange.domain.bid import Bid, OfferResult
+from exchange.domain.campaign import Campaign, LocationCheck, Margin, ReturnsTo, SellerTerms
+from exchange.domain.ids import ENTROPY_BYTES, LeadId, SaleId, uuid7
+from exchange.domain.money import Micros
+from exchange.domain.offer import Offer
+from exchange.domain.sample import sample_lead
+from exchange.domain.seller import Seller
+from exchange.domain.snapshot import Snapshot
+from exchange.domain.submission import Submission
+from exchange.intake.arrival import Arrival
+from exchange.intake.arrival import Refused as Misread
+from exchange.intake.request import Request
+from exchange.story.wording import Won, message_of
+from exchange.trying.showing import bid_read, post_read, tried
+from exchange.wire.call import Call, Outcome
+from exchange.wire.endpoint import Endpoint
+
+NAME = "exchange-try"
+"""The seller and the campaign of a try; no market has them."""
+PING_MS_MAX = 10_000.0
+PRICE = Micros(1_000_000)
+"""What a post is shown at that follows no bid, of an offer that names no price."""
+
+
+class Intake(Protocol):
+    """Turns a request into a submission."""
+
+    def accept(
+        self, request: Request, arrival: Arrival, snapshot: Snapshot
+    ) -> Submission | Misread:
+        """Return what was sent, normalized, or all that is wrong with it."""
+
+
+class Endpoints(Protocol):
+    """Who prepares endpoints."""
+
+    def of(self, url: str) -> Endpoint:
+        """Return where the exchange's own format is spoken."""
+
+    def speaking(self, url: str, method: str, headers: Mapping[str, str]) -> Endpoint:
+        """Return where another one is."""
+
+
+class Calls(Protocol):
+    """Who carries calls to the buyers."""
+
+    async def fan_out(self, calls: Sequence[Call], deadline_at: float) -> None:
+        """Send the calls; when this returns, each has its outcome."""
+
+
+class Watched:
+    """A wire whose calls are seen; without one behind it nothing is sent."""
+
+    def __init__(self, wire: Calls | None) -> None:
+        """Take who carries the calls; None: nobody."""
+        self._wire = wire
+        self.call: Call | None = None
+
+    async def fan_out(self, calls: Sequence[Call], deadline_at: float) -> None:
+        """Keep the one call, and send it where there is a wire."""
+        [self.call] = calls
+        if self._wire is None:
+            self.call.outcome = Outcome.ABANDONED
+        else:
+            await self._wire.fan_out(calls, deadline_at)
+
+
+class Uncounted:
+    """Admits every call and remembers none: a try is no sign of an endpoint's health."""
+
+    def admit(self, offer: Offer) -> None:
+        """Let it be called."""
+
+    def network_ms(self, offer: Offer) -> float:
+        """Estimate nothing."""
+        del offer
+        return 0.0
+
+    def ended(self, offer: Offer, call: Call, *, sound: bool) -> None:
+        """Count nothing."""
+
+
+class Trying:
+    """Tries offers."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        wire: Calls,
+        endpoints: Endpoints,
+        *,
+        now_us: Callable[[], int],
+        monotonic: Callable[[], float],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        """Take how leads are read and calls are carried, time and chance."""
+        self._intake = intake
+        self._wire = wire
+        self._endpoints = endpoints
+        self._now_us = now_us
+        self._monotonic = monotonic
+        self._entropy = entropy
+
+    async def run(
+        self, offer: Offer, send: Sending | None, request: Request, snapshot: Snapshot
+    ) -> Tried | tuple[FieldError, ...]:
+        """Show what would go out to this offer, and send what is asked for, as a test lead.
+
+        The lead is a seller's request, or an invented one where the request has none. Returns what
+        is wrong with it where it cannot be read, or with what is to be sent.
+        """
+        wrong = _unsendable(offer, send)
+        if wrong is not None:
+            return (wrong,)
+        submission = self._submission(offer, request, snapshot)
+        if isinstance(submission, Misread):
+            return submission.errors
+        attempt = Attempt(self, offer, submission, snapshot)
+        ping, result = await attempt.ping(send=send in {Sending.PING, Sending.BOTH})
+        bid = None if result is None else result.bid
+        note = None
+        send_post = send in {Sending.POST, Sending.BOTH}
+        if send is Sending.BOTH and ping is not None and bid is None:
+            send_post, note = False, "the post was not sent: the ping brought no bid"
+        post = await attempt.post(bid or attempt.unasked(), send=send_post)
+        return Tried(
+            offer=offer.id,
+            vertical=offer.vertical_id,
+            lead={**submission.person.identity, **submission.lead.fields},
+            ping=ping,
+            post=post,
+            note=note,
+        )
+
+    # What an attempt is made with
+
+    def new_id(self) -> str:
+        """Return an id that nothing has."""
+        return uuid7(self._now_us(), self._entropy(ENTROPY_BYTES))
+
+    def now_us(self) -> int:
+        """Return the wall's time."""
+        return self._now_us()
+
+    def auction(self, wire: Calls) -> Auction:
+        """Return an auction on this wire."""
+        return Auction(
+            wire,
+            Uncounted(),
+            self._endpoints,
+            monotonic=self._monotonic,
+            entropy=self._entropy,
+            limits=AuctionLimits(),
+        )
+
+    def delivery(self, wire: Calls) -> Delivery:
+        """Return a delivery on this wire."""
+        return Delivery(wire, self._endpoints, now_us=self._now_us, late_grace_ms=0.0)
+
+    def watched(self, *, send: bool) -> Watched:
+        """Return a wire whose call is seen, and sent where it is to be."""
+        return Watched(self._wire if send else None)
+
+    def _submission(
+        self, offer: Offer, request: Request, snapshot: Snapshot
+    ) -> Submission | Misread:
+        """Return the lead as intake reads it, for a campaign that only a try has."""
+        vertical = snapshot.verticals[offer.vertical_id]
+        own = {name: value for name, value in request.fields.items() if name in TAKEN}
+        fields: dict[str, object] = {
+            "lead": sample_lead(vertical),
+            "consent": SAMPLE_CONSENT,
+            "source": "try",
+            **own,
+            "campaign": NAME,
+            "test": True,
+        }
+        terms = SellerTerms(NAME, Margin(), ReturnsTo.PASS)
+        campaign = Campaign(
+            id=NAME,
+            vertical_id=vertical.id,
+            currency=offer.buyer.currency,
+            sellers={NAME: terms},
+            stages=(),
+            auction_deadline_ms=1000,
+            answer_deadline_ms=30_000,
+            quote_ttl_s=300,
+            location=LocationCheck.WARN,
+        )
+        seller = Seller(id=NAME, name=NAME, sources={})
+        arrival = Arrival(
+            seller_id=NAME,
+            lead_id=LeadId(self.new_id()),
+            received_at_us=self._now_us(),
+            is_ping=False,
+            idempotency_key=None,
+            quote=None,
+        )
+        market = msgspec.structs.replace(
+            snapshot,
+            sellers={**snapshot.sellers, NAME: seller},
+            campaigns={**snapshot.campaigns, NAME: campaign},
+        )
+        return self._intake.accept(Request(fields), arrival, market)
+
+
+TAKEN = frozenset({"lead", "consent", "tracking", "source"})
+"""What of a seller's request counts in a try."""
+SAMPLE_CONSENT: dict[str, object] = {
+    "tcpa": True,
+    "text": "I agree to be called.",
+    "url": "https://www.example.com/quote",
+    "ip": "203.0.113.7",
+}
+
+
+class Attempt:
+    """One lead for one offer: a ping and a post, sent or only shown."""
+
+    def __init__(
+        self, trying: Trying, offer: Offer, submission: Submission, snapshot: Snapshot
+    ) -> None:
+        """Take the offer and the lead."""
+        self._trying = trying
+        self._offer = offer
+        self._submission = submission
+        self._vertical = snapshot.verticals[offer.vertical_id]
+        self._score = scoring.score(submission).value
+        self._static_price = offer.static_price({**submission.facts(), "score": self._score})
+
+    def unasked(self) -> Bid:
+        """Return a bid for a post that follows no ping."""
+        price = self._static_price or max(self._offer.floor, PRICE)
+        return Bid(offer=self._offer, price=price)
+
+    async def ping(self, *, send: bool) -> tuple[TriedCall | None, OfferResult | None]:
+        """Return the ping and, where it was sent, what it came to."""
+        terms = self._offer.ping
+        if terms is None:
+            return None, None
+        wire = self._trying.watched(send=send)
+        lead = self._submission.lead
+        shown = anonymize.shown(lead, self._vertical, frozenset())
+        tender = Tender(
+            auction_id=lead.lead_id,
+            showing=Showing(
+                vertical_id=self._vertical.id,
+                test=True,
+                fields={**shown, "score": self._score},
+                consent=lead.consent,
+                currency=self._offer.buyer.currency,
+                channel=lead.source.channel,
+            ),
+            fingerprint=self._submission.fingerprint,
+            hashed=anonymize.hashed_fields(self._vertical),
+            seller_id=lead.seller_id,
+            source_id=lead.source.id,
+            contenders=(Contender(self._offer, self._offer.floor, self._static_price),),
+            at_us=self._trying.now_us(),
+            timeout_ms=min(float(terms.timeout_ms), PING_MS_MAX),
+        )
+        result = await self._trying.auction(wire).run(tender)
+        assert wire.call is not None, "an offer with a ping is asked"
+        read = bid_read(result.results[0], self._offer) if send else None
+        shown_call = tried(wire.call, terms.dialect, read, send=send)
+        return shown_call, result.results[0] if send else None
+
+    async def post(self, bid: Bid, *, send: bool) -> TriedCall | None:
+        """Return the post that this bid would get."""
+        terms = self._offer.post
+        if terms is None:
+            return None
+        wire = self._trying.watched(send=send)
+        sale_id = SaleId(self._trying.new_id())
+        won = Won(sale_id=sale_id, bid=bid, score=self._score, at_us=self._trying.now_us())
+        message = message_of(won, self._submission, self._vertical)
+        parcel = Parcel(sale_id, self._offer, message)
+        delivered = await self._trying.delivery(wire).post(parcel, repeated=False)
+        assert wire.call is not None, "an offer with a post is called"
+        read = post_read(delivered.result, self._offer) if send else None
+        return tried(wire.call, terms.dialect, read, send=send)
+
+
+def _unsendable(offer: Offer, send: Sending | None) -> FieldError | None:
+    wanted = {
+        "ping": send in {Sending.PING, Sending.BOTH} and offer.ping is None,
+        "post": send in {Sending.POST, Sending.BOTH} and offer.post is None,
+    }
+    lacking = [half for half, lacks in wanted.items() if lacks]
+    if not lacking:
+        return None
+    return FieldError("send", "bad_value", f"the offer has no {' and no '.join(lacking)}")
