@@ -10,7 +10,7 @@ from exchange.dialect.checking import check_shape
 from exchange.dialect.faults import DialectError, Fault, Path, Place, TemplateError
 from exchange.dialect.halves import ping_of, post_of
 from exchange.dialect.placeholders import Placeholder, parse_template
-from exchange.dialect.scope import SECRET
+from exchange.dialect.scope import SECRET, secret_of
 from exchange.dialect.scopes import (
     IN_PINGS,
     IN_POSTS,
@@ -32,6 +32,7 @@ __all__ = [
     "ping_dialect",
     "post_dialect",
     "secrets_named",
+    "secrets_of_params",
 ]
 
 
@@ -75,6 +76,10 @@ def param_faults(mapping: MappingPart, vertical_id: str, own: Mapping[str, Scala
         Fault(("params", name), f'mapping "{mapping.id}" has no such parameter{hint(name, held)}')
         for name in own
         if name not in held
+    ] + [
+        Fault(("params", name), "is one secret and nothing else, or has none in it")
+        for name, value in own.items()
+        if isinstance(value, str) and f"{{{SECRET}" in value and secret_of(value) is None
     ]
     missing = [name for name, value in {**held, **own}.items() if value == ""]
     return faults + [
@@ -90,7 +95,18 @@ def secrets_named(mapping: MappingPart) -> list[tuple[Path, str]]:
     for half in ("ping", "post"):
         message = tree.get(half, {})
         spoken[half] = {key: message[key] for key in SPOKEN if key in message}
-    return list(_secrets(spoken, ()))
+    own = list(_secrets(spoken, ()))
+    for name, part in mapping.vertical.items():
+        own += [
+            (("vertical", name, *path), secret) for path, secret in secrets_of_params(part.params)
+        ]
+    return own + secrets_of_params(mapping.params)
+
+
+def secrets_of_params(params: Mapping[str, Scalar]) -> list[tuple[Path, str]]:
+    """Return every secret that a parameter is, and which parameter."""
+    named = ((name, secret_of(value)) for name, value in params.items())
+    return [(("params", name), secret) for name, secret in named if secret is not None]
 
 
 SPOKEN = ("headers", "query", "body", "auth")

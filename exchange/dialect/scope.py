@@ -4,6 +4,7 @@ A scope is made once for each message of each offer. What is not in it cannot be
 cannot be made to show what its vertical hides.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -103,7 +104,18 @@ def _param(name: str, scope: Scope) -> Source:
         raise TemplateError(
             f'names the parameter "{name}", which does not exist{hint(name, scope.params)}'
         )
-    return Source(constant=scope.params[name])
+    value = scope.params[name]
+    secret = secret_of(value)
+    return Source(constant=value) if secret is None else _secret(secret, scope)
+
+
+_WHOLE_SECRET = re.compile(r"\{secret:([a-z0-9][a-z0-9_-]{0,63})\}\Z")
+
+
+def secret_of(value: object) -> str | None:
+    """Return which secret a parameter is, where it is `{secret:NAME}` and nothing else."""
+    found = _WHOLE_SECRET.match(value) if isinstance(value, str) else None
+    return None if found is None else found[1]
 
 
 def _meant(name: str, scope: Scope) -> str:

@@ -47,12 +47,14 @@ def _too_deep(root: Element) -> bool:
 
 
 def find_xml(root: Element, steps: tuple[Step, ...]) -> str | None:
-    """Return the text at the end of a path that begins with the root element or below it."""
-    if steps and steps[0] == local(root.tag):
-        found = _walk(root, steps[1:])
-        if found is not None:
-            return found
-    return _walk(root, steps)
+    """Return the text at the end of a path that begins below the root element or with it.
+
+    Below goes first: a root may be called as one of its elements is.
+    """
+    found = _walk(root, steps)
+    if found is None and steps and steps[0] == local(root.tag):
+        return _walk(root, steps[1:])
+    return found
 
 
 def _walk(element: Element, steps: tuple[Step, ...]) -> str | None:

@@ -3,6 +3,7 @@
 import msgspec
 
 from exchange.domain.campaign import Campaign
+from exchange.domain.door import Door
 from exchange.domain.money import Micros
 from exchange.domain.offer import Buyer, Offer
 from exchange.domain.seller import Seller
@@ -30,3 +31,5 @@ class Snapshot(msgspec.Struct, frozen=True):
     """By the SHA-256 of the key; the key itself is nowhere."""
     credited: dict[str, Micros]
     """What each buyer paid in, opening balance and credits, from the ledger."""
+    doors: dict[str, Door] = {}
+    """Ways in for sellers who speak their own words."""

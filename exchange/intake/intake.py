@@ -99,7 +99,7 @@ class Intake:
         reading = self.read(request.fields, controls, campaign, vertical, arrival, errors)
         if errors.found:
             return Refused(tuple(errors.found), campaign.id)
-        return self.submission(request.fields, reading, arrival, snapshot)
+        return self.submission(request, reading, arrival, snapshot)
 
     def schema(self, vertical: Vertical) -> Schema:
         """Return how this vertical's leads are read, made ready once for each version of it."""
@@ -150,7 +150,7 @@ class Intake:
         )
 
     def submission(
-        self, fields: Mapping[str, object], reading: Reading, arrival: Arrival, snapshot: Snapshot
+        self, request: Request, reading: Reading, arrival: Arrival, snapshot: Snapshot
     ) -> Submission:
         """Return a good request as a lead and its person; of a ping's person nothing is left."""
         schema, controls, campaign = reading.schema, reading.controls, reading.campaign
@@ -160,7 +160,7 @@ class Intake:
         person = Person()
         cut = False
         if not arrival.is_ping:
-            extra, cut = read_extra(unknown(fields, reading))
+            extra, cut = read_extra(unknown(request, reading))
             person = Person(identity, reading.consent.consent, reading.tracking, extra)
         lead = Lead(
             lead_id=arrival.lead_id,
@@ -255,12 +255,13 @@ def source_of(source_id: str | None, seller: Seller) -> Source:
     return Source(declared.id, declared.channel, declared=True, floor=declared.floor)
 
 
-def unknown(fields: Mapping[str, object], reading: Reading) -> dict[str, object]:
+def unknown(request: Request, reading: Reading) -> dict[str, object]:
     """Return what no schema names: beside the lead, then inside it."""
+    fields = request.fields
     beside = {name: value for name, value in fields.items() if name not in TOP_LEVEL}
     known = reading.schema.known
     inside = {name: value for name, value in reading.lead.items() if name not in known}
-    return {**beside, **inside}
+    return {**beside, **inside, **request.extra}
 
 
 def answer_by_us(controls: Controls, campaign: Campaign, at_us: int) -> int:

@@ -27,6 +27,8 @@ class Request(msgspec.Struct, frozen=True):
     """
 
     fields: dict[str, object]
+    extra: dict[str, object] = {}
+    """What a door in other words found beside all that it has rules for."""
 
     @property
     def ping_id(self) -> str | None:

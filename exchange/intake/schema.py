@@ -53,7 +53,8 @@ class Schema:
         for name, path, normalize in self.readers:
             raw = lead.get(name)
             if raw is not None and raw != "" and not absent(raw):
-                value = normalize(raw)
+                # What a door in other words has found wrong already stays so.
+                value = raw if type(raw) is Bad else normalize(raw)
                 if isinstance(value, Bad):
                     errors.keep(path, value)
                 else:

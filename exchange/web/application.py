@@ -38,7 +38,8 @@ def application(doors: Doors, routes: Iterable[Route]) -> web.Application:
     app = web.Application(middlewares=[edge])
     app[DOORS] = doors
     for route in routes:
-        resource = app.router.add_resource(route.path)
+        path = route.path.replace("{path}", "{path:.+}") if route.at_door else route.path
+        resource = app.router.add_resource(path)
         for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
             resource.add_route(method, route.handler, expect_handler=expect_later)
     return app

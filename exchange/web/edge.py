@@ -11,6 +11,7 @@ from exchange.web.answers import SERVER, problem_response
 from exchange.web.doors import DOORS, Doors
 from exchange.web.guard import SELLER
 from exchange.web.problems import ClientGoneError, DeniedError, Kind, problem
+from exchange.web.voice import VOICE, Voice
 
 logger = structlog.get_logger()
 
@@ -44,6 +45,9 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def problem_answer(request: web.Request, denied: DeniedError) -> web.Response:
     """Return a denial's answer, as its seller can read it."""
+    voice: Voice | None = request.get(VOICE)
+    if voice is not None:
+        return voice.denied(denied)
     response = problem_response(
         denied.problem, request, retry_after_s=denied.retry_after_s, close=denied.close
     )

@@ -57,9 +57,14 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         return self.quote_id or owner
 
 
-def once_key(request: web.Request, account: str, secret: bytes) -> OnceKey | None:
-    """Return the key of this account and path, without its text; None where there is none."""
-    text = request.headers.get(HEADER)
+def once_key(
+    request: web.Request, account: str, secret: bytes, field: str | None = None
+) -> OnceKey | None:
+    """Return the key of this account and path, without its text; None where there is none.
+
+    `field`: what a field of the request says in the header's place.
+    """
+    text = request.headers.get(HEADER) if field is None else field
     if text is None:
         return None
     if not 0 < len(text) <= KEY_LENGTH_MAX or not text.isprintable():

@@ -32,6 +32,10 @@ ROOTS = {
     "response": ("LeadAnswer", "LeadView", "Problem", "QuoteAnswer", "RejectionsOut"),
 }
 """The document element of each, where it is XML; everything in it has its name in JSON."""
+AT_DOOR = (
+    "The request is JSON, XML, a form or a query, as the market file's `[[door]]` of this name"
+    " reads it; every answer but the 404 of an unknown door is in that door's words."
+)
 COMPONENTS = "#/components/schemas/{name}"
 
 ENDED = [LeadStatus.SOLD, LeadStatus.UNSOLD, LeadStatus.DUPLICATE, LeadStatus.REJECTED]
@@ -126,6 +130,8 @@ def operation(route: Route) -> Schema:
                 **{media: {"schema": reference("LeadForm")} for media in FORMS},
             },
         }
+    if route.at_door:
+        described["description"] = AT_DOOR
     if route.takes is not None:
         described["requestBody"] = {
             "required": False,
@@ -169,7 +175,8 @@ def security(route: Route) -> list[Schema]:
         ways += [{role: []}, {IN_HEADER.format(role=role): []}]
     if route.by_link:
         ways.append({LINK: []})
-    return [*ways, {}] if route.takes_lead else ways
+    in_body = route.takes_lead or (route.at_door and bool(ways))
+    return [*ways, {}] if in_body else ways
 
 
 def parameters(route: Route) -> list[Schema]:

@@ -76,6 +76,7 @@ class DeniedError(Exception):
         close: bool = False,
     ) -> None:
         super().__init__(kind.title)
+        self.kind = kind
         self.problem = problem(kind, detail, errors)
         self.retry_after_s = retry_after_s
         self.close = close

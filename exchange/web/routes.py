@@ -12,6 +12,7 @@ from exchange.contract.rejections import RejectionsOut
 from exchange.contract.seller import LeadAnswer, LeadView, QuoteAnswer
 from exchange.contract.trying import Tried, TryRequest
 from exchange.web.answers import json_response
+from exchange.web.foreign import at_door
 from exchange.web.operations import get_health, get_metrics, get_readiness
 from exchange.web.pages.assets import get_asset
 from exchange.web.pages.reference import DOCUMENT, get_docs
@@ -67,6 +68,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Kind, ...] = ()
     by_link: bool = False
     """A signed link opens it, too."""
+    at_door: bool = False
+    """Takes and says whatever a door of the market does; its path may have more parts."""
     cached: bool = False
     """Has an ETag: 304 for who holds the present answer."""
 
@@ -188,6 +191,25 @@ ROUTES = (
         also_xml=True,
         takes_lead=True,
         problems=QUOTED,
+    ),
+    *(
+        Route(
+            method=method,
+            path="/doors/{door}/{path}",
+            handler=at_door,
+            operation=f"{method.lower()}_at_door",
+            summary=summary,
+            roles=() if method == "OPTIONS" else ("seller",),
+            answer=Text.FILE,
+            at_door=True,
+            problems=(Kind.NOT_FOUND,),
+        )
+        for method, summary in (
+            ("GET", "Ping, post or ask for a lead's status in your own words, in the address"),
+            ("POST", "Ping or post in your own words; the answer is in them, too"),
+            ("PUT", "The same as POST, where a door takes it"),
+            ("OPTIONS", "By which methods a call of a door can be asked"),
+        )
     ),
     Route(
         method="GET",

@@ -35,14 +35,8 @@ async def post_lead(request: web.Request) -> web.Response:
 
 async def post_ping(request: web.Request) -> web.Response:
     """Answer with a binding quote: `POST /v1/pings`."""
-    doors = request.app[DOORS]
-    received = await receive(request, doors)
-    submission = await submission_of(received, doors, is_ping=True)
-
-    async def first() -> bytes:
-        return encode(await doors.story.quote(submission, received.caller.snapshot))
-
-    return response_to(request, await run(request.app, received, submission, first, is_lead=False))
+    received = await receive(request, request.app[DOORS])
+    return response_to(request, await quote(request.app, received))
 
 
 async def post_quote(request: web.Request) -> web.Response:
@@ -55,6 +49,17 @@ async def post_quote(request: web.Request) -> web.Response:
         fault = FieldError("ping_id", "contradicts_ping", message)
         raise await refused(received, doors, (fault,))
     return response_to(request, await sell_quoted(request.app, received, token))
+
+
+async def quote(app: web.Application, received: Received) -> bytes:
+    """Quote what was received; return the encoded answer."""
+    doors = app[DOORS]
+    submission = await submission_of(received, doors, is_ping=True)
+
+    async def first() -> bytes:
+        return encode(await doors.story.quote(submission, received.caller.snapshot))
+
+    return await run(app, received, submission, first, is_lead=False)
 
 
 async def sell(app: web.Application, received: Received) -> bytes:
