@@ -1,7 +1,6 @@
 """An answer is read by what it is, whatever its `Content-Type` claims; nothing in it can raise."""
 
 import re
-from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -12,13 +11,14 @@ import msgspec
 from exchange.dialect.paths import Attribute, Path, Step, parse_path
 from exchange.dialect.words import INT_MAX
 from exchange.dialect.xml_documents import find_xml, local, read_xml
-from exchange.domain.json_text import exact_number, too_many_values
+from exchange.domain.json_text import VALUES_MAX, exact_number, too_many_values
 
-__all__ = ["Document", "Kind", "parse_path", "read_document"]
+__all__ = ["Document", "Kind", "Number", "parse_path", "read_document", "settled"]
 
-BYTES_MAX = 65_536
 PAIRS_MAX = 1_000
+ESCAPES_MAX = 5_000
 NAME_LENGTH_MAX = 200
+JSON_BEGINNINGS = (b"{", b"[")
 MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
 Found = str | int | bool | Decimal | dict[str, Any] | list[Any] | None
@@ -35,21 +35,34 @@ class Kind(StrEnum):
     TEXT = "text"
 
 
+JSON = Kind.JSON
+
+
 class Document(msgspec.Struct, frozen=True):
     """A whole answer, or request, taken apart."""
 
     kind: Kind
-    text: str
-    """All of it, decoded, without a BOM."""
-    find_steps: Callable[[Path], Found]
+    raw: bytes
+    root: Any = None
+    """What paths begin in: a decoded JSON value whose numbers with a fraction are `Number`s, an
+    XML element, a form's names and values; None where there are no paths."""
+
+    @property
+    def text(self) -> str:
+        """Return all of it, decoded, without a BOM."""
+        return decoded(self.raw)
 
     def find(self, path: Path) -> Found:
         """Return what stands at a path; a number of JSON that nobody should compute is nothing."""
-        return self.find_steps(path)
+        if self.kind is JSON:
+            return find_json(self.root, path.steps)
+        if self.kind is Kind.XML:
+            return find_xml(self.root, path.steps)
+        return find_pair(self.root, path) if self.kind is Kind.FORM else None
 
     def __repr__(self) -> str:
         """Say what it is; it may repeat a lead."""
-        return f"Document({self.kind}, {len(self.text)} characters)"
+        return f"Document({self.kind}, {len(self.raw)} bytes)"
 
 
 class Number(str):
@@ -66,49 +79,42 @@ _HTML = re.compile(
 _FORM = re.compile(r"[A-Za-z0-9_.\-\[\]%+]{1,200}=")
 
 
-def read_document(body: bytes) -> Document:
-    """Return the document in a body, whatever its bytes are; what is beyond 64 KiB is cut off."""
-    text = decoded(body[:BYTES_MAX])
+def read_document(raw: bytes) -> Document:
+    """Return the document in a body, whatever its bytes are.
+
+    Its size is bounded by whoever received it; 64 KiB take some milliseconds at worst.
+    """
+    if raw[:1] in JSON_BEGINNINGS and (document := _json(raw, raw)) is not None:
+        return document
+    text = decoded(raw)
     start = text.lstrip()
-    first = start[:1]
-    if first in {"{", "["}:
-        return _json(text)
-    if first == "<":
-        return _marked_up(text, start)
-    if _FORM.match(start):
-        return _form(text, start)
-    return plain(text)
+    if start[:1] in {"{", "["}:
+        return _json(start.encode(errors="replace"), raw) or Document(Kind.TEXT, raw)
+    if start[:1] == "<":
+        return _marked_up(start, raw)
+    if _FORM.match(start) and start.count("%") <= ESCAPES_MAX:
+        return Document(Kind.FORM, raw, read_pairs(start))
+    return Document(Kind.TEXT, raw)
 
 
 def decoded(body: bytes) -> str:
     """Return the text of bytes: by their BOM, else UTF-8, else Latin-1."""
-    for mark, encoding in MARKS:
-        if body.startswith(mark):
-            return body[len(mark) :].decode(encoding, errors="replace")
+    marked = ((mark, encoding) for mark, encoding in MARKS if body.startswith(mark))
+    mark, encoding = next(marked, (b"", "utf-8"))
     try:
-        return body.decode()
+        return body[len(mark) :].decode(encoding)
     except UnicodeDecodeError:
         return body.decode("latin-1")
 
 
-def plain(text: str, kind: Kind = Kind.TEXT) -> Document:
-    """Return a document without paths."""
-    return Document(kind, text, _nowhere)
-
-
-def _nowhere(_: Path) -> None:
-    return None
-
-
-def _json(text: str) -> Document:
-    raw = text.encode(errors="replace")
-    if too_many_values(raw):
-        return plain(text)
+def _json(utf8: bytes, raw: bytes) -> Document | None:
+    # Fewer bytes than that cannot hold too many values.
+    if len(utf8) > VALUES_MAX and too_many_values(utf8):
+        return None
     try:
-        value = _decode(raw)
+        return Document(JSON, raw, _decode(utf8))
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return plain(text)
-    return Document(Kind.JSON, text, lambda path: find_json(value, path.steps))
+        return None
 
 
 def find_json(value: Any, steps: tuple[Step, ...]) -> Found:
@@ -125,6 +131,11 @@ def find_json(value: Any, steps: tuple[Step, ...]) -> Found:
         else:
             assert isinstance(step, Attribute), "there is no other kind of step"
             value = value.get(f"@{step.name}") if type(value) is dict else None
+    return settled(value)
+
+
+def settled(value: Any) -> Found:
+    """Return a decoded JSON value with its type; None for a number that nobody should compute."""
     if type(value) is Number:
         return exact_number(value)
     if type(value) is int and not -INT_MAX < value < INT_MAX:
@@ -132,29 +143,37 @@ def find_json(value: Any, steps: tuple[Step, ...]) -> Found:
     return value  # type: ignore[no-any-return] # all that JSON holds
 
 
-def _marked_up(text: str, start: str) -> Document:
+def _marked_up(start: str, raw: bytes) -> Document:
     if _HTML.match(start):
-        return plain(text, Kind.HTML)
+        return Document(Kind.HTML, raw)
     root = read_xml(start)
     if root is None:
-        return plain(text)
+        return Document(Kind.TEXT, raw)
     if local(root.tag).lower() == "html":
-        return plain(text, Kind.HTML)
-    return Document(Kind.XML, text, lambda path: find_xml(root, path.steps))
+        return Document(Kind.HTML, raw)
+    return Document(Kind.XML, raw, root)
 
 
-def _form(text: str, start: str) -> Document:
-    pairs: dict[str, str] = {}
-    parts = start.strip().split("&", PAIRS_MAX)
+def read_pairs(text: str) -> dict[str, str]:
+    """Return the names and values of a form, or of lines `name=value`; the first of a name."""
+    parts = text.strip().split("&", PAIRS_MAX)
     if len(parts) == 1:
-        parts = start.strip().splitlines()[:PAIRS_MAX]
+        parts = text.strip().splitlines()
+    pairs: dict[str, str] = {}
     for part in parts[:PAIRS_MAX]:
         name, _, value = part.partition("=")
         if len(name) <= NAME_LENGTH_MAX:
-            pairs.setdefault(unquote_plus(name).strip(), unquote_plus(value).strip())
+            pairs.setdefault(_unquoted(name), _unquoted(value))
+    return pairs
 
-    def find(path: Path) -> str | None:
-        step = path.steps[0] if len(path.steps) == 1 else None
-        return pairs.get(step if isinstance(step, str) else path.text)
 
-    return Document(Kind.FORM, text, find)
+def _unquoted(text: str) -> str:
+    return (unquote_plus(text) if "%" in text or "+" in text else text).strip()
+
+
+def find_pair(pairs: dict[str, str], path: Path) -> str | None:
+    """Return a form's value; a name may hold what else parts the steps of a path."""
+    found = pairs.get(path.text)
+    if found is None and len(path.steps) == 1 and isinstance(path.steps[0], str):
+        return pairs.get(path.steps[0])
+    return found

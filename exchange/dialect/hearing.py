@@ -106,7 +106,7 @@ class PostEar(msgspec.Struct, frozen=True):
         word, found = met.popitem()
         return PostSaid(
             word=word,
-            detail=found.reason or (refused and refused.reason),
+            detail=found.reason or (refused.reason if refused else None),
             reference=self._reference(answer),
             redirect_url=None if self.redirect is None else url_of(self.redirect(answer)),
             price=None if self.price is None else self.price(answer),

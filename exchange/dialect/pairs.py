@@ -84,10 +84,13 @@ def _filled(
                 made.append(head)
                 continue
             value = text(view)
-            if value is not None:
+            if value is None:
+                if not omit:
+                    made.append(head)
+            elif value.isascii() and value.isalnum():
+                made.append(head + value)
+            else:
                 made.append(head + escape(value))
-            elif not omit:
-                made.append(head)
         return "&".join(made)
 
     return Template(filled, filled, secrets=secrets)

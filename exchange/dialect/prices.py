@@ -2,12 +2,15 @@
 
 import re
 from decimal import Decimal
-from typing import NamedTuple
 
-from exchange.contract.mapping import Point, Unit
-from exchange.domain.money import AMOUNT_MAX, MICROS_PER_CENT, Micros
+import msgspec
+
+from exchange.contract.mapping import Point
+from exchange.domain.money import AMOUNT_MAX, MICROS_PER_CENT, MICROS_PER_UNIT, Micros
 
 LENGTH_MAX = 60
+ZERO = Decimal(0)
+MOST = Decimal(AMOUNT_MAX)
 BLANKS = " \t\r\n\u00a0\u202f\u2009"
 SIGNS = "$€£¥₹"
 
@@ -28,11 +31,11 @@ def _form(parts: str, point: str) -> re.Pattern[str]:
 _FORMS = {Point.DOT: _form(",", r"\."), Point.COMMA: _form(".", ",")}
 
 
-class PriceForm(NamedTuple):
+class PriceForm(msgspec.Struct, frozen=True):
     """How a buyer writes its prices."""
 
     decimal: Point = Point.DOT
-    unit: Unit = Unit.UNIT
+    in_cents: bool = False
 
 
 def price_of(value: object, form: PriceForm) -> Micros | None:
@@ -41,15 +44,16 @@ def price_of(value: object, form: PriceForm) -> Micros | None:
     JSON numbers are taken as they are; of texts, currency signs, blanks and thousands are read
     over. Decimals beyond the sixth are cut off. Whole cents have no fraction but zeros.
     """
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return _scaled(Decimal(value), form.unit) if 0 <= value <= AMOUNT_MAX else None
-    if isinstance(value, Decimal):
-        return _scaled(value, form.unit)
+    kind = type(value)
+    if kind is Decimal:
+        return _scaled(value, form)  # type: ignore[arg-type] # it is one
+    if kind is int:
+        scale = MICROS_PER_CENT if form.in_cents else MICROS_PER_UNIT
+        micros = int(value * scale)  # type: ignore[operator] # it is one
+        return Micros(micros) if 0 <= micros <= AMOUNT_MAX else None
     if isinstance(value, str) and len(value) <= LENGTH_MAX:
         number = _number(value, form.decimal)
-        return None if number is None else _scaled(number, form.unit)
+        return None if number is None else _scaled(number, form)
     return None
 
 
@@ -62,17 +66,12 @@ def _number(text: str, point: Point) -> Decimal | None:
     return Decimal(f"{whole}.{found['fraction'] or '0'}")
 
 
-def _scaled(number: Decimal, unit: Unit) -> Micros | None:
-    if not number.is_finite() or number < 0 or number.adjusted() > DIGITS_MAX:
+def _scaled(number: Decimal, form: PriceForm) -> Micros | None:
+    if not number.is_finite() or not ZERO <= number <= MOST:
         return None
-    if unit is Unit.CENT:
+    if form.in_cents:
         if number != number.to_integral_value():
             return None
-        micros = int(number) * MICROS_PER_CENT
-    else:
-        micros = int(number.scaleb(MICRO_PLACES))
+        return Micros(int(number) * MICROS_PER_CENT)
+    micros = int(number * MICROS_PER_UNIT)
     return Micros(micros) if micros <= AMOUNT_MAX else None
-
-
-DIGITS_MAX = 15
-MICRO_PLACES = 6

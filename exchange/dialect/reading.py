@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import re2
 
-from exchange.contract.mapping import PriceReadPart, ReadPart
+from exchange.contract.mapping import PriceReadPart, ReadPart, Unit
 from exchange.dialect.answers import Answer
-from exchange.dialect.document import Found, Kind
+from exchange.dialect.document import Found, Kind, settled
 from exchange.dialect.faults import Place, TemplateError
 from exchange.dialect.filters import mapping
 from exchange.dialect.headers import is_header_name
@@ -19,9 +19,11 @@ PLACES = ("path", "regex", "header", "text", "status")
 MAP_MAX = 1_000
 REGEX_LENGTH_MAX = 500
 REGEX_MEMORY_MAX = 1 << 18
-REGEX_SIZE_MAX = 500
-REGEX_TEXT_MAX = 16_384
-"""A regex sees no more characters than these: what it looks for stands at an answer's beginning."""
+REGEX_SIZE_MAX = 1_300
+REGEX_BYTES_MAX = 8_192
+"""A regex sees no more of an answer."""
+REGEX_STEPS_MAX = 3_500_000
+"""Its time is at worst its size times what it sees: a large one sees less."""
 
 Read = Callable[[Answer], Found]
 """Finds something in an answer; None: it is not there."""
@@ -63,8 +65,7 @@ def _reading(kind: str, part: ReadPart, *, pages: bool) -> Read:
     if kind == "text":
         return lambda answer: whole_text(answer, pages=pages)
     if kind == "path":
-        path = parse_path(part.path or "")
-        return lambda answer: answer.document.find(path)
+        return path_reader(part.path or "")
     if kind == "header":
         if not is_header_name(part.header or ""):
             raise TemplateError("is no header's name")
@@ -72,6 +73,23 @@ def _reading(kind: str, part: ReadPart, *, pages: bool) -> Read:
         return lambda answer: answer.header(name)
     search = compile_regex(part.regex or "")
     return lambda answer: search(whole_text(answer, pages=pages))
+
+
+def path_reader(text: str) -> Read:
+    """Return what finds a path, at once where it is a single key of JSON."""
+    path = parse_path(text)
+    key = path.steps[0]
+    if len(path.steps) > 1 or not isinstance(key, str):
+        return lambda answer: answer.document.find(path)
+
+    def read(answer: Answer) -> Found:
+        root = answer.document.root
+        if type(root) is not dict:
+            return answer.document.find(path)
+        found = root.get(key)
+        return found if type(found) is str else settled(found)
+
+    return read
 
 
 def whole_text(answer: Answer, *, pages: bool) -> str | None:
@@ -96,12 +114,14 @@ def compile_regex(pattern: str) -> Callable[[str | None], str | None]:
     if regex.programsize > REGEX_SIZE_MAX:
         raise TemplateError("is a regex that takes too long; write it with fewer repetitions")
     group = 1 if regex.groups else 0
+    seen = min(REGEX_BYTES_MAX, REGEX_STEPS_MAX // max(regex.programsize, 1))
 
     def search(text: str | None) -> str | None:
         if text is None:
             return None
-        found = regex.search(text[:REGEX_TEXT_MAX])
-        return None if found is None else found[group]
+        found = regex.search(text.encode(errors="replace")[:seen])
+        told = None if found is None else found[group]
+        return None if told is None else told.decode(errors="replace")
 
     return search
 
@@ -111,7 +131,7 @@ def compile_price(
 ) -> Callable[[Answer], Micros | None]:
     """Return what reads an amount; None for what is none."""
     read = compile_read(part, place, pages=pages)
-    form = PriceForm(part.decimal, part.unit)
+    form = PriceForm(part.decimal, part.unit is Unit.CENT)
     return lambda answer: price_of(read(answer), form)
 
 

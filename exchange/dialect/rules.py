@@ -1,7 +1,8 @@
 """Rules that an answer may meet: what is not named is not success."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+
+import msgspec
 
 from exchange.contract.mapping import ReadPart, RulePart, Rules
 from exchange.dialect.answers import Answer
@@ -18,7 +19,7 @@ TESTS = ("equals", "contains", "above", "present")
 Holds = Callable[[Answer], bool]
 
 
-class Rule(NamedTuple):
+class Rule(msgspec.Struct, frozen=True):
     """One rule, compiled."""
 
     holds: Holds
@@ -27,28 +28,34 @@ class Rule(NamedTuple):
     reason: Read | None
 
 
-class Met(NamedTuple):
+class Met(msgspec.Struct, frozen=True):
     """That a rule holds, and what the buyer said about it."""
 
     asks_status: bool
-    reason: str | None
+    reason: str | None = None
 
 
-class RuleList(NamedTuple):
+MET = Met(asks_status=False)
+MET_WITH_STATUS = Met(asks_status=True)
+
+
+class RuleList(msgspec.Struct, frozen=True):
     """Several rules of which one is enough."""
 
     rules: tuple[Rule, ...]
 
     def met(self, answer: Answer) -> Met | None:
-        """Return the first rule that holds, with the first reason among those that do."""
-        holding = [rule for rule in self.rules if rule.holds(answer)]
-        if not holding:
-            return None
-        reasons = (printable(rule.reason(answer), REASON_MAX) for rule in holding if rule.reason)
-        return Met(
-            any(rule.asks_status for rule in holding),
-            next((reason for reason in reasons if reason is not None), None),
-        )
+        """Return that a rule holds, with the first reason of those that do, or None."""
+        met = None
+        for rule in self.rules:
+            if rule.holds(answer):
+                met = MET_WITH_STATUS if rule.asks_status or met is MET_WITH_STATUS else MET
+                if rule.reason and (said := printable(rule.reason(answer), REASON_MAX)):
+                    return Met(self._asks_status(answer), said)
+        return met
+
+    def _asks_status(self, answer: Answer) -> bool:
+        return any(rule.asks_status and rule.holds(answer) for rule in self.rules)
 
 
 def compile_rules(part: Rules, place: Place, *, pages: bool = False) -> RuleList:
@@ -115,9 +122,15 @@ def _equals(words: tuple[object, ...], read: Read, place: Place) -> Holds:
         place.at("equals").fault(f"has more than {WORDS_MAX} words")
     wanted = {alike(word) for word in words} - {None}
     spelled = {word for word in words if isinstance(word, str)}
+    is_true, is_false = "true" in wanted, "false" in wanted
 
     def holds(answer: Answer) -> bool:
         found = read(answer)
-        return (type(found) is str and found in spelled) or alike(found) in wanted
+        kind = type(found)
+        if kind is str:
+            return found in spelled or alike(found) in wanted
+        if kind is bool:
+            return is_true if found else is_false
+        return found is not None and alike(found) in wanted
 
     return holds

@@ -82,7 +82,7 @@ def from_getter(getter: Getter) -> Template:
 
     def text(view: object) -> str | None:
         value = getter(view)
-        return value if type(value) is str else text_of(value)
+        return value if type(value) is str or value is None else text_of(value)
 
     return Template(getter, text, is_single=True)
 

@@ -11,6 +11,8 @@ from exchange.domain.json_text import exact_number
 INT_MAX = 2**64
 """No whole number beyond this is a value; nobody should write it out."""
 DIGITS_MAX = 40
+WORD_MAX = 2_000
+"""No text beyond this is a word that anything could be alike."""
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,39})(?:\.[0-9]{1,39})?\Z")
 TRUE = frozenset({"true", "yes", "y", "1", "on", "t"})
 FALSE = frozenset({"false", "no", "n", "0", "off", "f"})
@@ -24,15 +26,16 @@ def text_of(value: object) -> str | None:
 
     A number that nobody should write out, and a table, are nothing.
     """
-    kind = type(value)
-    if kind is str:
-        return value  # type: ignore[return-value] # it is one
-    if kind is bool:
-        return "true" if value else "false"
+    if type(value) is str:
+        return value
+    if value is None:
+        return None
+    if isinstance(value, int):
+        if type(value) is bool:
+            return "true" if value else "false"
+        return str(value) if -INT_MAX < value < INT_MAX else None
     if isinstance(value, str):
         return str(value)
-    if isinstance(value, int):
-        return str(value) if -INT_MAX < value < INT_MAX else None
     if isinstance(value, Decimal):
         return decimal_text(value)
     if isinstance(value, float):
@@ -71,7 +74,7 @@ def alike(value: object) -> str | None:
     if isinstance(value, list | tuple | dict):
         return None
     text = text_of(value)
-    if text is None:
+    if text is None or len(text) > WORD_MAX:
         return None
     text = text.strip().casefold()
     if "." in text and NUMBER.match(text):

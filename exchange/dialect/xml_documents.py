@@ -9,12 +9,12 @@ from exchange.dialect.paths import Attribute, Step
 
 ELEMENTS_MAX = 5_000
 DEPTH_MAX = 64
-ATTRIBUTES_MAX = 5_000
+ATTRIBUTES_MAX = 2_000
 PIECES_MAX = 20_000
 """How many lines and references a text may be made of: the parser takes each one by itself."""
 
 # A long namespace would be written out before the name of every element.
-_LONG_NAMESPACE = re2.compile(rb"""xmlns[^=]{0,100}=\s{0,100}["'][^"']{300}""")
+_LONG_NAMESPACE = re2.compile(rb"""xmlns[^=]{0,100}=\s{0,100}["'][^"']{120}""")
 
 
 def read_xml(text: str) -> Element | None:
