@@ -25,6 +25,7 @@ from exchange.commands.serve import bound
 from exchange.configuration import store
 from exchange.configuration.keys import KeyRole, create_key
 from exchange.configuration.reading import read_market
+from exchange.configuration.secrets import set_secret
 from exchange.configuration.swapping import wait_until_swapped
 from exchange.ledger.connections import Connections, Limits
 from exchange.ledger.ledger import Ledger
@@ -115,6 +116,12 @@ class House:
                     assert not await wait_until_swapped(connection, made.version)
                 self.keys[role, account] = made.key
         return self.keys[role, account]
+
+    async def secret(self, name: str, value: str) -> None:
+        """Keep a named secret, as `exchange secrets set` does."""
+        async with self.connection() as connection:
+            version = await set_secret(connection, self.vault, name, value, "test")
+            assert not await wait_until_swapped(connection, version)
 
     # Workers
 
