@@ -17,6 +17,7 @@ from bidders.table import load as load_table
 
 DEMO = Path(__file__).with_name("demo.toml")
 COUNT = 12
+VERTICAL = Path("config/verticals/auto_insurance.toml")
 
 Port = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))]
 
@@ -86,6 +87,48 @@ def fleet(  # noqa: PLR0913 - each is an option of its own on the command line
             Telling(json=json, ready_fd=ready_fd),
         )
     )
+
+
+@cli.command
+def rehearse(  # noqa: PLR0913 - each is an option of its own on the command line
+    *,
+    vertical: Path = VERTICAL,
+    campaign: str = "auto-us",
+    key: str | None = None,
+    always_200: bool = False,
+    pace: Annotated[float, Parameter(validator=validators.Number(gt=0, lte=10))] = 1.0,
+    port: Port = 9200,
+    host: str = "127.0.0.1",
+    json: bool = False,
+) -> int:
+    """Give a seller a scripted exchange until Ctrl-C, then say what was odd about its requests.
+
+    What becomes of a lead is chosen by its ZIP code: see docs/rehearsal.md, or GET /. The exit
+    status is 1 where a fault was found.
+
+    Args:
+        vertical: A market file; the fields of its first vertical are asked for.
+        campaign: The campaign that leads are posted into.
+        key: The only key that is taken; else any is.
+        always_200: Answer errors with status 200, for sellers that cannot read 4xx.
+        pace: Multiplies whatever takes time, but for Retry-After.
+        port: Where it listens; 0 is any free port.
+        host: The address it listens on.
+        json: Write one JSON line on stdout when ready, and the report as one at the end.
+    """
+    from bidders.rehearsal.market import StageError
+    from bidders.rehearsal.rehearsal import Stage
+    from bidders.rehearsal.telling import run
+
+    stage = Stage(
+        vertical=vertical, campaign=campaign, key=key, always_200=always_200, pace=pace,
+        host=host, port=port,
+    )  # fmt: skip
+    try:
+        return 1 if uvloop.run(run(stage, json=json)).faults else 0
+    except StageError as error:
+        tell(f"bidders: {error}")
+        return 2
 
 
 def invented(

@@ -42,6 +42,10 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
     "exchange.commands": ["exchange"],
     "exchange.demo": ["exchange", "bidders"],
     "exchange": [],
+    "bidders.rehearsal": [  # the exchange's own doors: a seller rehearses what it will meet
+        *("bidders", *BASE, "exchange.configuration", "exchange.intake", "exchange.ledger"),
+        *("exchange.market", "exchange.telemetry", "exchange.web"),
+    ],
     "bidders": ["exchange.contract"],
     "bench": ["exchange.contract", "exchange.wire"],
 }

@@ -1,0 +1,99 @@
+"""What a rehearsal remembers while it runs: keys, rejections. The real exchange has stores."""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+
+import msgspec
+
+from exchange.contract.health import Check
+from exchange.domain.ids import LeadId
+from exchange.ledger.rows import Rejection
+from exchange.market.once import Done, New, OnceKey, OtherBody, Running
+
+KEPT_MAX = 10_000
+WORKER = "rehearsal"
+
+
+class Kept(msgspec.Struct):
+    """One Idempotency-Key."""
+
+    lead_id: LeadId
+    body: bytes
+    ended: asyncio.Event
+    answer: bytes | None = None
+
+    def state(self) -> Running | Done:
+        """Return what became of its first request."""
+        if not self.ended.is_set():
+            return Running(self.lead_id, WORKER)
+        return Done(self.lead_id, self.answer or None)
+
+
+class Keys:
+    """Idempotency keys, as the edge asks for them."""
+
+    def __init__(self) -> None:
+        self.kept: OrderedDict[OnceKey, Kept] = OrderedDict()
+
+    async def begin(
+        self, key: OnceKey, body: bytes, lead_id: LeadId
+    ) -> New | Running | Done | OtherBody:
+        """Begin the first request of this key, or tell what became of it."""
+        kept = self.kept.get(key)
+        if kept is None:
+            self.kept[key] = Kept(lead_id, body, asyncio.Event())
+            while len(self.kept) > KEPT_MAX:
+                self.kept.popitem(last=False)
+            return New()
+        return kept.state() if kept.body == body else OtherBody()
+
+    async def finish(self, key: OnceKey, lead_id: LeadId, answer: bytes = b"") -> bool:
+        """Keep an answer."""
+        kept = self.kept.get(key)
+        if kept is None or kept.lead_id != lead_id:
+            return False
+        kept.answer = answer
+        kept.ended.set()
+        return True
+
+    async def forget(self, key: OnceKey, lead_id: LeadId) -> bool:
+        """Let the next request of this key begin anew."""
+        kept = self.kept.get(key)
+        if kept is None or kept.lead_id != lead_id:
+            return False
+        del self.kept[key]
+        kept.ended.set()
+        return True
+
+    async def ended(self, key: OnceKey, timeout_s: float) -> Running | Done | None:
+        """Wait for the end of the first request; None where it was forgotten."""
+        kept = self.kept.get(key)
+        if kept is None:
+            return None
+        try:
+            async with asyncio.timeout(timeout_s):
+                await kept.ended.wait()
+        except TimeoutError:
+            pass
+        return kept.state() if self.kept.get(key) is kept else None
+
+
+class Rejections:
+    """The log of what was no lead, as the edge keeps it; and that all is well."""
+
+    def __init__(self) -> None:
+        self.rows: deque[Rejection] = deque(maxlen=KEPT_MAX)
+
+    async def reject(self, rejection: Rejection) -> None:
+        """Keep one."""
+        self.rows.appendleft(rejection)
+
+    async def rejections(self, seller_id: str, limit: int) -> Sequence[Rejection]:
+        """Return the latest, newest first; there is one seller only."""
+        del seller_id
+        return list(self.rows)[:limit]
+
+    def checks(self) -> Sequence[Check]:
+        """There is no store that could be away."""
+        return ()
