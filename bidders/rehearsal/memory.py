@@ -1,4 +1,4 @@
-"""What a rehearsal remembers while it runs: keys, rejections. The real exchange has stores."""
+"""What stands in for the stations here: keys and rejections in memory, and no offers."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -7,7 +7,12 @@ from collections.abc import Sequence
 import msgspec
 
 from exchange.contract.health import Check
+from exchange.contract.seller import FieldError
+from exchange.contract.trying import Sending, Tried
 from exchange.domain.ids import LeadId
+from exchange.domain.offer import Offer
+from exchange.domain.snapshot import Snapshot
+from exchange.intake.request import Request
 from exchange.ledger.rows import Rejection
 from exchange.market.once import Done, New, OnceKey, OtherBody, Running
 
@@ -97,3 +102,14 @@ class Rejections:
     def checks(self) -> Sequence[Check]:
         """There is no store that could be away."""
         return ()
+
+
+class NoOffers:
+    """There are no buyers here, and so no offer that could be tried."""
+
+    async def run(
+        self, offer: Offer, send: Sending | None, request: Request, snapshot: Snapshot
+    ) -> Tried | tuple[FieldError, ...]:
+        """Never be asked: an offer is looked up in the market before."""
+        del send, request, snapshot
+        raise AssertionError(f"this market has no offer {offer.id}")
