@@ -103,7 +103,7 @@ def _basic(part: BasicPart, scope: Scope, place: Place) -> Proof:
 def _bearer(text: str, scope: Scope, place: Place) -> Proof:
     template = _text(text, scope, place)
     token = (template and template.text(None)) or ""
-    if template is not None and not token:
+    if not text:  # a parameter may be empty here: each offer brings its own
         place.fault("is empty")
     if not token.isascii() or not token.isprintable() or len(token) > HEADER_LENGTH_MAX:
         place.fault("holds a character that no header may hold, or is too long")

@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape
 import msgspec
 import pytest
 
+from exchange.configuration.reading import read_market
 from exchange.dialect.compiling import (
     DialectError,
     param_faults,
@@ -224,3 +225,12 @@ def test_a_new_dialect_is_a_file_and_its_cases(tmp_path):
     with pytest.raises(AssertionError):
         run(shop, half, case)
     assert told(shop.post().read(heard_of(case.heard))) == {"word": "refused"}
+
+
+def test_all_that_ships_is_one_market():
+    """Applied together, verticals and mappings have no fault of their own."""
+    kinds = ("verticals", "mappings")
+    shipped = [path for kind in kinds for path in sorted((SHELF.parent / kind).glob("*.toml"))]
+    reading = read_market(shipped)
+    assert len(reading.market.mapping) == len(list(SHELF.glob("*.toml")))
+    assert reading.warnings == ()
