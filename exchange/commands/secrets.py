@@ -53,7 +53,7 @@ async def list_(
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
     settings: Given,
 ) -> None:
-    """List secrets: when each was set and which mappings use it, never what it is.
+    """List secrets: when each was set and what uses it, never what it is.
 
     Parameters
     ----------
@@ -71,13 +71,14 @@ async def list_(
     table = Table("secret", "set", "used by", box=None, pad_edge=False)
     for secret in known:
         at = f"{secret.set_at:%Y-%m-%d %H:%M:%S} UTC"
-        table.add_row(secret.name, at, ", ".join(secret.mappings) or "no mapping")
+        users = ", ".join((*secret.mappings, *secret.offers))
+        table.add_row(secret.name, at, users or "nothing")
     Console(highlight=False, soft_wrap=True).print(table)
 
 
 @secrets.command
 async def remove(name: str, /, *, wait_s: float = 10.0, settings: Given) -> int:
-    """Forget a secret that no mapping uses any more.
+    """Forget a secret that nothing uses any more.
 
     Parameters
     ----------

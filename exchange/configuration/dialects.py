@@ -9,7 +9,13 @@ from exchange.configuration.compiling import halves_of, hidden_of, own_params
 from exchange.configuration.objects import encode
 from exchange.contract.mapping import MappingPart
 from exchange.contract.market_file import STANDARD, OfferPart
-from exchange.dialect.compiling import Setting, ping_dialect, post_dialect, secrets_named
+from exchange.dialect.compiling import (
+    Setting,
+    ping_dialect,
+    post_dialect,
+    secrets_named,
+    secrets_of_params,
+)
 from exchange.domain.dialect import PingDialect, PostDialect
 from exchange.domain.vertical import Vertical
 
@@ -94,10 +100,11 @@ class Dialects:
         return ping, post
 
     def _basis(self, mapping: MappingPart, offer: OfferPart, vertical: Vertical) -> Basis:
+        named = secrets_named(mapping) + secrets_of_params(offer.params)
         return Basis(
             self._texts[mapping.id],
             vertical,
             hidden_of(offer, vertical),
             msgspec.json.encode(offer.params),
-            {name: self._secrets[name] for _, name in secrets_named(mapping)},
+            {name: self._secrets[name] for _, name in named},
         )

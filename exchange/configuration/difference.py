@@ -100,7 +100,7 @@ def conflicts(present: Present, market: MarketFile) -> Iterator[Problem]:
             if owner not in {None, buyer.id}:
                 path = ("buyer", index, "offer", place, "id")
                 yield Problem(path, f'"{offer.id}" is an offer of buyer "{owner}", now or earlier')
-    yield from missing_secrets(market.mapping, present.secrets)
+    yield from missing_secrets(market, present.secrets)
     for index, campaign in enumerate(market.campaign):
         yield from _currency(known.get(("campaign", campaign.id)), campaign, ("campaign", index))
 

@@ -13,13 +13,14 @@ from exchange.configuration.draft import Draft, Entry, OfferEntry
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
 from exchange.contract.mapping import MappingPart
-from exchange.contract.market_file import STANDARD, OfferPart, VerticalPart
+from exchange.contract.market_file import STANDARD, MarketFile, OfferPart, VerticalPart
 from exchange.dialect.compiling import (
     Setting,
     faults_of,
     ping_dialect,
     post_dialect,
     secrets_named,
+    secrets_of_params,
 )
 from exchange.dialect.faults import DialectError
 from exchange.domain.nearest import hint
@@ -142,16 +143,25 @@ class Uses:
             )
 
 
-def missing_secrets(mappings: Iterable[MappingPart], known: frozenset[str]) -> Iterator[Problem]:
-    """Tell of secrets that a market's mappings name and nobody has set, each once a mapping."""
-    for index, mapping in enumerate(mappings):
-        places: dict[str, Path] = {}
-        for path, name in secrets_named(mapping):
-            places.setdefault(name, path)
-        for name, path in places.items():
+def missing_secrets(market: MarketFile, known: frozenset[str]) -> Iterator[Problem]:
+    """Tell of secrets that mappings and offers name and nobody has set, each once a part."""
+    for place, named in secret_places(market):
+        paths: dict[str, Path] = {}
+        for path, name in named:
+            paths.setdefault(name, path)
+        for name, path in paths.items():
             if name not in known:
                 yield Problem(
-                    ("mapping", index, *path),
+                    (*place, *path),
                     f'there is no secret "{name}"{hint(name, known)}; '
                     f"`exchange secrets set {name}` makes it",
                 )
+
+
+def secret_places(market: MarketFile) -> Iterator[tuple[Path, list[tuple[Path, str]]]]:
+    """Yield each part of a market that may name secrets, and those that it does."""
+    for index, mapping in enumerate(market.mapping):
+        yield ("mapping", index), secrets_named(mapping)
+    for index, buyer in enumerate(market.buyer):
+        for number, offer in enumerate(buyer.offer):
+            yield ("buyer", index, "offer", number), secrets_of_params(offer.params)

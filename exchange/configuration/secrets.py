@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +13,9 @@ from exchange.configuration.queries import SQL
 from exchange.configuration.snapshots import Vault, secret_place
 from exchange.configuration.store import NAMED, begin_version, read_present
 from exchange.contract.mapping import MappingPart
-from exchange.contract.parts import ID_RULE
-from exchange.dialect.compiling import secrets_named
+from exchange.contract.market_file import OfferPart
+from exchange.contract.parts import ID_RULE, Part
+from exchange.dialect.compiling import secrets_named, secrets_of_params
 from exchange.domain.nearest import hint
 
 VALUE_MAX = 8192
@@ -32,6 +33,8 @@ class KnownSecret(msgspec.Struct, frozen=True):
     set_at: datetime
     mappings: tuple[str, ...]
     """Which mappings of the present market name it."""
+    offers: tuple[str, ...]
+    """Which offers of the present market name it, in their `params`."""
 
 
 async def set_secret(connection: Any, vault: Vault, name: str, value: str, by: str) -> int:
@@ -68,10 +71,11 @@ def check_value(value: str) -> None:
 async def known_secrets(connection: Any) -> tuple[KnownSecret, ...]:
     """Return every named secret and which mappings of the present market name it."""
     rows = await connection.fetch(SQL["secret_names"], NAMED)
-    users = users_of((await read_present(connection)).objects)
+    objects = (await read_present(connection)).objects
+    mappings, offers = users_of(objects, in_mapping), users_of(objects, in_offer)
     names = [row["name"].removeprefix(NAMED) for row in rows]
     return tuple(
-        KnownSecret(name, row["made"], users.get(name, ()))
+        KnownSecret(name, row["made"], mappings.get(name, ()), offers.get(name, ()))
         for name, row in zip(names, rows, strict=True)
     )
 
@@ -79,16 +83,17 @@ async def known_secrets(connection: Any) -> tuple[KnownSecret, ...]:
 async def remove_secret(connection: Any, name: str, by: str) -> int:
     """Forget a secret; return the version.
 
-    Raises SecretError where there is none, or a mapping of the present market names it.
+    Raises SecretError where there is none, or the present market names it.
     """
     async with connection.transaction():
         await connection.execute(SQL["lock"])
         known = {secret.name: secret for secret in await known_secrets(connection)}
         if name not in known:
             raise SecretError(f'there is no secret "{name}"{hint(name, known)}')
-        users = known[name].mappings
+        used = {"mapping": known[name].mappings, "offer": known[name].offers}
+        users = [quoted(kind, ids) for kind, ids in used.items() if ids]
         if users:
-            raise SecretError(f'"{name}" is used by {quoted("mapping", users)}')
+            raise SecretError(f'"{name}" is used by {" and ".join(users)}')
         digest = hashlib.sha256(f"removed {name}".encode()).digest()
         version = await begin_version(connection, by, "secret", digest)
         await connection.execute(SQL["forget_secret"], f"{NAMED}{name}")
@@ -96,14 +101,27 @@ async def remove_secret(connection: Any, name: str, by: str) -> int:
     return version
 
 
-def users_of(objects: Mapping[Key, Object]) -> dict[str, tuple[str, ...]]:
-    """Return by secret which mappings name it."""
+def users_of(
+    objects: Mapping[Key, Object], named_in: Callable[[Part], set[str]]
+) -> dict[str, tuple[str, ...]]:
+    """Return by secret the ids of the objects that name it."""
     users: dict[str, tuple[str, ...]] = {}
-    for entry in objects.values():
-        if isinstance(entry.part, MappingPart):
-            for name in {name for _, name in secrets_named(entry.part)}:
-                users[name] = (*users.get(name, ()), entry.part.id)
+    for (_, own_id), entry in objects.items():
+        for name in named_in(entry.part):
+            users[name] = (*users.get(name, ()), own_id)
     return users
+
+
+def in_mapping(part: Part) -> set[str]:
+    """Return the secrets that a mapping names; none where it is no mapping."""
+    return {name for _, name in secrets_named(part)} if isinstance(part, MappingPart) else set()
+
+
+def in_offer(part: Part) -> set[str]:
+    """Return the secrets that an offer's `params` are; none where it is no offer."""
+    if not isinstance(part, OfferPart):
+        return set()
+    return {name for _, name in secrets_of_params(part.params)}
 
 
 def quoted(kind: str, names: Iterable[str]) -> str:

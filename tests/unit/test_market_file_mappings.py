@@ -9,6 +9,7 @@ from exchange.configuration.difference import Present, conflicts, difference
 from exchange.configuration.objects import Object, decode, encode, market_of, parts_of
 from exchange.configuration.problem import MarketFileError
 from exchange.configuration.reading import read_sheets, sheet_of
+from exchange.configuration.secrets import in_mapping, in_offer, users_of
 from exchange.configuration.snapshots import Compiler, InvalidConfigurationError, Stored
 from exchange.configuration.writing import write_market
 
@@ -186,6 +187,25 @@ def test_a_secret_that_is_not_set_is_a_conflict_with_its_place():
     assert "exchange secrets set legacy_key" in told
 
 
+OWN = changed('{ api_id = "77" }', '{ api_id = "{secret:acme_key}" }')
+
+
+def test_a_secret_that_an_offer_hands_to_its_mapping_must_be_set():
+    """The conflict stands at the offer's own parameter."""
+    market = read(OWN).market
+    assert list(conflicts(present(market, SECRETS | {"acme_key"}), market)) == []
+    [problem] = conflicts(present(market), market)
+    assert problem.path == ("buyer", 0, "offer", 0, "params", "api_id")
+    assert "exchange secrets set acme_key" in problem.message
+
+
+def test_a_secret_knows_which_mappings_and_offers_use_it():
+    """So that none is removed that somebody still needs."""
+    objects = present(read(OWN).market).objects
+    assert users_of(objects, in_mapping) == {"legacy_key": ("legacy",), "signing": ("legacy",)}
+    assert users_of(objects, in_offer) == {"acme_key": ("acme-tx",)}
+
+
 DOCUMENT = """'''
 <lead>
   <n a="{lead.first_name}"/>
@@ -289,3 +309,16 @@ def test_a_stored_market_without_its_secret_cannot_be_compiled():
     with pytest.raises(InvalidConfigurationError, match="legacy_key") as caught:
         compiled(given)
     assert 'offer "acme-tx"' in str(caught.value)
+
+
+def test_an_offers_own_secret_is_spoken_and_a_new_value_makes_a_new_dialect():
+    """Each account has a key of its own, in one mapping for all."""
+    compiler = a_compiler()
+    first = compiled(stored(OWN, acme_key=b"k-1"), compiler)
+    same = compiled(stored(OWN, acme_key=b"k-1"), compiler)
+    assert same["acme-tx"].ping.dialect is first["acme-tx"].ping.dialect
+    other = compiled(stored(OWN, acme_key=b"k-2"), compiler)
+    assert other["acme-tx"].ping.dialect is not first["acme-tx"].ping.dialect
+    assert other["acme-mixed"].ping.dialect is first["acme-mixed"].ping.dialect
+    with pytest.raises(InvalidConfigurationError, match="acme_key"):
+        compiled(stored(OWN))
