@@ -13,6 +13,7 @@ from exchange.configuration.rules_buyer import (
     check_offer,
 )
 from exchange.configuration.rules_campaign import check_campaign, check_seller
+from exchange.configuration.rules_door import check_doors
 from exchange.configuration.rules_mapping import Uses, check_mapping
 from exchange.configuration.rules_vertical import check_vertical
 from exchange.contract.market_file import MarketFile
@@ -62,4 +63,5 @@ def _all(draft: Draft) -> Iterator[Problem]:
         yield from uses.check(offer)
     for campaign in draft.campaigns:
         yield from check_campaign(campaign, draft, verticals, compiles)
+    yield from check_doors(draft, verticals)
     yield from addresses(draft.offers)

@@ -12,6 +12,7 @@ import msgspec
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
 from exchange.configuration.shape import misfits, shape_of
+from exchange.contract.door import DoorPart
 from exchange.contract.mapping import MappingPart
 from exchange.contract.market_file import (
     BuyerPart,
@@ -51,6 +52,7 @@ class Draft(msgspec.Struct, frozen=True):
     verticals: tuple[Entry[VerticalPart], ...]
     sellers: tuple[Entry[SellerPart], ...]
     mappings: tuple[Entry[MappingPart], ...]
+    doors: tuple[Entry[DoorPart], ...]
     buyers: tuple[Entry[BuyerPart], ...]
     """Without their offers."""
     offers: tuple[OfferEntry, ...]
@@ -79,6 +81,7 @@ def draft_of(raw: Raw) -> tuple[Draft, list[Problem]]:
             verticals=tuple(_entries("vertical", VerticalPart, objects, broken)),
             sellers=tuple(_entries("seller", SellerPart, objects, broken)),
             mappings=tuple(_entries("mapping", MappingPart, objects, broken)),
+            doors=tuple(_entries("door", DoorPart, objects, broken)),
             buyers=tuple(Entry(path, part) for path, part in buyers.items() if part is not None),
             offers=tuple(
                 OfferEntry(entry.path, entry.part, buyers[entry.path[:2]])
@@ -91,7 +94,7 @@ def draft_of(raw: Raw) -> tuple[Draft, list[Problem]]:
     )
 
 
-KINDS = ("vertical", "seller", "mapping", "buyer", "offer", "campaign")
+KINDS = ("vertical", "seller", "mapping", "door", "buyer", "offer", "campaign")
 
 
 def unknown(kind: str, name: str, draft: Draft, path: Path) -> Iterator[Problem]:

@@ -62,6 +62,8 @@ class _Scan:
         path: Path = ()
         for name in parents:
             path = self._inside((*path, name))
+            # Nobody may have written a head for it: its first line is where it is first named.
+            self._mark(path, line)
         path = (*path, last)
         if is_array:
             self._mark(path, line)

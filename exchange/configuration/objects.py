@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
+from exchange.contract.door import DoorPart
 from exchange.contract.mapping import MappingPart
 from exchange.contract.market_file import (
     BuyerPart,
@@ -39,6 +40,7 @@ TYPES: dict[str, type[Part]] = {
     "vertical": VerticalPart,
     "seller": SellerPart,
     "mapping": MappingPart,
+    "door": DoorPart,
     "buyer": BuyerPart,
     "offer": OfferObject,
     "campaign": CampaignPart,
@@ -68,9 +70,9 @@ def decode(kind: str, body: str | bytes) -> Part:
 
 
 def same(one: Part, other: Part) -> bool:
-    """Tell whether two parts say the same; a mapping also in the same order and spelling."""
-    if isinstance(one, MappingPart):
-        # Whoever is called reads a form from top to bottom, and 9.00 is not 9 to everybody.
+    """Tell whether two parts say the same; foreign words also in the same order and spelling."""
+    if isinstance(one, MappingPart | DoorPart):
+        # Whoever hears us reads a form from top to bottom, and 9.00 is not 9 to everybody.
         return one == other and encode(one) == encode(other)
     return one == other
 
@@ -84,6 +86,8 @@ def parts_of(market: MarketFile) -> dict[Key, Part]:
         parts["seller", seller.id] = seller
     for mapping in market.mapping:
         parts["mapping", mapping.id] = mapping
+    for door in market.door:
+        parts["door", door.id] = door
     for buyer in market.buyer:
         parts["buyer", buyer.id] = msgspec.structs.replace(buyer, offer=())
         for offer in buyer.offer:
@@ -115,6 +119,7 @@ def market_of(objects: Mapping[Key, Object]) -> MarketFile:
         vertical=_only(ordered, VerticalPart),
         seller=_only(ordered, SellerPart),
         mapping=_only(ordered, MappingPart),
+        door=_only(ordered, DoorPart),
         buyer=tuple(
             msgspec.structs.replace(buyer, offer=tuple(offers.get(buyer.id, ())))
             for buyer in _only(ordered, BuyerPart)

@@ -16,10 +16,12 @@ from exchange.configuration.compiling import (
     vertical_of,
 )
 from exchange.configuration.dialects import Dialects
+from exchange.configuration.doors import Doors
 from exchange.configuration.objects import market_of
 from exchange.configuration.queries import SQL
 from exchange.configuration.store import NAMED, read_present
 from exchange.contract.market_file import BuyerPart, MarketFile
+from exchange.dialect.faults import DialectError
 from exchange.domain.condition import Condition, compile_condition
 from exchange.domain.condition_names import names_of
 from exchange.domain.money import Micros
@@ -125,7 +127,7 @@ def naming(kind: str, name: str) -> Iterator[None]:
         yield
     except KeyError as error:
         raise InvalidConfigurationError(f'{kind} "{name}": there is no {error}') from error
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, DialectError) as error:
         raise InvalidConfigurationError(f'{kind} "{name}": {error}') from error
 
 
@@ -138,12 +140,14 @@ class Compiler:
         self._conditions: dict[tuple[str, str], Condition] = {}
         self._hash_keys: dict[str, bytes] = {}
         self._dialects = Dialects()
+        self._doors = Doors()
 
     def snapshot(self, stored: Stored) -> Snapshot:
         """Return the compiled configuration; raise InvalidConfigurationError where it is wrong."""
         market = stored.market
         readers = self._readers(market)
         self._dialects.begin(market.mapping, stored.named)
+        self._doors.begin(market.door, self._verticals)
         sellers = {part.id: seller_of(part) for part in market.seller}
         buyers: dict[str, Buyer] = {}
         offers: dict[str, Offer] = {}
@@ -155,6 +159,10 @@ class Compiler:
         for campaign in market.campaign:
             with naming("campaign", campaign.id):
                 campaigns[campaign.id] = campaign_of(campaign, offers, readers[campaign.vertical])
+        doors = {}
+        for door in market.door:
+            with naming("door", door.id):
+                doors[door.id] = self._doors.of(door)
         # A key of an account that was retired opens nothing.
         accounts: dict[str, Container[str]] = {"seller": sellers, "buyer": buyers}
         return Snapshot(
@@ -170,6 +178,7 @@ class Compiler:
                 if role.role not in accounts or role.account in accounts[role.role]
             },
             credited=stored.credited,
+            doors=doors,
         )
 
     def _offers(

@@ -16,6 +16,10 @@ _INNER_TABLES = {"offer", "stage"}
 _NAMED_TABLES = {"maps", "value", "vertical"}
 _HALVES = {"ping", "post"}
 """What of a mapping is written below a head of its own: tables by name, and its two messages."""
+_READ_TABLES = {"fields", "consent", "tracking"}
+_NAMED_AT_DOORS = {"maps", "vertical", "answer"}
+"""Likewise of a door and its calls."""
+_FOREIGN = {"mapping", "door"}
 
 
 def write_market(market: MarketFile) -> str:
@@ -78,8 +82,8 @@ def key_of(key: str) -> str:
 def _tables(kind: str, parts: list[dict[str, Any]]) -> Iterator[str]:
     for part in parts:
         yield f"[[{kind}]]"
-        if kind == "mapping":
-            yield from _mapping(part)
+        if kind in _FOREIGN:
+            yield from (_mapping if kind == "mapping" else _door)(part)
             yield ""
             continue
         for key, value in part.items():
@@ -103,6 +107,25 @@ def _mapping(part: dict[str, Any]) -> Iterator[str]:
     for key, value in part.items():
         if key in _HALVES:
             yield from _table(f"mapping.{key}", value)
+
+
+def _door(part: dict[str, Any]) -> Iterator[str]:
+    yield from _foreign(part, "door")
+    for call in part.get("call", ()):
+        yield "[[door.call]]"
+        yield from _foreign(call, "door.call")
+
+
+def _foreign(part: dict[str, Any], head: str) -> Iterator[str]:
+    for key, value in part.items():
+        if key not in _READ_TABLES | _NAMED_AT_DOORS and key != "call":
+            yield f"{key} = {inline(value, lengthy)}"
+    for key, value in part.items():
+        if key in _READ_TABLES:
+            yield from _table(f"{head}.{key}", value)
+        elif key in _NAMED_AT_DOORS:
+            for name, table in value.items():
+                yield from _table(f"{head}.{key}.{key_of(name)}", table)
 
 
 def _table(head: str, table: dict[str, Any]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from exchange.contract.door import DoorPart
 from exchange.contract.mapping import MappingPart, Scalar
 from exchange.contract.parts import (
     Amount,
@@ -325,5 +326,6 @@ class MarketFile(Part, frozen=True, kw_only=True):
     vertical: tuple[VerticalPart, ...] = ()
     seller: tuple[SellerPart, ...] = ()
     mapping: tuple[MappingPart, ...] = ()
+    door: tuple[DoorPart, ...] = ()
     buyer: tuple[BuyerPart, ...] = ()
     campaign: tuple[CampaignPart, ...] = ()

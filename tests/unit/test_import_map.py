@@ -22,7 +22,8 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
     "exchange.telemetry": BASE,
     "exchange.wire": [],
     **dict.fromkeys(STATIONS, BASE),
-    "exchange.configuration": [*BASE, "exchange.dialect"],  # mappings are compiled with the market
+    # mappings and doors are compiled with the market
+    "exchange.configuration": [*BASE, "exchange.dialect", "exchange.intake.doors"],
     "exchange.intake": [*BASE, "exchange.dialect"],  # mapped doors are read by the same language
     "exchange.auction": [*BASE, "exchange.wire"],  # pings go out on it
     "exchange.delivery": [*BASE, "exchange.wire"],  # and posts

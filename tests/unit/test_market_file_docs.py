@@ -7,9 +7,10 @@ import msgspec
 import pytest
 
 from exchange.configuration.reading import read_sheets, sheet_of
-from exchange.contract import mapping, market_file
+from exchange.contract import door, mapping, market_file
 from exchange.domain.condition import Kind, Name, compile_condition
 from exchange.domain.condition_names import DERIVED_NAMES, EXCHANGE_NAMES
+from exchange.domain.door import Outcome
 
 DOCS = Path(__file__).parents[2] / "docs"
 MARKET_FILE = (DOCS / "market-file.md").read_text(encoding="utf-8")
@@ -29,6 +30,9 @@ SECTIONS = {
     market_file.PostPart: "### `post`",
     market_file.FormatPart: "### `format`, as a table",
     mapping.MappingPart: "## `[[mapping]]`",
+    door.DoorPart: "## `[[door]]`",
+    door.AnswerPart: "### `[door.answer.OUTCOME]`",
+    door.FromPart: "### Rules of a door",
     market_file.CampaignPart: "## `[[campaign]]`",
     market_file.TermsPart: "### `sellers`",
     market_file.MarginPart: "### `margin`",
@@ -50,6 +54,22 @@ def test_every_key_is_documented_and_no_other(part):
     assert sorted(documented(SECTIONS[part])) == sorted(
         field.encode_name for field in msgspec.structs.fields(part)
     )
+
+
+def test_every_key_of_a_call_is_documented():
+    """Its own stand in its table, what it reads in its door's."""
+    own = documented("### `[[door.call]]`")
+    told = {*own, *documented(SECTIONS[door.DoorPart])}
+    read = {field.encode_name for field in msgspec.structs.fields(door.ReadsPart)}
+    keys = {field.encode_name for field in msgspec.structs.fields(door.CallPart)}
+    assert set(own) == keys - read
+    assert keys <= told
+
+
+def test_every_outcome_of_a_door_is_documented():
+    """Each word that an answer may be written for."""
+    section = MARKET_FILE[MARKET_FILE.index("### `[door.answer.OUTCOME]`") :].split("\n\n")[0]
+    assert set(re.findall(r"`([a-z_]+)`", section)) == {outcome.value for outcome in Outcome}
 
 
 def test_the_first_market_of_the_page_is_a_market():

@@ -163,11 +163,16 @@ def check_consent(part: DoorPart | CallPart, place: Place) -> None:
 def check_fields(door: DoorPart, market: Market, place: Place) -> None:
     """Note fields that no vertical has, or not the one for which they are named."""
     names = {vertical.id: known_names(vertical) for vertical in market.verticals.values()}
-    every = frozenset[str]().union(*names.values())
+    meant = set(verticals_of(door, market)) & names.keys() or names.keys()
+    every = frozenset[str]().union(*(names[vertical] for vertical in meant))
+    listed = ", ".join(sorted(meant))
+    of = "" if meant == names.keys() else f" of its sellers' campaigns ({listed})"
     for part, where in each_part(door, place):
         for name in () if door.any_vertical else part.fields:
             if name not in every:
-                where.at("fields", name).fault(f"no vertical has such a field{hint(name, every)}")
+                where.at("fields", name).fault(
+                    f"no vertical{of} has such a field{hint(name, every)}"
+                )
     for vertical, special in door.vertical.items():
         for name in special.fields if vertical in names and not door.any_vertical else ():
             if name not in names[vertical]:
@@ -177,9 +182,7 @@ def check_fields(door: DoorPart, market: Market, place: Place) -> None:
 
 def unfilled(door: DoorPart, compiled: CompiledDoor, market: Market) -> Iterator[Fault]:
     """Return a warning for each call that can never give what a campaign needs."""
-    sellers = door.sellers or tuple(market.sellers)
-    campaigns = {name for seller in sellers for name in market.posts_into.get(seller, ())}
-    verticals = sorted({market.campaigns[name] for name in campaigns if name in market.campaigns})
+    verticals = verticals_of(door, market)
     for index, call in enumerate(door.call):
         ready = compiled.call(call.path)
         for vertical_id in verticals if ready is not None and call.does is not Does.STATUS else ():
@@ -189,6 +192,13 @@ def unfilled(door: DoorPart, compiled: CompiledDoor, market: Market) -> Iterator
             if missing:
                 message = f'cannot give {", ".join(missing)}, which "{vertical_id}" requires'
                 yield Fault(("call", index), message)
+
+
+def verticals_of(door: DoorPart, market: Market) -> list[str]:
+    """Return the verticals of all campaigns into which those may post who may come in."""
+    sellers = door.sellers or tuple(market.sellers)
+    campaigns = {name for seller in sellers for name in market.posts_into.get(seller, ())}
+    return sorted({market.campaigns[name] for name in campaigns if name in market.campaigns})
 
 
 def needs(vertical: Vertical, compiled: CompiledDoor, call: CallPart, door: DoorPart) -> list[str]:
