@@ -14,12 +14,11 @@ from tests.acceptance.house import clean_environment, environment, free_port
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/mapping-guide.md").read_text(encoding="utf-8")
-FOLLOWED = PAGE[: PAGE.index("## When it does not work")]
+FOLLOWED = PAGE.partition("\n## When it does not work")[0]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-NAMED = re.compile(r"`([a-z]+\.json)`:\n```json\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 ADDED = "# add to "
 ELSEWHERE = ("# first terminal", "# second terminal")
-LEAD_BUYERS = 9300
+BUYERS = 9300
 EXCHANGE = 8080
 ENDED = "=== ended with "
 DOUBTFUL = "try-offer sunpeak-tx"
@@ -44,18 +43,23 @@ def steps():
             found.append(Step(text))
         elif kind == "text" and FOLLOWED[: match.start()].endswith("```\n"):
             found[-1] = found[-1]._replace(shown=text)
-        elif named := re.fullmatch(r"# (?:add to )?([a-z]+\.(?:toml|py))", first):
-            found.append(Step(text, named[1]))
-        elif named := re.search(r"`([a-z]+\.json)`:\n$", FOLLOWED[: match.start()]):
-            found.append(Step(text, named[1]))
+        elif file := file_of(first, FOLLOWED[: match.start()]):
+            found.append(Step(text, file))
     return found
+
+
+def file_of(first, before):
+    """The name under which a block is saved: in its first line, or just before it."""
+    inside = re.fullmatch(r"# (?:add to )?([a-z]+\.(?:toml|py))", first)
+    named = inside or re.search(r"`([a-z]+\.json)`:\n$", before)
+    return None if named is None else named[1]
 
 
 def script(folder, base, buyers):
     """The whole page as one script of the shell, which says where each of its blocks ends."""
 
     def here(text):
-        return text.replace(f":{EXCHANGE}", f":{base}").replace(f":{LEAD_BUYERS}", f":{buyers}")
+        return text.replace(f":{EXCHANGE}", f":{base}").replace(f":{BUYERS}", f":{buyers}")
 
     lines = ["exec 2>&1"]
     for number, step in enumerate(steps()):
@@ -71,9 +75,11 @@ def script(folder, base, buyers):
 
 def matches(shown, came):
     """Whether this came: `…` stands for any part of a line, or alone for any number of lines."""
-    pattern = re.escape(shown.rstrip("\n")).replace(r"…", "[^\n]*")
-    pattern = re.sub(r"(^|\n)\[\^\n\]\*(?=\n|$)", r"\1(?:[^\n]*\n)*?[^\n]*", pattern)
-    return re.fullmatch(pattern, came.rstrip("\n"))
+    lines = [
+        r"(?:[^\n]*\n)*" if line == "…" else re.escape(line).replace("…", r"[^\n]*") + "\n"
+        for line in shown.splitlines()
+    ]
+    return re.fullmatch("".join(lines), came)
 
 
 @pytest.fixture
@@ -94,7 +100,7 @@ def program(house, tmp_path):
 async def the_buyers(folder, port):
     """The page's three buyers, once they listen."""
     [text] = [step.lines for step in steps() if step.file == "buyers.py"]
-    (folder / "buyers.py").write_text(text.replace(str(LEAD_BUYERS), str(port)), encoding="utf-8")
+    (folder / "buyers.py").write_text(text.replace(str(BUYERS), str(port)), encoding="utf-8")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "buyers.py", cwd=folder,
         env=os.environ | {"PYTHONUNBUFFERED": "1"}, stdout=asyncio.subprocess.PIPE,
@@ -119,6 +125,12 @@ async def typed(text, folder, variables):
     return list(zip(parts[::2], map(int, parts[1::2]), strict=True))
 
 
+def expected(step):
+    """The exit status that a step ends with."""
+    is_refused = step.shown is not None and "nothing was changed" in step.shown
+    return 1 if is_refused or DOUBTFUL in step.lines else 0
+
+
 async def test_the_guide_is_followed_from_each_pdf_to_a_won_lead(house, program):
     """Every file is saved, every command typed, and what the page shows is what comes."""
     folder, variables = program
@@ -129,12 +141,13 @@ async def test_the_guide_is_followed_from_each_pdf_to_a_won_lead(house, program)
         came = await typed(script(folder, base, buyers), folder, variables)
     commands = [step for step in steps() if step.file is None]
     assert len(came) == len(commands)
+    wrong = []
     for step, (told, status) in zip(commands, came, strict=True):
-        theirs = told.replace(f":{base}", f":{EXCHANGE}").replace(f":{buyers}", f":{LEAD_BUYERS}")
-        assert step.shown is None or matches(step.shown, theirs), f"{step.lines}{theirs}"
-        expected = {1} if DOUBTFUL in step.lines else {0}
-        refused = step.shown is not None and "nothing was changed" in step.shown
-        assert status in ({1} if refused else expected), f"{step.lines}{theirs}"
+        theirs = told.replace(f":{base}", f":{EXCHANGE}").replace(f":{buyers}", f":{BUYERS}")
+        is_shown = step.shown is None or matches(step.shown, theirs)
+        if not is_shown or status != expected(step):
+            wrong.append(f"$ {step.lines}{theirs}(exit status {status})")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_the_guide_shows_what_it_says():
