@@ -9,6 +9,7 @@ from bidders.fleet.spec import (
     FleetSpec,
     PingFault,
     PostFault,
+    Speaking,
     SpecError,
     load,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "PostFault",
     "Received",
     "Sale",
+    "Speaking",
     "SpecError",
     "Uniform",
     "invent",

@@ -191,8 +191,9 @@ class Boberdoo(Foreign):
 
     def bid(self, price: bytes, token: str) -> bytes:
         """Match."""
-        said = b"<status>Matched</status><lead_id>%b</lead_id><price>%b</price>"
-        return self.answer(said % (token.encode(), price))
+        said = b"<status>Matched</status><lead_id>%b</lead_id>" % token.encode()
+        best = b"<process_information><best_bid>%b</best_bid></process_information>" % price
+        return self.answer(said + best)
 
     def no_bid(self) -> bytes:
         """Do not match."""
@@ -244,9 +245,12 @@ class LeadExec(DirectPost):
     def stand(self, sale: Sale, reference: str) -> bytes:
         """Call the post valid, or not."""
         valid = b"true" if sale.belief is Belief.ACCEPTED else b"false"
-        said = b"<PostResponse><isValidPost>%b</isValidPost><ResponseDetails>%b</ResponseDetails>"
-        detail = b"not wanted after all" if valid == b"false" else reference.encode()
-        return self.write(said % (valid, detail) + b"</PostResponse>", 200, XML)
+        said = b"<PostResponse><isValidPost>%b</isValidPost>" % valid
+        if valid == b"true":
+            said += b"<LeadIdentifier>%b</LeadIdentifier>" % reference.encode()
+        else:
+            said += b"<ResponseDetail>not wanted after all</ResponseDetail>"
+        return self.write(said + b"</PostResponse>", 200, XML)
 
 
 class Crm(DirectPost):

@@ -32,7 +32,7 @@ async def demo(  # noqa: PLR0913 - each is an option of its own on the command l
 ) -> int:
     """Sell invented leads to simulated buyers, and check that nothing went wrong.
 
-    Starts a PostgreSQL, a Valkey, the exchange, twelve buyers with their faults and two sellers,
+    Starts a PostgreSQL, a Valkey, the exchange, eighteen buyers with their faults and four sellers,
     all on this machine; shows how it goes, until Ctrl-C. At the end it compares what the stores,
     the buyers and the sellers believe; the exit status is 1 if they disagree or nothing was sold.
 

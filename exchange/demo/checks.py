@@ -12,7 +12,7 @@ import msgspec
 
 from bidders.fleet.books import Belief
 from bidders.fleet.books import Sale as BookedSale
-from exchange.demo.order import Heard, Oddity
+from exchange.demo.order import NOT_SOLD, Heard, Oddity
 from exchange.demo.reading import Sale, Told
 from exchange.domain.caps import hold_lines
 from exchange.domain.money import Micros, to_text
@@ -24,6 +24,7 @@ from exchange.market.market import Standing
 
 PENDING = "pending"
 SOLD = "sold"
+NOTHING_SOLD = frozenset({"unsold", "duplicate", "rejected"})
 TEST_COUNTERS = "test/"
 """A test is charged to nobody, so that the ledger does not know what its caps counted."""
 
@@ -120,12 +121,19 @@ def against_heard(heard: Iterable[Heard], told: Mapping[str, Told]) -> Iterator[
             yield Violation(
                 "heard", one.lead_id, f"told {one.status}, but the ledger has no such lead"
             )
-        elif one.status not in {found.status, PENDING}:
+        elif not tells(one.status, found.status):
             yield Violation("heard", one.lead_id, f"told {one.status}, but it is {found.status}")
         elif one.status == SOLD and one.price is not None and micros(one.price) != found.price:
             yield Violation(
                 "heard", one.lead_id, f"told {one.price}, but it is {found.price} micros"
             )
+
+
+def tells(status: str | None, truth: str) -> bool:
+    """Tell whether a seller was told what is so, as exactly as its platform's words allow."""
+    if status == NOT_SOLD:
+        return truth in NOTHING_SOLD
+    return status in {truth, PENDING}
 
 
 def told_twice(heard: Iterable[Heard]) -> Iterator[Violation]:
@@ -189,7 +197,7 @@ def unheard(heard: Iterable[Heard]) -> Iterator[Violation]:
             yield Violation(
                 "answer", one.lead_id or one.way, f"{one.way} into {one.campaign}: {what}"
             )
-        elif one.oddity is Oddity.INVALID and one.http == 200:  # noqa: PLR2004 - HTTP's own
+        elif one.oddity is Oddity.INVALID and one.is_lead and one.http == 200:  # noqa: PLR2004
             yield Violation(
                 "answer", one.lead_id or one.way, "a request with a bad field was taken"
             )

@@ -1,14 +1,17 @@
 """The demo's market: read from config/, pointed at the fleet, applied as `exchange apply` does."""
 
+import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
+from secrets import token_urlsafe
 
 import asyncpg
 import msgspec
 
 from exchange.configuration.keys import KeyRole, create_key
 from exchange.configuration.reading import read_market
+from exchange.configuration.secrets import set_secret
 from exchange.configuration.snapshots import Compiler, read_stored
 from exchange.configuration.store import apply
 from exchange.contract.market_file import MarketFile
@@ -23,6 +26,7 @@ FLEET_URL = "http://127.0.0.1:9300"
 """Where config/demo/market.toml says that the buyers listen."""
 
 BY = "demo"
+SECRET = re.compile(r"\{secret:([a-z0-9_-]+)\}")
 
 
 class FeedPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,6 +36,7 @@ class FeedPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
     campaign: str
     share: float = 1.0
+    door: str | None = None
 
 
 class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,6 +56,7 @@ class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 campaign=part.campaign,
                 fields=fields[part.campaign],
                 share=part.share,
+                door=part.door,
             )
             for part in self.feed
         )
@@ -75,7 +81,13 @@ def write_market(fleet_url: str, folder: Path) -> tuple[Path, ...]:
     assert FLEET_URL in text, "the demo's market names the fleet's address"
     path = folder / "market.toml"
     path.write_text(text.replace(FLEET_URL, fleet_url), encoding="utf-8")
-    return (*sorted((CONFIG / "verticals").glob("*.toml")), path)
+    return (*shipped(), path)
+
+
+def shipped() -> tuple[Path, ...]:
+    """Return the files of every vertical, of every dialect of buyers, and of every door."""
+    folders = ("verticals", "mappings", "doors")
+    return tuple(path for name in folders for path in sorted((CONFIG / name).glob("*.toml")))
 
 
 def read(files: Iterable[Path]) -> MarketFile:
@@ -83,11 +95,26 @@ def read(files: Iterable[Path]) -> MarketFile:
     return read_market(files).market
 
 
+def secrets_of(market: MarketFile) -> tuple[str, ...]:
+    """Return the names of all secrets that offers of this market hand to their dialects."""
+    texts = [
+        value
+        for buyer in market.buyer
+        for offer in buyer.offer
+        for value in offer.params.values()
+        if isinstance(value, str)
+    ]
+    return tuple(sorted({name for text in texts for name in SECRET.findall(text)}))
+
+
 async def open_market(database_url: str, vault: Vault, market: MarketFile) -> Opened:
     """Apply the market to an empty ledger, and make a key for every seller and an operator."""
     await migrate(database_url)
     connection = await asyncpg.connect(database_url)
     try:
+        for name in secrets_of(market):
+            # The simulated buyers let everybody in.
+            await set_secret(connection, vault, name, token_urlsafe(), BY)
         await apply(connection, market, BY)
         seller_keys = {
             seller.id: (await create_key(connection, vault, KeyRole.SELLER, seller.id, BY)).key

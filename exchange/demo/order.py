@@ -17,6 +17,12 @@ class Way(StrEnum):
     PING = "ping"
     QUOTED = "quoted"
     """The post of a quote."""
+    DOOR = "door"
+    """A direct post in the words of another platform."""
+
+
+NOT_SOLD = "not_sold"
+"""What a seller hears whose platform does not tell unsold, duplicate and rejected apart."""
 
 
 class Oddity(StrEnum):
@@ -38,6 +44,8 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     """Of the campaign's vertical."""
     share: float = 1.0
     """How much of all leads comes from here, against the other feeds' shares."""
+    door: str | None = None
+    """In whose words its seller speaks; None: the contract's."""
 
 
 class Mix(msgspec.Struct, frozen=True, kw_only=True):

@@ -78,6 +78,8 @@ GIVEN = 0.85
 YEARS_BACK = 20
 """How old a vehicle or a roof may be."""
 
+BIRTH = "birth_date"
+
 Value = str | int | float | bool
 
 
@@ -170,6 +172,11 @@ def street(asked: Question) -> str:
     return f"{asked.chance.randrange(100, 9999)} {asked.chance.choice(STREETS)}"
 
 
+def day(asked: Question) -> str | None:
+    """Return when this person was born; of no other day the rest of the answers would agree."""
+    return asked.person.born.isoformat() if asked.name == BIRTH else None
+
+
 OWN: Mapping[str, Callable[[Somebody], Value]] = {
     "first_name": lambda person: person.first_name,
     "last_name": lambda person: person.last_name,
@@ -186,7 +193,7 @@ BY_TYPE: Mapping[FieldType, Callable[[Question], Value | None]] = {
     FieldType.CITY: lambda asked: asked.person.place.city,
     FieldType.US_ZIP: lambda asked: asked.person.place.zip,
     FieldType.US_STATE: lambda asked: asked.person.place.state,
-    FieldType.DATE: lambda asked: asked.person.born.isoformat(),
+    FieldType.DATE: day,
     FieldType.BOOL: lambda asked: asked.chance.random() < SHARES.get(asked.name, 0.5),
     FieldType.IP: lambda asked: address_of_host(asked.chance),
     FieldType.CHOICE: lambda asked: asked.chance.choice(asked.field.values),

@@ -27,11 +27,12 @@ SEARCHED = ("quote", "compare", "cheap", "near me")
 def lead_body(feed: Feed, person: Somebody, chance: Random, number: int, at_us: int) -> Body:
     """Return the body of a direct post."""
     at = datetime.fromtimestamp(at_us / 1_000_000, UTC)
+    lead = answers(person, feed.fields, chance, at.year)
     consent = {
         "tcpa": True,
         "text": CONSENT_TEXT,
         "url": f"https://quotes.example.com/{feed.campaign}",
-        "ip": address_of_host(chance),
+        "ip": lead.get("ip") or address_of_host(chance),
         "at": at.isoformat(timespec="seconds"),
     }
     if chance.random() < CERTIFIED:
@@ -42,7 +43,7 @@ def lead_body(feed: Feed, person: Somebody, chance: Random, number: int, at_us: 
         "campaign": feed.campaign,
         "source": feed.source,
         "seller_ref": f"demo-{number}",
-        "lead": answers(person, feed.fields, chance, at.year),
+        "lead": lead,
         "consent": consent,
         "tracking": {
             "sub1": f"page-{chance.randrange(1, 9)}",
@@ -104,7 +105,7 @@ SPELLINGS: Mapping[FieldType, Callable[[Any, Random], str]] = {
 
 def ping_body(body: Body, fields: Mapping[str, FieldPart]) -> Body:
     """Return the ping that goes before a post: nothing that names the person but two digests."""
-    lead = {name: value for name, value in body["lead"].items() if is_for_ping(fields[name])}
+    lead = dict(without_person(body, fields)["lead"])
     for name, field in fields.items():
         if name in body["lead"] and field.type in {FieldType.PHONE, FieldType.EMAIL}:
             text = str(body["lead"][name]).strip().lower()
@@ -113,6 +114,12 @@ def ping_body(body: Body, fields: Mapping[str, FieldPart]) -> Body:
         "lead": lead,
         "consent": {"tcpa": True},
     }
+
+
+def without_person(body: Body, fields: Mapping[str, FieldPart]) -> Body:
+    """Return the request with those fields alone that a ping may hold."""
+    lead = {name: value for name, value in body["lead"].items() if is_for_ping(fields[name])}
+    return {**body, "lead": lead}
 
 
 def is_for_ping(field: FieldPart) -> bool:
@@ -130,16 +137,21 @@ def post_of_quote(body: Body, fields: Mapping[str, FieldPart]) -> Body:
 
 def spoiled(body: Body, fields: Mapping[str, FieldPart], chance: Random) -> Body:
     """Return the request with one thing wrong that no exchange may take."""
+    if chance.randrange(4) == 0:
+        return {**body, "min_price": "nine dollars"}
+    return spoiled_lead(body, fields, chance)
+
+
+def spoiled_lead(body: Body, fields: Mapping[str, FieldPart], chance: Random) -> Body:
+    """Return the request with one thing wrong about the person."""
     lead = dict(body["lead"])
     phone = next(name for name, field in fields.items() if field.type is FieldType.PHONE)
     email = next(name for name, field in fields.items() if field.type is FieldType.EMAIL)
-    match chance.randrange(4):
+    match chance.randrange(3):
         case 0:
             lead[phone] = "555-12"
         case 1:
             lead[email] = "not an address"
-        case 2:
-            del lead[phone]
         case _:
-            return {**body, "lead": lead, "min_price": "nine dollars"}
+            del lead[phone]
     return {**body, "lead": lead}

@@ -22,6 +22,7 @@ import uvloop
 
 from exchange.contract.seller import LeadAnswer, Problem, QuoteAnswer
 from exchange.demo.arrivals import Arrival, arrivals
+from exchange.demo.foreign import SOFTWARE, Said, Sent, Software
 from exchange.demo.order import Heard, Oddity, Order, Way
 from exchange.demo.people import Somebody, somebody
 from exchange.demo.places import Place, places
@@ -32,6 +33,8 @@ from exchange.demo.requests import (
     ping_body,
     post_of_quote,
     spoiled,
+    spoiled_lead,
+    without_person,
 )
 
 OK = 200
@@ -92,7 +95,9 @@ class Seller:
     async def sell(self, arrival: Arrival, due_s: float) -> None:
         """Send one lead as its arrival says, and tell each answer."""
         feed, body = arrival.feed, self.compose(arrival)
-        if arrival.way is Way.PING and arrival.oddity is Oddity.NONE:
+        if feed.door is not None:
+            await self.through_door(SOFTWARE[feed.door](), arrival, due_s, body)
+        elif arrival.way is Way.PING and arrival.oddity is Oddity.NONE:
             await self.ping_and_post(arrival, due_s, body)
         elif arrival.way in {Way.FORM, Way.MULTIPART} and arrival.oddity is not Oddity.INVALID:
             flat = form_fields(body, feed.fields, self.chance)
@@ -107,6 +112,8 @@ class Seller:
         again = arrival.oddity is Oddity.DUPLICATE
         person = self.person(feed.campaign, today_of(now_us), again=again)
         body = lead_body(feed, person, self.chance, arrival.number, now_us)
+        if arrival.oddity is Oddity.INVALID and feed.door is not None:
+            return spoiled_lead(body, feed.fields, self.chance)
         if arrival.oddity is Oddity.INVALID:
             return spoiled(body, feed.fields, self.chance)
         if arrival.oddity is Oddity.TEST:
@@ -145,6 +152,45 @@ class Seller:
             rest = post_of_quote(body, fields)
             await self.post(sending(path, Way.QUOTED, arrival, now_s, json=rest))
 
+    async def through_door(
+        self, software: Software, arrival: Arrival, due_s: float, body: Body
+    ) -> None:
+        """Sell a lead in the words of the seller's platform: at once, or after a price."""
+        key = self.order.keys[arrival.feed.seller]
+        if arrival.way is not Way.PING or arrival.oddity is not Oddity.NONE:
+            sent = software.post(key, body)
+            await self.say(software, in_words_of(sent, Way.DOOR, arrival, due_s))
+            return
+        sent = software.ping(key, without_person(body, arrival.feed.fields))
+        quote = await self.say(software, in_words_of(sent, Way.PING, arrival, due_s))
+        if quote is None or quote.status != QUOTED:
+            return
+        if self.chance.random() >= self.order.mix.untaken:
+            now_s = asyncio.get_running_loop().time()
+            sent = software.post(key, body, quote.id)
+            await self.say(software, in_words_of(sent, Way.QUOTED, arrival, now_s))
+
+    async def say(self, software: Software, sending: Sending) -> Said | None:
+        """Send something in a platform's words, and tell what the answer means there."""
+        http, raw, problem = await self.send(sending)
+        said = software.read(raw) if http else None
+        # Without an id of a lead it was no lead: refused, whatever the HTTP status is.
+        names_lead = sending.way is not Way.PING and said is not None and said.id is not None
+        if said is None or (sending.way is not Way.PING and not names_lead):
+            self.tell(heard(sending, http, problem or f"HTTP {http} refused"))
+            return None
+        self.tell(
+            heard(
+                sending,
+                http,
+                None,
+                status=said.status,
+                lead_id=said.id if names_lead else None,
+                price=said.price,
+            )
+        )
+        return said
+
     async def post(self, posting: Sending) -> None:
         """Send a lead and tell what became of it."""
         http, raw, problem = await self.send(posting)
@@ -168,11 +214,11 @@ class Seller:
     async def send(self, what: Sending) -> tuple[int, bytes, str | None]:
         """Return status and body of the answer, or 0 and why none came."""
         key = self.order.keys[what.arrival.feed.seller]
+        # Foreign software has the key in the body.
+        headers = {} if what.arrival.feed.door else {"Authorization": f"Bearer {key}"}
         try:
             async with self.session.post(
-                self.order.base_url + what.path,
-                headers={"Authorization": f"Bearer {key}"},
-                **what.how,
+                self.order.base_url + what.path, headers=headers, **what.how
             ) as response:
                 return response.status, await response.read(), None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -188,6 +234,11 @@ def sending(path: str, way: Way, arrival: Arrival, due_s: float, **how: Any) -> 
     """Return a request that is ready to be sent now."""
     late_ms = (asyncio.get_running_loop().time() - due_s) * 1000
     return Sending(path, way, arrival, due_s, round(late_ms, 3), how)
+
+
+def in_words_of(sent: Sent, way: Way, arrival: Arrival, due_s: float) -> Sending:
+    """Return a request in a platform's words that is ready to be sent now."""
+    return sending(sent.path, way, arrival, due_s, **sent.how)
 
 
 def heard(sent: Sending, http: int, problem: str | None, **what: Any) -> Heard:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import msgspec
 
 from exchange.demo.digest import Digest
-from exchange.demo.order import Heard, Oddity, Way
+from exchange.demo.order import NOT_SOLD, Heard, Oddity, Way
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
 
 RATE_WINDOW_S = 5.0
 LAST_SOLD = 12
 OK = 200
+UNSOLD = "unsold"
 
 
 class Percentiles(msgspec.Struct, frozen=True):
@@ -92,12 +93,14 @@ class Tally:
             self.tests += 1
         elif heard.http == 0:
             self.unanswered[heard.problem or "no answer"] += 1
-        elif heard.http != OK:
+        elif heard.http != OK or heard.problem is not None:
             self.refused[heard.problem or f"HTTP {heard.http}"] += 1
         elif heard.way is Way.PING:
             self.quotes[heard.status or "unreadable"] += 1
         else:
-            self.statuses[heard.status or "unreadable"] += 1
+            # Nobody was sold anything, whichever word the seller's platform has no name for.
+            status = UNSOLD if heard.status == NOT_SOLD else heard.status
+            self.statuses[status or "unreadable"] += 1
             self.answer_ms.append(heard.ms)
 
     def learn(self, digest: Digest, heard: Heard | None, now_us: int) -> None:

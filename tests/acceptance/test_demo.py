@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -52,6 +53,8 @@ def test_a_short_demo_sells_leads_and_agrees_with_itself(tmp_path):
     assert 0 < last["overhead_p99_ms"] <= last["p99_ms"]
     assert last["p50_ms"] <= last["p99_ms"]
     assert b"The story of one lead" in err
+    # Who speaks other words is asked, and sold to, like everybody else.
+    assert re.search(rb"handy-match +[1-9]", err)
     assert list((tmp_path / "demo").iterdir()) == []
     assert left_behind(tmp_path) == []
 

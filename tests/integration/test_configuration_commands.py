@@ -12,9 +12,10 @@ import pytest
 
 from exchange.commands.serve import bound
 from exchange.configuration.reading import read_market
+from exchange.demo.market import secrets_of, shipped
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = [*sorted((ROOT / "config/verticals").glob("*.toml")), ROOT / "config/demo/market.toml"]
+SHIPPED = [*shipped(), ROOT / "config/demo/market.toml"]
 NO_DATABASE = {"EXCHANGE_DATABASE_URL": "postgresql://me:hidden@127.0.0.1:1/x"}
 
 
@@ -28,11 +29,12 @@ def exchange(database_url, market_url, tmp_path):
         "EXCHANGE_DATA_DIR": str(tmp_path / "data"),
     }
 
-    def run(*arguments, **more):
+    def run(*arguments, said=None, **more):
         return subprocess.run(
             [sys.executable, "-m", "exchange.cli", *map(str, arguments)],
             env=environment | more,
             cwd=tmp_path,
+            input=said,
             capture_output=True,
             text=True,
             timeout=60,
@@ -44,12 +46,17 @@ def exchange(database_url, market_url, tmp_path):
 
 def test_the_shipped_market_is_planned_applied_and_exported(exchange, tmp_path):
     """From nothing to a market; what is exported plans to nothing and is the same."""
+    secrets = secrets_of(read_market(SHIPPED).market)
+    refused = exchange("plan", *SHIPPED)
+    assert [f"exchange secrets set {name}" in refused.stderr for name in secrets] == [True] * 4
+    for name in secrets:
+        assert exchange("secrets", "set", name, said="s3cret").returncode == 0
     planned = exchange("plan", *SHIPPED)
     assert planned.returncode == 0
     assert "+ offer lone-star-auto" in planned.stdout
     applied = exchange("apply", *SHIPPED)
     assert (applied.returncode, applied.stdout) == (0, planned.stdout)
-    assert "Applied as version 1." in applied.stderr
+    assert "Applied as version 5." in applied.stderr
     exported = tmp_path / "exported.toml"
     exported.write_text(exchange("export").stdout)
     assert read_market([exported]).market == read_market(SHIPPED).market
@@ -57,7 +64,7 @@ def test_the_shipped_market_is_planned_applied_and_exported(exchange, tmp_path):
         assert "No worker is running: the market holds at the next start." in command.stderr
         assert "New stores" not in command.stderr
     again = exchange("plan", "--json", exported)
-    assert json.loads(again.stdout)["change"] == {"since": 1, "changes": [], "reordered": []}
+    assert json.loads(again.stdout)["change"] == {"since": 5, "changes": [], "reordered": []}
 
 
 def test_a_mistake_is_one_line_and_changes_nothing(exchange, tmp_path):

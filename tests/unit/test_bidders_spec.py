@@ -9,6 +9,7 @@ from bidders.fleet import (
     BuyerSpec,
     PingFault,
     PostFault,
+    Speaking,
     SpecError,
     invent,
     load,
@@ -19,11 +20,13 @@ from bidders.fleet import (
 DEMO = Path(bidders.__file__).with_name("demo.toml")
 
 
-def test_the_demo_fleet_has_twelve_buyers_of_two_verticals_with_faults():
-    """It is what the demo promises, and every share in it is sound."""
+def test_the_demo_fleet_has_eighteen_buyers_of_four_verticals_with_faults():
+    """It is what the demo promises, and every share in it is sound; four speak other words."""
     spec = load(DEMO)
-    assert len(spec.buyer) == 12
-    assert {buyer.vertical for buyer in spec.buyer} == {"auto_insurance", "solar"}
+    assert len(spec.buyer) == 18
+    verticals = {"auto_insurance", "solar", "home_services", "legal"}
+    assert {buyer.vertical for buyer in spec.buyer} == verticals
+    assert {buyer.speaks for buyer in spec.buyer} == set(Speaking)
     assert all(buyer.name for buyer in spec.buyer)
     ping_faults = {fault for buyer in spec.buyer for fault in buyer.ping_faults}
     post_faults = {fault for buyer in spec.buyer for fault in buyer.post_faults}
@@ -67,7 +70,7 @@ def test_a_fleet_file_that_is_not_there_or_not_text_is_named(tmp_path):
 
 
 def test_an_invented_fleet_is_the_seeds_and_its_first_buyers_stay_when_it_grows():
-    """Twenty buyers begin with the same twelve; another seed has others."""
+    """Twenty buyers begin with the same eighteen; another seed has others."""
     assert invent(20, seed=3)[:12] == invent(12, seed=3)
     assert invent(12, seed=3) != invent(12, seed=4)
     assert len({buyer.id for buyer in invent(20, seed=3)}) == 20

@@ -2,9 +2,9 @@
 
 import json
 from collections import Counter
+from decimal import Decimal
 from functools import cache
 from itertools import islice
-from pathlib import Path
 from random import Random
 from statistics import mean
 from urllib.parse import urlencode
@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 
 from exchange.configuration.snapshots import Compiler, Stored
 from exchange.demo.arrivals import arrivals
-from exchange.demo.market import FLEET_URL, read, read_traffic, write_market
+from exchange.demo.foreign import NOT_SOLD, SOFTWARE, Said
+from exchange.demo.market import (
+    CONFIG,
+    FLEET_URL,
+    read,
+    read_traffic,
+    secrets_of,
+    shipped,
+    write_market,
+)
 from exchange.demo.order import Mix, Oddity, Order, Way
 from exchange.demo.people import somebody
 from exchange.demo.places import places, telephone
@@ -28,14 +37,18 @@ from exchange.demo.requests import (
     ping_body,
     post_of_quote,
     spoiled,
+    without_person,
 )
 from exchange.demo.seller import today_of
+from exchange.domain.door import Outcome
 from exchange.domain.submission import Submission
 from exchange.domain.vertical import Privacy
 from exchange.intake.arrival import Arrival, Refused
 from exchange.intake.intake import Intake
 from exchange.intake.parsing import parse
+from exchange.intake.request import Request
 from tests.making import NOW_US
+from tests.making_doors import preset, told, translated
 from tests.making_intake import FORM, JSON, LEAD_ID, geography
 
 SEEDS = st.integers(0, 2**32)
@@ -48,14 +61,14 @@ def everywhere():
 
 @cache
 def market():
-    folder = Path(__file__).parents[2] / "config"
-    return read([*sorted((folder / "verticals").glob("*.toml")), folder / "demo" / "market.toml"])
+    return read([*shipped(), CONFIG / "demo" / "market.toml"])
 
 
 @cache
 def snapshot():
     derive = {}.setdefault
-    stored = Stored(version=1, market=market(), keys={}, signing={}, credited={})
+    secrets = dict.fromkeys(secrets_of(market()), b"s3cret")
+    stored = Stored(version=1, market=market(), keys={}, signing={}, credited={}, named=secrets)
     return Compiler(lambda name: derive(name, name.encode().ljust(32, b"."))).snapshot(stored)
 
 
@@ -133,6 +146,64 @@ def test_a_ping_is_taken_and_names_nobody(feed, seed):
     assert {**ping["lead"], **post_of_quote(body, feed.fields)["lead"]}.items() >= body[
         "lead"
     ].items()
+
+
+def through_its_door(feed, sent, **changes):
+    """What the door and the real intake make of what a platform's software sends."""
+    _, name, path = sent.path.removeprefix("/").split("/", 2)
+    what = {"form" if kind == "data" else kind: body for kind, body in sent.how.items()}
+    campaign = snapshot().campaigns[feed.campaign]
+    opening, read = translated(preset(name), path, what, campaign.id, campaign.vertical_id)
+    arrival = Arrival(seller_id=feed.seller, lead_id=LEAD_ID, received_at_us=NOW_US, **changes)
+    request = Request(read.fields, read.extra)
+    return opening, intake().accept(request, arrival, snapshot())
+
+
+FOREIGN = tuple({feed.door: feed for feed in FEEDS if feed.door is not None}.values())
+
+
+@pytest.mark.parametrize("feed", FOREIGN, ids=lambda feed: feed.door)
+@given(seed=SEEDS)
+def test_a_lead_in_a_platforms_words_is_the_same_lead(feed, seed):
+    """Every field, the consent, the source; its ping says who asks, and names nobody."""
+    body, software = a_body(feed, seed), SOFTWARE[feed.door]()
+    native = taken(feed, json.dumps(body).encode())
+    opening, submission = through_its_door(feed, software.post("k-1", body))
+    assert opening.key == "k-1"
+    assert submission.lead.fields == native.lead.fields
+    mine, its = native.person.identity, submission.person.identity
+    assert {name: its[name] for name in mine} == mine
+    assert submission.lead.source == native.lead.source
+    ping = software.ping("k-1", without_person(body, feed.fields))
+    opening, submission = through_its_door(feed, ping, is_ping=True)
+    assert opening.key == "k-1"
+    assert isinstance(submission, Submission), submission
+    assert not submission.person.identity
+    opening, _ = through_its_door(feed, software.post("k-1", body, "tok-1"))
+    assert opening.ping_id == "tok-1"
+
+
+@pytest.mark.parametrize("name", SOFTWARE)
+def test_a_platforms_software_reads_every_answer_of_its_door(name):
+    """Sold at a price, quoted, pending, or not sold; an id of a lead only where there is one."""
+    door, software = preset(name), SOFTWARE[name]()
+    ask, sell = door.paths[0], door.paths[1]
+    at_all = {"does": "post", "status": 200, "price": "8.50"}
+    quoted = door.call(ask).write(
+        told(**at_all, outcome="quoted", ping_id="tok-1"), door.call(ask).format
+    )
+    assert software.read(quoted.body) == Said("quoted", Decimal("8.50"), "tok-1")
+    for outcome in Outcome:
+        lead_id = LEAD_ID if outcome in {"sold", "unsold", "pending", "duplicate"} else None
+        price = "8.50" if outcome == "sold" else None
+        what = told(**at_all | {"price": price}, outcome=outcome, lead_id=lead_id, message="why")
+        if outcome == "quoted":
+            continue
+        said = software.read(door.call(sell).write(what, door.call(sell).format).body)
+        assert said.status == (outcome if outcome in {"sold", "pending"} else NOT_SOLD)
+        assert said.id == lead_id
+        assert said.price == (Decimal("8.50") if price else None)
+    assert software.read(b"<html>success</html") is None
 
 
 @pytest.mark.parametrize("feed", ONE_OF_EACH, ids=lambda feed: feed.campaign)

@@ -17,7 +17,7 @@ def read(page):
 
 
 def test_the_demo_is_as_large_as_promised():
-    """Twelve buyers, two sellers, whom the README names beside the command."""
+    """As many buyers and sellers as run, whom the README names beside the command."""
     [line] = re.findall(r"^make demo .*$", read("README.md"), re.MULTILINE)
     [buyers, sellers] = map(int, re.findall(r"(\d+) (?:buyers|sellers)", line))
     assert len(tomllib.loads(read("bidders/demo.toml"))["buyer"]) == buyers

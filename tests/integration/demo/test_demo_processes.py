@@ -16,7 +16,7 @@ from exchange.commands.serve import bound
 from exchange.contract.seller import LeadAnswer, QuoteAnswer
 from exchange.demo.children import Child, ChildError
 from exchange.demo.folder import DemoFolder
-from exchange.demo.market import CONFIG, read, read_traffic
+from exchange.demo.market import CONFIG, read, read_traffic, shipped
 from exchange.demo.order import Heard, Oddity, Order, Way
 from exchange.demo.staging import Options, free_port, open_exchange, python
 from exchange.demo.watching import DECODER, ENCODER
@@ -40,9 +40,7 @@ class Doors:
         self.waiting_max = max(self.waiting_max, self.waiting)
         await asyncio.sleep(SLOW_S)
         self.waiting -= 1
-        if request.path == "/v1/pings":
-            return web.Response(body=QUOTE)
-        return web.Response(body=LEAD)
+        return web.Response(body=ANSWERS.get(request.path, LEAD))
 
 
 LEAD = msgspec.json.encode(
@@ -68,6 +66,17 @@ QUOTE = msgspec.json.encode(
         reason=None,
     )
 )
+ANSWERS = {
+    "/v1/pings": QUOTE,
+    "/doors/leadspedia/ping.do": b"<response><result>success</result><ping_id>token</ping_id>"
+    b"<price>1.00</price><msg>yes</msg></response>",
+    "/doors/leadspedia/post.do": b"<response><result>failed</result><lead_id>l-1</lead_id>"
+    b"<msg>no</msg></response>",
+    "/doors/px/api/lead/ping": b'{"TransactionId":"token","Success":true,"Payout":1.00}',
+    "/doors/px/api/lead/post": b'{"TransactionId":"l-1","Success":false,"Sold":false}',
+    "/doors/px/api/lead/directpost": b'{"TransactionId":"l-1","Success":false,"Sold":false}',
+}
+"""Whatever is at no other door is answered as a lead."""
 
 
 @asynccontextmanager
@@ -85,10 +94,15 @@ async def serving(doors: Doors) -> AsyncIterator[str]:
 
 
 def an_order(base_url: str, **changes) -> Order:
-    market = read([*sorted((CONFIG / "verticals").glob("*.toml")), CONFIG / "demo/market.toml"])
+    market = read([*shipped(), CONFIG / "demo/market.toml"])
     plain = {
         "base_url": base_url,
-        "keys": {"fastquotes": "key-1", "leadharbor": "key-2"},
+        "keys": {
+            "fastquotes": "key-1",
+            "leadharbor": "key-2",
+            "homequotes": "key-3",
+            "pinepost": "key-4",
+        },
         "feeds": read_traffic().feeds(market),
         "rate": 60.0,
         "seconds": 1.5,
@@ -109,7 +123,7 @@ def a_seller(tmp_path: Path) -> Child:
 
 
 async def test_leads_go_out_when_they_are_due_whatever_is_not_answered_yet(tmp_path):
-    """With answers after 0.3 s one at a time would be five; all ways and both sellers come."""
+    """With answers after 0.3 s one at a time would be five; all ways and all four sellers come."""
     doors = Doors()
     async with serving(doors) as base_url, a_seller(tmp_path) as seller:
         await seller.write_line(ENCODER.encode(an_order(base_url)))
@@ -120,10 +134,10 @@ async def test_leads_go_out_when_they_are_due_whatever_is_not_answered_yet(tmp_p
     assert doors.waiting_max > 5
     assert min(one.ms for one in heard) >= SLOW_S * 1000
     assert {one.way for one in heard} == set(Way)
-    assert {request.headers["Authorization"] for request in doors.came} == {
-        "Bearer key-1",
-        "Bearer key-2",
-    }
+    shown = {request.headers.get("Authorization") for request in doors.came}
+    # Foreign software has its key in the body, and no other header for it.
+    assert shown == {"Bearer key-1", "Bearer key-2", None}
+    assert {request.path for request in doors.came} >= ANSWERS.keys()
     # A quote is posted to its own address, and what was asked for the second time is counted so.
     assert any(request.path == "/v1/pings/token/post" for request in doors.came)
     assert all((one.lead_id is None) == (one.way is Way.PING) for one in heard)
