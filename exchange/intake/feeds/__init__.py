@@ -1,0 +1,1 @@
+"""Feeds: many leads in one stream, split into rows that stand or fall each by itself. No I/O."""
