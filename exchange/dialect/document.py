@@ -4,13 +4,13 @@ import re
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from exchange.dialect.paths import Attribute, Path, Step, parse_path
 from exchange.dialect.words import INT_MAX
-from exchange.dialect.xml_documents import find_xml, local, read_xml
+from exchange.dialect.xml_documents import local, read_xml
 from exchange.domain.json_text import VALUES_MAX, exact_number, too_many_values
 
 __all__ = ["Document", "Kind", "Number", "parse_path", "read_document", "settled"]
@@ -45,7 +45,7 @@ class Document(msgspec.Struct, frozen=True):
     raw: bytes
     root: Any = None
     """What paths begin in: a decoded JSON value whose numbers with a fraction are `Number`s, an
-    XML element, a form's names and values; None where there are no paths."""
+    XML tree, a form's names and values; None where there are no paths."""
 
     @property
     def text(self) -> str:
@@ -57,7 +57,7 @@ class Document(msgspec.Struct, frozen=True):
         if self.kind is JSON:
             return find_json(self.root, path.steps)
         if self.kind is Kind.XML:
-            return find_xml(self.root, path.steps)
+            return self.root.find(path.steps)  # type: ignore[no-any-return] # an XmlTree's
         return find_pair(self.root, path) if self.kind is Kind.FORM else None
 
     def __repr__(self) -> str:
@@ -146,12 +146,12 @@ def settled(value: Any) -> Found:
 def _marked_up(start: str, raw: bytes) -> Document:
     if _HTML.match(start):
         return Document(Kind.HTML, raw)
-    root = read_xml(start)
-    if root is None:
+    tree = read_xml(start)
+    if tree is None:
         return Document(Kind.TEXT, raw)
-    if local(root.tag).lower() == "html":
+    if local(tree.root.tag).lower() == "html":
         return Document(Kind.HTML, raw)
-    return Document(Kind.XML, raw, root)
+    return Document(Kind.XML, raw, tree)
 
 
 def read_pairs(text: str) -> dict[str, str]:
@@ -168,7 +168,10 @@ def read_pairs(text: str) -> dict[str, str]:
 
 
 def _unquoted(text: str) -> str:
-    return (unquote_plus(text) if "%" in text or "+" in text else text).strip()
+    text = text.replace("+", " ")
+    if "%" in text:
+        text = unquote_to_bytes(text).decode(errors="replace")
+    return text.strip()
 
 
 def find_pair(pairs: dict[str, str], path: Path) -> str | None:

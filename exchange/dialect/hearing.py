@@ -9,7 +9,7 @@ from exchange.contract.mapping import MappedPingPart, MappedPostPart, ReadPart
 from exchange.dialect.answers import Answer, answer_of
 from exchange.dialect.document import Found
 from exchange.dialect.faults import Place
-from exchange.dialect.reading import Read, compile_price, compile_read, printable
+from exchange.dialect.reading import Read, Reads, printable
 from exchange.dialect.rules import Met, RuleList, compile_rules
 from exchange.dialect.words import number_of, text_of
 from exchange.domain.dialect import (
@@ -183,46 +183,40 @@ def url_of(value: Found) -> str | None:
     )
 
 
-def _price(part: MappedPingPart | MappedPostPart, place: Place) -> ReadPrice | None:
-    if part.price is None:
-        return None
-    return compile_price(part.price, place.at("price"), pages=part.html)
-
-
 def ping_ear(part: MappedPingPart, place: Place) -> PingEar:
     """Return how answers to pings are read; what is wrong is kept at its place."""
+    reads = Reads(pages=part.html)
     names = ("token", "bid_id", "currency", "ttl_s", "buyer_name", "consent_text")
-    reads = {
-        name: compile_read(read, place.at(name), pages=part.html)
-        for name in names
-        if (read := getattr(part, name)) is not None
-    }
     if part.yes == ():
         place.at("yes").fault("needs a rule: what is not named is not success")
     return PingEar(
-        yes=compile_rules(part.yes, place.at("yes"), pages=part.html),
-        no=compile_rules(part.no, place.at("no"), pages=part.html),
-        price=_price(part, place),
-        reads=reads,
+        yes=compile_rules(part.yes, place.at("yes"), reads),
+        no=compile_rules(part.no, place.at("no"), reads),
+        price=None if part.price is None else reads.price(part.price, place.at("price")),
+        reads={
+            name: reads.read(read, place.at(name))
+            for name in names
+            if (read := getattr(part, name)) is not None
+        },
     )
 
 
 def post_ear(part: MappedPostPart, place: Place) -> PostEar:
     """Return how answers to posts are read; what is wrong is kept at its place."""
+    reads = Reads(pages=part.html)
 
     def optional(name: str, read: ReadPart | None) -> Read | None:
-        return None if read is None else compile_read(read, place.at(name), pages=part.html)
+        return None if read is None else reads.read(read, place.at(name))
 
     if part.accepted == ():
         place.at("accepted").fault("needs a rule: what is not named is not success")
     words = (PostWord.REFUSED, PostWord.DUPLICATE, PostWord.PENDING)
     return PostEar(
-        accepted=compile_rules(part.accepted, place.at("accepted"), pages=part.html),
+        accepted=compile_rules(part.accepted, place.at("accepted"), reads),
         others=tuple(
-            (word, compile_rules(getattr(part, word), place.at(word), pages=part.html))
-            for word in words
+            (word, compile_rules(getattr(part, word), place.at(word), reads)) for word in words
         ),
-        price=_price(part, place),
+        price=None if part.price is None else reads.price(part.price, place.at("price")),
         reference=optional("reference", part.reference),
         redirect=optional("redirect", part.redirect),
     )

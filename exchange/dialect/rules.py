@@ -4,16 +4,19 @@ from collections.abc import Callable
 
 import msgspec
 
-from exchange.contract.mapping import ReadPart, RulePart, Rules
+from exchange.contract.mapping import RulePart, Rules
 from exchange.dialect.answers import Answer
+from exchange.dialect.document import Found
 from exchange.dialect.faults import Place
-from exchange.dialect.reading import Read, compile_read, printable
+from exchange.dialect.reading import PLACES, Read, Reads, check_words, printable
 from exchange.dialect.words import alike, number_of, text_of
 
 RULES_MAX = 20
 AND_MAX = 5
 WORDS_MAX = 500
 REASON_MAX = 200
+CONTAINING_MAX = 16_384
+"""Characters of a text in which `contains` looks."""
 TESTS = ("equals", "contains", "above", "present")
 
 Holds = Callable[[Answer], bool]
@@ -58,41 +61,34 @@ class RuleList(msgspec.Struct, frozen=True):
         return any(rule.asks_status and rule.holds(answer) for rule in self.rules)
 
 
-def compile_rules(part: Rules, place: Place, *, pages: bool = False) -> RuleList:
+def compile_rules(part: Rules, place: Place, reads: Reads) -> RuleList:
     """Return the rules; what is wrong with them is kept at its place."""
     if isinstance(part, RulePart):
-        return RuleList((_rule(part, place, 0, pages=pages),))
+        return RuleList((_rule(part, place, 0, reads),))
     if len(part) > RULES_MAX:
         place.fault(f"has more than {RULES_MAX} rules")
     return RuleList(
-        tuple(
-            _rule(rule, place.at(index), 0, pages=pages)
-            for index, rule in enumerate(part[:RULES_MAX])
-        )
+        tuple(_rule(rule, place.at(index), 0, reads) for index, rule in enumerate(part[:RULES_MAX]))
     )
 
 
-def _rule(part: RulePart, place: Place, depth: int, *, pages: bool) -> Rule:
-    read = compile_read(part, place, pages=pages)
+def _rule(part: RulePart, place: Place, depth: int, reads: Reads) -> Rule:
+    read = reads.read(part, place)
     holds = _holding(part, read, place)
     asks_status = part.status
-    reason = None if part.reason is None else _reason(part.reason, place, pages=pages)
+    reason = None if part.reason is None else reads.read(part.reason, place.at("reason"))
     if part.also is None:
         return Rule(holds, asks_status, reason)
     if depth == AND_MAX:
         place.at("and").fault(f"has more than {AND_MAX} rules one inside the other")
         return Rule(holds, asks_status, reason)
-    also = _rule(part.also, place.at("and"), depth + 1, pages=pages)
+    also = _rule(part.also, place.at("and"), depth + 1, reads)
     first, second = holds, also.holds
     return Rule(
         lambda answer: first(answer) and second(answer),
         asks_status or also.asks_status,
         reason or also.reason,
     )
-
-
-def _reason(part: ReadPart, place: Place, *, pages: bool) -> Read:
-    return compile_read(part, place.at("reason"), pages=pages)
 
 
 def _holding(part: RulePart, read: Read, place: Place) -> Holds:
@@ -103,13 +99,28 @@ def _holding(part: RulePart, read: Read, place: Place) -> Holds:
     if part.equals is not None:
         return _equals(part.equals, read, place)
     if part.contains is not None:
-        wanted = part.contains.casefold()
-        return lambda answer: wanted in (text_of(read(answer)) or "").casefold()
+        check_words((part.contains,), place.at("contains"))
+        return _contains(part.contains.casefold(), read, part)
     if part.above is not None:
         least = part.above
         return lambda answer: (found := number_of(read(answer))) is not None and found > least
     present = part.present
     return lambda answer: (read(answer) not in NOTHING) is present
+
+
+def folded(value: Found) -> str:
+    """Return a value's text, its beginning, whatever its capitals."""
+    return (text_of(value) or "")[:CONTAINING_MAX].casefold()
+
+
+def _contains(wanted: str, read: Read, part: RulePart) -> Holds:
+    # However many rules look for a word at one place, its text is made comparable once.
+    place = ("folded", *(getattr(part, name) for name in PLACES), *part.map.items())
+
+    def holds(answer: Answer) -> bool:
+        return wanted in answer.once(place, lambda: folded(read(answer)))
+
+    return holds
 
 
 NOTHING: tuple[object, ...] = (None, "", [], {})
@@ -120,6 +131,7 @@ def _equals(words: tuple[object, ...], read: Read, place: Place) -> Holds:
         place.at("equals").fault("names no word")
     if len(words) > WORDS_MAX:
         place.at("equals").fault(f"has more than {WORDS_MAX} words")
+    check_words(words, place.at("equals"))
     wanted = {alike(word) for word in words} - {None}
     spelled = {word for word in words if isinstance(word, str)}
     is_true, is_false = "true" in wanted, "false" in wanted

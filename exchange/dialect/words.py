@@ -11,7 +11,8 @@ from exchange.domain.json_text import exact_number
 INT_MAX = 2**64
 """No whole number beyond this is a value; nobody should write it out."""
 DIGITS_MAX = 40
-WORD_MAX = 2_000
+NUMBER_TEXT_MAX = 200
+WORD_MAX = 500
 """No text beyond this is a word that anything could be alike."""
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,39})(?:\.[0-9]{1,39})?\Z")
 TRUE = frozenset({"true", "yes", "y", "1", "on", "t"})
@@ -90,8 +91,10 @@ def number_of(value: object) -> int | Decimal | None:
         return value if -INT_MAX < value < INT_MAX else None
     if isinstance(value, Decimal):
         return value if decimal_text(value) is not None else None
+    if isinstance(value, list | tuple):
+        return None
     text = text_of(value)
-    if text is None or not NUMBER.match(text := text.strip()):
+    if text is None or len(text) > NUMBER_TEXT_MAX or not NUMBER.match(text := text.strip()):
         return None
     return exact_number(text) if "." in text else int(text)
 
