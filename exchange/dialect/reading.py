@@ -68,7 +68,7 @@ class Reads:
             name = (part.header or "").lower().encode()
             return lambda answer: answer.header(name)
         search = self._regexes.search(part.regex or "")
-        return lambda answer: answer.once(search, lambda: search(answer.text(pages=pages)))
+        return lambda answer: answer.once(search, lambda: search(answer, pages=pages))
 
 
 def nothing(_: Answer) -> None:

@@ -9,6 +9,7 @@ import re
 
 import re2
 
+from exchange.dialect.answers import Answer
 from exchange.dialect.faults import TemplateError
 
 LENGTH_MAX = 500
@@ -42,20 +43,35 @@ class Search:
         """Return how many instructions it has."""
         return int(self._regex.programsize)
 
-    def __call__(self, text: str | None) -> str | None:
-        """Return the first group, or all that was found, in a text's beginning; None: nothing."""
+    def __call__(self, answer: Answer, *, pages: bool) -> str | None:
+        """Return the first group, or all that was found, in an answer's text; None: nothing."""
+        text = answer.text(pages=pages)
         if text is None:
             return None
-        seen = text[: self._regexes.seen]
-        if self._is_unicode:
-            raw = seen.encode(errors="replace")
-            found = self._regex.search(raw)
-            told = None if found is None else found[self._group]
-            return None if told is None else told.decode(errors="replace")
-        found = self._regex.search(_BEYOND.sub(SUBSTITUTE, seen).encode("latin-1"))
+        return self._in_unicode(text) if self._is_unicode else self._in_latin(text, answer)
+
+    # One character more than is seen is shown, so that `$` does not take the cut for the end.
+
+    def _in_latin(self, text: str, answer: Answer) -> str | None:
+        raw = answer.once("latin-1", lambda: latin(text[: SEEN_MAX + 1]))
+        found = self._regex.search(raw, 0, min(self._regexes.seen, len(raw)))
         if found is None or found.start(self._group) < 0:
             return None
-        return seen[found.start(self._group) : found.end(self._group)]
+        return text[found.start(self._group) : found.end(self._group)]
+
+    def _in_unicode(self, text: str) -> str | None:
+        seen = self._regexes.seen
+        raw = text[:seen].encode(errors="replace")
+        found = self._regex.search(
+            raw + text[seen : seen + 1].encode(errors="replace"), 0, len(raw)
+        )
+        told = None if found is None else found[self._group]
+        return None if told is None else told.decode(errors="replace")
+
+
+def latin(text: str) -> bytes:
+    """Return a text with one byte for each of its characters."""
+    return _BEYOND.sub(SUBSTITUTE, text).encode("latin-1")
 
 
 class Regexes:
