@@ -1,7 +1,6 @@
 """Whatever comes back: nothing raises, nothing is taken for a yes, nothing takes long."""
 
 import json
-import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exchange.dialect.answers import BYTES_MAX
+from bench.answer_cost import NASTY, greedy, mappings, readers, took
 from exchange.dialect.compiling import ping_dialect, post_dialect
 from exchange.domain.dialect import Declined, Heard, Offered, PostSaid, PostWord, Unclear
 from exchange.domain.money import AMOUNT_MAX
@@ -229,102 +228,17 @@ def test_no_price_is_out_of_bounds_or_other_than_written(text):
 
 # However nasty
 
-KIB = 1024
-NASTY = {
-    "lists": b"[" * 64 * KIB,
-    "tables": b'{"a":' * 13_000,
-    "values": b"[" + b"1.5," * 4_990 + b"1]",
-    "too many": b"[" + b"1," * 32_000 + b"1]",
-    "keys": b"{" + b",".join(b'"%d":1.5' % i for i in range(4_900)) + b"}",
-    "digits": b'{"ok":' + b"9" * 65_000 + b"}",
-    "fraction": b'{"ok":0.' + b"9" * 65_000 + b"}",
-    "quotes": b'{"' + b'\\"' * 32_000,
-    "braces in a text": b'["' + b"{,[" * 21_000 + b'"]',
-    "texts": b'{"ok":["' + b'","'.join("é".encode() for _ in range(4_990)) + b'"]}',
-    "sharp": b'{"ok":"' + "ß".encode() * 32_000 + b'"}',
-    "blanks": b" " * (64 * KIB - 2) + b"{}",
-    "wide": "\ufeff[1]".encode("utf-16-le") + b" \0" * 32_000,
-    "elements": b"<r>" + b"<a/>" * 1_900 + b"</r>",
-    "names": b"<r>" + b"".join(b"<f%d/>" % i for i in range(1_900)) + b"</r>",
-    "too many elements": b"<r>" + b"<a/>" * 16_000,
-    "deep": b"<a>" * 60 + b"<b/>" * 1_800 + b"</a>" * 60,
-    "deeper": b"<a>" * 21_000,
-    "references": b"<a>" + b"&amp;" * 13_000 + b"</a>",
-    "lines": b"<a>" + b"\n" * 19_990 + b"</a>",
-    "comments": b"<a>" + b"<!---->" * 9_000 + b"</a>",
-    "an open comment": b"<!--" + b"-" * 65_000,
-    "sections": b"<a>" + b"<![CDATA[]]>" * 5_000 + b"</a>",
-    "brackets": b"<a><![CDATA[" + b"]" * 65_000 + b"]]></a>",
-    "instructions": b"<a>" + b"<?a?>" * 13_000 + b"</a>",
-    "attributes": b"<a " + b" ".join(b'a%d=""' % i for i in range(1_990)) + b"/>",
-    "namespaces": b'<a xmlns="' + b"x" * 119 + b'">' + b"<b/>" * 1_900 + b"</a>",
-    "tails": b"<ok>" + b"<a/>x" * 1_900 + b"</ok>",
-    "types": b"<a>" + b"<!DOCTYPE" * 7_000,
-    "less": b"<" * 64 * KIB,
-    "a page": b"<!doctype html>" + b"success " * 8_000,
-    "a page at last": b"<!---->" * 9_300 + b"<html>",
-    "pairs": b"a=1" + b"&b=%41%42+" * 5_900,
-    "escapes": b"a=" + b"%41" * 21_000,
-    "some escapes": b"a=" + ("é" * 5 + "%e9").encode() * 4_900,
-    "pluses": b"a=" + b"+" * 65_000,
-    "form lines": b"a=1\n" * 16_000,
-    "one name": b"a" * 65_000 + b"=",
-    "letters": b"a" * 64 * KIB,
-    "latin": b"\xe9" * 64 * KIB,
-    "signs": "€".encode() * 21_845,
-    "nuls": b"\0" * 64 * KIB,
-    "breaks": b"\r\n" * 32_000,
-    "wide blanks": "\u2003".encode() * 21_000,
-    "halves": b"\xff\xfe" + b"\x00\xd8" * 32_000,
-    "a success that does not come": b"refused " + b"succes " * 9_000,
-}
-
-
-def many(key, count, rule):
-    """Return a list of so many rules."""
-    return f"{key} = [{', '.join('{' + rule(i) + '}' for i in range(count))}]\n"
-
-
-BEGIN = "[ping]\nbody = { json = {} }\n"
-GREEDY = {
-    "regexes": f"{BEGIN}yes = {{ regex = '((a{{0,9}}){{0,15}})*$', present = true }}\n"
-    "no = { regex = '((x?)(a?)(a?)(b?)(c?)(d?)(e?)(a?))*$', present = true }",
-    "words": BEGIN
-    + many("yes", 20, lambda i: f'text = true, contains = "{"a" * (300 + i)}b"')
-    + many("no", 20, lambda i: f'path = "ok", contains = "é{i}", and = {{ text = true,'
-           f' contains = "x{i}", and = {{ path = "a.@id{i}", above = {i} }} }}'),
-    "paths": BEGIN
-    + many("yes", 20, lambda i: f'path = "a.a[{i}].a.b", present = false,'
-           f' and = {{ path = "f{i}.b", present = false }}')
-    + many("no", 20, lambda i: f'path = "r.f{i}", present = false,'
-           f' and = {{ path = "{".".join("a" * (i or 1))}", contains = "y{i}" }}'),
-    "headers": BEGIN
-    + many("yes", 20, lambda i: f'header = "x{i}", present = false,'
-           f' and = {{ header = "y{i}", equals = ["x"] }}'),
-    "maps": BEGIN
-    + many("yes", 20, lambda i: f'path = "ok", map = {{ a = "b", "*" = "c" }}, equals = ["{i}"]'),
-}  # fmt: skip
-"""Mappings that ask for as much as one may."""
-ASKING = [
-    *EVERY,
-    *((name, ping_dialect(mapping_of(text), setting())) for name, text in GREEDY.items()),
+ASKING = [(name, dialect.read) for name, dialect in EVERY] + [
+    reader for text in greedy() for mapping in mappings(text) for reader in readers(mapping)
 ]
 
 
-@pytest.mark.parametrize("dialect", [d for _, d in ASKING], ids=[name for name, _ in ASKING])
-def test_64_kib_of_anything_are_read_in_milliseconds(dialect):
-    """What takes 3 ms at worst here (docs/mappings.md) may take 25 where all is slow."""
+@pytest.mark.parametrize("read", [read for _, read in ASKING], ids=[name for name, _ in ASKING])
+def test_64_kib_of_anything_are_read_in_milliseconds(read):
+    """What takes 3 ms at worst (`python -m bench.answer_cost`) may take 25 where all is slow."""
     for name, body in NASTY.items():
-        assert min(timed(dialect, body[:BYTES_MAX]) for _ in range(3)) < 0.025, name
-
-
-def timed(dialect, body):
-    head = b"HTTP/1.1 200 OK\r\n" + b"a:b\r\n" * 3_000
-    start = time.process_time()
-    said = dialect.read(Heard(200, head, body))
-    took = time.process_time() - start
-    check_sound(said)
-    return took
+        assert took(read, body, rounds=3) < 25, name
+        check_sound(read(answer(body)))
 
 
 def test_the_cases_hold_answers_that_are_read_for_a_yes():

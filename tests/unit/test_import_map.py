@@ -48,7 +48,7 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
         *("exchange.market", "exchange.telemetry", "exchange.web"),
     ],
     "bidders": ["exchange.contract"],
-    "bench": ["exchange.contract", "exchange.wire"],
+    "bench": ["exchange.contract", "exchange.wire", "exchange.dialect", "exchange.domain.dialect"],
 }
 NEVER = {  # not even by way of others
     "exchange.domain": {"asyncio", "os", "random", "secrets", "socket", "time", "uuid"},
