@@ -88,6 +88,11 @@ def unexpected(request: web.Request, error: Exception, doors: Doors) -> DeniedEr
 
 
 def route_of(request: web.Request) -> str:
-    """Return a route's pattern, never the path itself: that may hold a token."""
+    """Return a route's pattern, never the path itself: that may hold a token.
+
+    At a call of a door it is the call's own address: there are no more than the market holds.
+    """
+    if VOICE in request:
+        return f"/doors/{request.match_info['door']}/{request.match_info['path']}"
     resource = request.match_info.route.resource
     return "unknown" if resource is None else resource.canonical

@@ -107,6 +107,7 @@ async def understood(request: web.Request, heard: Heard, door: Door, voice: Voic
     campaign_id, vertical_id = campaign_of(heard, doors, voice.call)
     voice.vertical_id = vertical_id
     told = voice.call.translate(heard.sent, campaign_id, vertical_id)
+    voice.read = told.read
     told_key = request.headers.get(HEADER) or heard.opening.idempotency_key
     # One address may take pings and posts: the same key is two keys there.
     key = None if told_key is None else f"{voice.does} {told_key}"

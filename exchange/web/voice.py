@@ -48,6 +48,8 @@ class Voice:
         self.does = call.default_does()
         self.format: Format = call.format
         self.vertical_id: str | None = None
+        self.read: Mapping[str, tuple[str, ...]] = {}
+        """Where each value of this request was found, by our names."""
         self.seller: Seller | None = None
 
     def heard(self, opening: Opening) -> None:
@@ -82,7 +84,8 @@ class Voice:
 
     def fault(self, error: FieldError) -> Fault:
         """Return a bad field in the sender's words and in ours."""
-        foreign = self.call.foreign(error.field, self.vertical_id)
+        places = self.read.get(error.field)
+        foreign = " + ".join(places) if places else self.call.foreign(error.field, self.vertical_id)
         return Fault(foreign or error.field, error.field, error.code, error.message)
 
     def sold(self, answer: LeadAnswer) -> web.Response:
