@@ -23,6 +23,7 @@ from exchange.dialect.compiling import (
     secrets_of_params,
 )
 from exchange.dialect.faults import DialectError
+from exchange.dialect.scope import HALF_SECRET, is_half_secret
 from exchange.domain.nearest import hint
 
 Compiles = Callable[[MappingPart, Setting], object]
@@ -137,6 +138,9 @@ class Uses:
                         (*path, "params"),
                         f'is without "{name}", which mapping "{mapping.id}" needs',
                     )
+        for name, value in offer.params.items():
+            if is_half_secret(value):
+                yield Problem((*path, "params", name), HALF_SECRET)
         for name in offer.params.keys() - known:
             yield Problem(
                 (*path, "params", name), f'its mapping has no parameter "{name}"{hint(name, known)}'

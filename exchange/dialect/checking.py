@@ -2,7 +2,7 @@
 
 from exchange.contract.mapping import MappingPart
 from exchange.dialect.faults import Place
-from exchange.dialect.scope import VALUE, Scope
+from exchange.dialect.scope import HALF_SECRET, VALUE, Scope, is_half_secret
 from exchange.dialect.values import check_value
 from exchange.dialect.words import alike, text_of
 
@@ -40,6 +40,8 @@ def _check_params(mapping: MappingPart, place: Place) -> None:
             text = text_of(value)
             if text is None or len(text) > TEXT_MAX:
                 here.at(name).fault(f"is a number, a yes or no, or at most {TEXT_MAX} characters")
+            if is_half_secret(value):
+                here.at(name).fault(HALF_SECRET)
 
 
 def _check_map(words: object, place: Place) -> None:

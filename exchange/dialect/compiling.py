@@ -10,7 +10,7 @@ from exchange.dialect.checking import check_shape
 from exchange.dialect.faults import DialectError, Fault, Path, Place, TemplateError
 from exchange.dialect.halves import ping_of, post_of
 from exchange.dialect.placeholders import Placeholder, parse_template
-from exchange.dialect.scope import SECRET, secret_of
+from exchange.dialect.scope import HALF_SECRET, SECRET, is_half_secret, secret_of
 from exchange.dialect.scopes import (
     IN_PINGS,
     IN_POSTS,
@@ -77,9 +77,7 @@ def param_faults(mapping: MappingPart, vertical_id: str, own: Mapping[str, Scala
         for name in own
         if name not in held
     ] + [
-        Fault(("params", name), "is one secret and nothing else, or has none in it")
-        for name, value in own.items()
-        if isinstance(value, str) and f"{{{SECRET}" in value and secret_of(value) is None
+        Fault(("params", name), HALF_SECRET) for name, value in own.items() if is_half_secret(value)
     ]
     missing = [name for name, value in {**held, **own}.items() if value == ""]
     return faults + [

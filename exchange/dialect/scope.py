@@ -118,6 +118,14 @@ def secret_of(value: object) -> str | None:
     return None if found is None else found[1]
 
 
+HALF_SECRET = "is one secret and nothing else, or has none in it"  # noqa: S105 - a sentence
+
+
+def is_half_secret(value: object) -> bool:
+    """Tell whether a parameter would be a secret and something else, which nothing fills in."""
+    return isinstance(value, str) and f"{{{SECRET}" in value and secret_of(value) is None
+
+
 def _meant(name: str, scope: Scope) -> str:
     """Return the nearest name: one of the same group before any other."""
     group, dot, last = name.rpartition(".")

@@ -120,6 +120,7 @@ def test_a_market_with_a_mapping_is_a_market():
         ("|map(cover)", "|mpa(cover)", "mapping[0].ping.body.form.cover", "mpa"),
         ("vertical.solar]", "vertical.solr]", "mapping[0].vertical.solr", 'did you mean "solar"?'),
         ('id = "legacy"', 'id = "standard"', "mapping[0].id", "exchange's own format"),
+        ('api_id = "", product', 'api_id = "k-{secret:a}", product', "params.api_id", "one secret"),
         # what only an offer brings to light
         ("{lead.zip3}", "{lead.zip}", "mapping[0].ping.body.form.zip", 'for offer "acme-tx"'),
         ("{lead.first_name}", "{lead.nick}", "json.lead.name", 'for offer "acme-tx"'),
@@ -127,6 +128,7 @@ def test_a_market_with_a_mapping_is_a_market():
         ('format = "legacy"', 'format = "legcy"', "offer[0].format", 'did you mean "legacy"?'),
         ('ping = "legacy",', 'ping = "legcy",', "format.ping", 'did you mean "legacy"?'),
         ('{ api_id = "77" }', '{ api_id = "7", prodct = 1 }', "[0].params.prodct", "product"),
+        ('{ api_id = "77" }', '{ api_id = "k-{secret:a}" }', "params.api_id", "nothing else"),
         ('{ api_id = "77" }', "{ product = 1 }", "offer[0].params", 'without "api_id"'),
         (', on_no_answer = "wait"', "", "offer[0].post.on_no_answer", "not idempotent"),
     ],
