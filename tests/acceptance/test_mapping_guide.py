@@ -5,54 +5,17 @@ import os
 import re
 import sys
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from tests.acceptance.house import clean_environment, environment, free_port
+from tests.guide import ADDED, ROOT, steps
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/mapping-guide.md").read_text(encoding="utf-8")
-FOLLOWED = PAGE.partition("\n## When it does not work")[0]
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-ADDED = "# add to "
-ELSEWHERE = ("# first terminal", "# second terminal")
 BUYERS = 9300
 EXCHANGE = 8080
 ENDED = "=== ended with "
 DOUBTFUL = "try-offer sunpeak-tx"
 """Its try ends in doubt, with the exit status that says so."""
-
-
-class Step(NamedTuple):
-    """What a reader does: saves a file, or types lines and sees what is shown, if anything is."""
-
-    lines: str
-    file: str | None = None
-    shown: str | None = None
-
-
-def steps():
-    """The page's files and commands in its order, each command with the output below it."""
-    found = []
-    for match in BLOCK.finditer(FOLLOWED):
-        kind, text = match.groups()
-        first = text.partition("\n")[0]
-        if kind == "sh" and first not in ELSEWHERE:
-            found.append(Step(text))
-        elif kind == "text" and FOLLOWED[: match.start()].endswith("```\n"):
-            found[-1] = found[-1]._replace(shown=text)
-        elif file := file_of(first, FOLLOWED[: match.start()]):
-            found.append(Step(text, file))
-    return found
-
-
-def file_of(first, before):
-    """The name under which a block is saved: in its first line, or just before it."""
-    inside = re.fullmatch(r"# (?:add to )?([a-z]+\.(?:toml|py))", first)
-    named = inside or re.search(r"`([a-z]+\.json)`:\n$", before)
-    return None if named is None else named[1]
 
 
 def script(folder, base, buyers):
