@@ -1,12 +1,13 @@
 """What one whole lead costs in CPU: a real exchange, real stores, buyers in another process.
 
     python -m bench.lead_cost [--leads 2000] [--buyers 10] [--rounds 5]
-    [--speaking standard json] [--against CHECKOUT] [--json]
+    [--speaking standard json form] [--per-buyer] [--against CHECKOUT] [--json]
 
 Every round starts an exchange on empty stores, sends leads through it, and reads how much CPU its
 process used, user and system: of one core, while stores, buyers and sender have the other. Rounds
 alternate between what is compared (formats, checkouts), so that a noisy machine is noisy for all;
-medians and ratios are printed. `--against` takes the exchange of another checkout of this project.
+medians and ratios are printed. `--against` takes the exchange of another checkout of this project;
+`--per-buyer` measures with few buyers too, and tells what one buyer more costs.
 """
 
 import argparse
@@ -49,17 +50,24 @@ duplicates = {{ window_hours = 24 }}
 
 BUYER = """
 [[buyer]]
-id = "buyer-{number:02d}"
+id = "{speaks}-{number:02d}"
 time_zone = "America/Chicago"
 caps = [ {{ spend = 900000.00, per = "day" }} ]
 [[buyer.offer]]
-id = "buyer-{number:02d}"
+id = "{speaks}-{number:02d}"
 vertical = "auto_insurance"
 where = 'state in ["TX", "OK"] and age >= 25'
 caps = [ {{ leads = 900000, per = "day" }}, {{ concurrent = 500 }} ]
-ping = {{ url = "{fleet}/buyer-{number:02d}/ping", timeout_ms = 1500 }}
-post = {{ url = "{fleet}/buyer-{number:02d}/post", timeout_ms = 5000, on_no_answer = "wait" }}
+ping = {{ url = "{fleet}/{speaks}-{number:02d}/ping", timeout_ms = 1500 }}
+post = {{ url = "{fleet}/{speaks}-{number:02d}/post", timeout_ms = 5000, on_no_answer = "wait" }}
 {format}
+"""
+
+SPEC = """
+[[buyer]]
+id = "{speaks}-{number:02d}"
+speaks = "{speaks}"
+price = {{ shape = "lognormal", median = 12.0, spread = 0.3, high = 60.0 }}
 """
 
 LEAD_NAMES = (
@@ -95,7 +103,52 @@ reference = {{ path = "reference" }}
 """
 """The standard format said as a mapping, so that the same buyers answer both."""
 
-FORMATS = {"standard": ("", ""), "json": (JSON_MAPPING, 'format = "json"')}
+LEAD_FORM = "\n".join(f'{name} = "{{lead.{name}}}"' for name in LEAD_NAMES)
+
+FORM_MAPPING = f"""
+[[mapping]]
+id = "form"
+idempotent = true
+[mapping.ping]
+yes = {{ path = "status", equals = ["continue"] }}
+no = {{ path = "status", equals = ["reject"], reason = {{ path = "reason" }} }}
+price = {{ path = "price" }}
+token = {{ path = "promise" }}
+[mapping.ping.body.form]
+apiId = "77"
+price = "{{auction.floor|money}}"
+subId = "{{source.id}}"
+{LEAD_FORM}
+[mapping.post]
+accepted = {{ path = "status", equals = [1] }}
+refused = {{ path = "status", equals = [2] }}
+reference = {{ path = "lead_id" }}
+[mapping.post.body.form]
+apiId = "77"
+promise = "{{bid.token}}"
+firstName = "{{lead.first_name}}"
+phone = "{{lead.phone|national}}"
+zip = "{{lead.zip}}"
+"""
+"""As many fields, in a form, for buyers who answer in JSON of their own."""
+
+
+class Speech(msgspec.Struct, frozen=True):
+    """How buyers are called, and what they speak."""
+
+    mapping: str
+    said: str
+    speaks: str
+
+
+FORMATS = {
+    "standard": Speech("", "", "standard"),
+    "json": Speech(JSON_MAPPING, 'format = "json"', "standard"),
+    "form": Speech(FORM_MAPPING, 'format = "form"', "phonexa"),
+}
+
+FEW = 2
+"""Buyers: what the whole lead costs with so few is taken off, to tell what one more costs."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -106,25 +159,39 @@ class Plan(msgspec.Struct, frozen=True):
     concurrency: int
     rounds: int
     speaking: tuple[str, ...]
+    per_buyer: bool
     against: Path | None
     json: bool
 
     def candidates(self) -> list["Candidate"]:
         """Return what takes turns; the first is what the others are compared with."""
         checkouts = [HERE] if self.against is None else [self.against.resolve(), HERE]
-        return [Candidate(one, speech) for speech in self.speaking for one in checkouts]
+        sizes = [self.buyers, FEW] if self.per_buyer else [self.buyers]
+        return [
+            Candidate(one, speech, size)
+            for size in sizes
+            for speech in self.speaking
+            for one in checkouts
+        ]
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """One exchange and how its buyers speak."""
+    """One exchange, how its buyers speak, and how many there are."""
 
     checkout: Path
     speaking: str
+    buyers: int
 
     @property
     def name(self) -> str:
         """Which it is, for people."""
-        return f"{self.speaking} ({'here' if self.checkout == HERE else 'there'})"
+        place = "here" if self.checkout == HERE else "there"
+        return f"{self.speaking} ({place}, {self.buyers} buyers)"
+
+    @property
+    def with_few(self) -> str:
+        """The name of the same with few buyers."""
+        return msgspec.structs.replace(self, buyers=FEW).name
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -175,11 +242,19 @@ def running(command: list[str], **how: Any) -> Iterator[subprocess.Popen[bytes]]
 @contextmanager
 def fleet(plan: Plan) -> Iterator[str]:
     """Run as many buyers as are asked for, all bidding at once and taking everything."""
-    command = [sys.executable, "-m", "bidders", "fleet", "--seed", "7"]
-    command += ["--count", str(plan.buyers), "--latency-ms", "0", "--port", "0", "--json"]
-    with running(command, stdout=subprocess.PIPE, cwd=HERE) as process:
-        assert process.stdout is not None, "it was asked for"
-        yield msgspec.json.decode(process.stdout.readline())["base_url"]
+    spec = "seed = 7\n" + "".join(
+        SPEC.format(speaks=speaks, number=number)
+        for speaks in {FORMATS[name].speaks for name in plan.speaking}
+        for number in range(1, plan.buyers + 1)
+    )
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "fleet.toml"
+        path.write_text(spec, encoding="utf-8")
+        command = [sys.executable, "-m", "bidders", "fleet", "--profile", str(path)]
+        command += ["--port", "0", "--json"]
+        with running(command, stdout=subprocess.PIPE, cwd=HERE) as process:
+            assert process.stdout is not None, "it was asked for"
+            yield msgspec.json.decode(process.stdout.readline())["base_url"]
 
 
 def exchange(*arguments: str) -> list[str]:
@@ -261,15 +336,15 @@ async def ready(url: str) -> None:
 
 def one_round(plan: Plan, candidate: Candidate, fleet_url: str) -> Measured:
     """Start an exchange on empty stores and measure it."""
-    mapping, said = FORMATS[candidate.speaking]
+    speech = FORMATS[candidate.speaking]
     buyers = "".join(
-        BUYER.format(number=number, fleet=fleet_url, format=said)
-        for number in range(1, plan.buyers + 1)
+        BUYER.format(number=number, fleet=fleet_url, format=speech.said, speaks=speech.speaks)
+        for number in range(1, candidate.buyers + 1)
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Folder(Path(name), free_port())
         market = folder.path / "market.toml"
-        market.write_text(MARKET.format(mapping=mapping, buyers=buyers), encoding="utf-8")
+        market.write_text(MARKET.format(mapping=speech.mapping, buyers=buyers), encoding="utf-8")
         url = f"http://{HOST}:{folder.port}"
         environment = {**folder.environment, "PYTHONPATH": str(candidate.checkout)}
         serving = exchange("serve")
@@ -310,7 +385,7 @@ def measure(plan: Plan) -> dict[str, list[Measured]]:
 def report(plan: Plan, found: dict[str, list[Measured]]) -> dict[str, Any]:
     """Return medians, and ratios to the first candidate, of rounds that lie side by side."""
     first, *_ = found
-    return {
+    told = {
         "leads": plan.leads,
         "buyers": plan.buyers,
         "rounds": plan.rounds,
@@ -330,6 +405,29 @@ def report(plan: Plan, found: dict[str, list[Measured]]) -> dict[str, Any]:
             for name, rounds in found.items()
         },
     }
+    return {**told, "per_buyer": per_buyer(plan, found)} if plan.per_buyer else told
+
+
+def per_buyer(plan: Plan, found: dict[str, list[Measured]]) -> dict[str, Any]:
+    """Return what one buyer more costs, its ping and its answer, and the ratio to the first's."""
+    costs: dict[str, list[float]] = {}
+    for one in plan.candidates():
+        if one.buyers != FEW:
+            many, few = found[one.name], found[one.with_few]
+            more = plan.buyers - FEW
+            costs[one.name] = [
+                (large.cpu_us - small.cpu_us) / more for large, small in zip(many, few, strict=True)
+            ]
+    first, *_ = costs.values()
+    return {
+        name: {
+            "cpu_us": round(statistics.median(rounds), 1),
+            "ratio": round(
+                statistics.median(one / other for one, other in zip(rounds, first, strict=True)), 2
+            ),
+        }
+        for name, rounds in costs.items()
+    }
 
 
 def main() -> None:
@@ -340,6 +438,7 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--speaking", nargs="+", choices=list(FORMATS), default=["standard"])
+    parser.add_argument("--per-buyer", action="store_true", help="tell what one buyer more costs")
     parser.add_argument("--against", type=Path, help="another checkout of this project")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = vars(parser.parse_args())
@@ -350,6 +449,8 @@ def main() -> None:
         return
     for name, one in told["candidates"].items():
         print(f"{name}: {one['cpu_us']} us CPU a lead, ratio {one['ratio']}")  # noqa: T201 - the same
+    for name, one in told.get("per_buyer", {}).items():
+        print(f"{name}: {one['cpu_us']} us CPU a buyer, ratio {one['ratio']}")  # noqa: T201 - the same
 
 
 if __name__ == "__main__":
