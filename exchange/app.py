@@ -51,6 +51,7 @@ from exchange.web.application import create_app, create_operations_app
 from exchange.web.doors import Doors
 from exchange.web.limits import Limits as WebLimits
 from exchange.web.server import HttpServer
+from exchange.web.specs import links
 from exchange.web.under_way import UnderWay
 from exchange.wire.call import Call
 from exchange.wire.connection import Limits as WireLimits
@@ -392,6 +393,8 @@ class Worker:
             loop_lag_ms=lag.current_ms,
             limits=WebLimits.of(settings),
             digest_secret=self.vault.derive("idempotency"),
+            spec_links=links.Links(self.vault.derive(links.DERIVED_AS)),
+            public_url=settings.public_url or "",
             worker_id=self.worker_id,
             now_us=now_us,
             monotonic=time.monotonic,

@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     host: str
     port: Port
+    public_url: str | None
     metrics_port: Port
     workers: Count
     shutdown_grace_s: Duration

@@ -29,6 +29,7 @@ from exchange.web.application import create_app
 from exchange.web.doors import Doors
 from exchange.web.limits import Limits
 from exchange.web.server import HttpServer
+from exchange.web.specs.links import Links
 from exchange.web.under_way import UnderWay
 from tests.making import DOLLAR, NOW_US, a_campaign, an_offer
 from tests.making_intake import SELLER, STRANGER, a_body, a_snapshot, intake
@@ -240,6 +241,8 @@ async def an_edge(*, once=None, limits=LIMITS, lag_ms=lambda: 0.0, worker_id="w1
         loop_lag_ms=lag_ms,
         limits=limits,
         digest_secret=b"s" * 32,
+        spec_links=Links(b"l" * 32),
+        public_url="",
         worker_id=worker_id,
         now_us=lambda: NOW_US,
         monotonic=time.monotonic,

@@ -39,6 +39,7 @@ from exchange.web.doors import Doors
 from exchange.web.limits import Limits
 from exchange.web.problems import DeniedError
 from exchange.web.server import HttpServer
+from exchange.web.specs.links import Links
 from exchange.web.under_way import UnderWay
 
 LIMITS = Limits(
@@ -160,6 +161,8 @@ class Rehearsal:
             loop_lag_ms=lambda: 0.0,
             limits=LIMITS,
             digest_secret=os.urandom(SECRET_BYTES),
+            spec_links=Links(os.urandom(SECRET_BYTES)),
+            public_url="",
             worker_id=WORKER,
             now_us=now_us,
             monotonic=time.monotonic,

@@ -217,6 +217,14 @@ class Door(Protocol):
         """Its name in the address."""
 
     @property
+    def name(self) -> str:
+        """Its name for people."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Below which paths its calls stand; those of a paused one have nothing."""
+
+    @property
     def inside(self) -> str | None:
         """The field that holds the request as JSON or XML, if any."""
 

@@ -23,6 +23,7 @@ from exchange.intake.tokens import Expired, Forged
 from exchange.ledger.rows import Rejection
 from exchange.market.once import Done, New, OnceKey, OtherBody, Running
 from exchange.web.limits import Limits
+from exchange.web.specs.links import Links
 from exchange.web.under_way import UnderWay
 
 
@@ -157,6 +158,10 @@ class Doors:
     limits: Limits
     digest_secret: bytes
     """Under which bodies and idempotency keys are digested."""
+    spec_links: Links
+    """Signs links to specs."""
+    public_url: str
+    """Where the exchange is reached from outside; empty: as each request came."""
     worker_id: str
     now_us: Callable[[], int]
     monotonic: Callable[[], float]

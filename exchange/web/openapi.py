@@ -21,6 +21,7 @@ from exchange.web.openapi_examples import ANSWERS, FIELD_ERRORS, REQUESTS
 from exchange.web.problems import Kind, problem
 from exchange.web.requests import API_KEY, CONSENT, FORM, LEAD_REQUEST, Schema
 from exchange.web.routes import OPERATIONS, Query, Route, Text
+from exchange.web.specs.reading import TOKEN
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 XML_TYPES = (XML, "text/xml")
@@ -162,8 +163,11 @@ def security_schemes() -> Schema:
     schemes[LINK] = {
         "type": "apiKey",
         "in": "query",
-        "name": "signature",
-        "description": "A signed link that expires, for one page: `exchange spec-link` prints it.",
+        "name": TOKEN,
+        "description": (
+            "A signed link that expires, for one spec: `exchange spec --link` prints it, and so"
+            " does `POST /v1/campaigns/{campaign}/spec-links`."
+        ),
     }
     return schemes
 

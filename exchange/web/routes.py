@@ -18,6 +18,7 @@ from exchange.web.pages.assets import get_asset
 from exchange.web.pages.reference import DOCUMENT, get_docs
 from exchange.web.problems import Kind
 from exchange.web.selling import post_lead, post_ping, post_quote
+from exchange.web.specs.campaigns import get_posting_schema, get_posting_spec
 from exchange.web.trying import try_offer
 from exchange.web.viewing import get_lead, get_lead_as_operator, get_rejections
 
@@ -90,6 +91,8 @@ async def get_document(request: web.Request) -> web.Response:
     """Return this description of all routes: `GET /openapi.json`."""
     return json_response(request.app[DOCUMENT])
 
+
+SPEC_SELLER = Query("seller", "For operators: whose view, where a campaign has several sellers")
 
 OPERATIONS = (
     Route(
@@ -222,6 +225,31 @@ ROUTES = (
         also_xml=True,
         query=(Query("limit", "How many at most; 100 where it is not said", 1, 1000),),
         problems=with_key(Kind.FIELDS),
+    ),
+    *(
+        Route(
+            method="GET",
+            path=f"/v1/campaigns/{{campaign}}/{name}",
+            handler=handler,
+            operation=operation,
+            summary=summary,
+            roles=("seller", "operator", "admin"),
+            answer=answer,
+            query=(SPEC_SELLER,),
+            by_link=True,
+            cached=True,
+            problems=with_key(Kind.NOT_FOUND, Kind.EXPIRED, Kind.FIELDS),
+        )
+        for name, handler, operation, answer, summary in (
+            (
+                *("spec", get_posting_spec, "posting_spec", Text.HTML),
+                "What a seller may send into a campaign, as a page, with programs that do it",
+            ),
+            (
+                *("spec.json", get_posting_schema, "posting_schema", Text.SCHEMA),
+                "The same as JSON Schema; `spec` answers so, too, where `Accept` likes it better",
+            ),
+        )
     ),
     Route(
         method="GET",

@@ -1,12 +1,13 @@
 """Templates become pages: everything is escaped, and a name that is not there is an error."""
 
-import json
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from exchange.web.answers import encode
 from exchange.web.pages.assets import ASSETS
 from exchange.web.pages.representation import HTML, Representation
 
@@ -25,8 +26,10 @@ def asset_path(name: str) -> str:
 
 
 def pretty(value: object) -> str:
-    """Return a value as JSON that people read."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    """Return a value, or what was encoded already, as JSON that people read, every digit kept."""
+    return msgspec.json.format(
+        value if isinstance(value, bytes) else encode(value), indent=2
+    ).decode()
 
 
 def marked(text: str) -> Markup:
