@@ -165,8 +165,8 @@ def security_schemes() -> Schema:
         "in": "query",
         "name": TOKEN,
         "description": (
-            "A signed link that expires, for one spec: `exchange spec --link` prints it, and so"
-            " does `POST /v1/campaigns/{campaign}/spec-links`."
+            "A signed link that expires, for one spec: `POST /v1/campaigns/{campaign}/spec-links`"
+            " makes it."
         ),
     }
     return schemes

@@ -10,6 +10,7 @@ from exchange.contract.health import Health, ReadinessOut
 from exchange.contract.operator import OperatorLeadView
 from exchange.contract.rejections import RejectionsOut
 from exchange.contract.seller import LeadAnswer, LeadView, QuoteAnswer
+from exchange.contract.spec_links import SpecLink
 from exchange.contract.trying import Tried, TryRequest
 from exchange.web.answers import json_response
 from exchange.web.foreign import at_door
@@ -19,6 +20,8 @@ from exchange.web.pages.reference import DOCUMENT, get_docs
 from exchange.web.problems import Kind
 from exchange.web.selling import post_lead, post_ping, post_quote
 from exchange.web.specs.campaigns import get_posting_schema, get_posting_spec
+from exchange.web.specs.linking import post_campaign_link
+from exchange.web.specs.links import DAYS_MAX
 from exchange.web.trying import try_offer
 from exchange.web.viewing import get_lead, get_lead_as_operator, get_rejections
 
@@ -92,6 +95,7 @@ async def get_document(request: web.Request) -> web.Response:
     return json_response(request.app[DOCUMENT])
 
 
+SPEC_DAYS = Query("days", "For how long it holds; 30 where it is not said", 1, DAYS_MAX)
 SPEC_SELLER = Query("seller", "For operators: whose view, where a campaign has several sellers")
 
 OPERATIONS = (
@@ -250,6 +254,17 @@ ROUTES = (
                 "The same as JSON Schema; `spec` answers so, too, where `Accept` likes it better",
             ),
         )
+    ),
+    Route(
+        method="POST",
+        path="/v1/campaigns/{campaign}/spec-links",
+        handler=post_campaign_link,
+        operation="link_posting_spec",
+        summary="A link that shows the posting spec in a browser, until it expires",
+        roles=("seller", "operator", "admin"),
+        answer=SpecLink,
+        query=(SPEC_DAYS, SPEC_SELLER),
+        problems=with_key(Kind.NOT_FOUND, Kind.FIELDS),
     ),
     Route(
         method="GET",

@@ -114,7 +114,7 @@ async def test_each_program_of_the_page_sells_a_test_lead(house, tmp_path, name)
             answer = json.loads(last)
             assert (answer["status"], answer["price"]) == ("sold", 11.05)
         assert len(fleet.books["acme"].sales) == 1
-        assert await house.fetch("SELECT * FROM transfer WHERE NOT test") == []
+        assert await house.fetch("SELECT * FROM transfer") == []
 
 
 async def test_each_test_lead_ends_as_the_spec_foretells(house):

@@ -6,8 +6,8 @@ from decimal import Decimal
 import msgspec
 
 from exchange.contract.seller import (
-    Leg,
     LeadAnswer,
+    Leg,
     Original,
     QuoteAnswer,
     ReasonOut,

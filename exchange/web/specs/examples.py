@@ -13,7 +13,7 @@ import msgspec
 from exchange.domain.vertical import Vertical
 from exchange.web.specs import programs
 from exchange.web.specs.fields import digest_names
-from exchange.web.specs.leads import Body, Sample, hashed_text, request_of
+from exchange.web.specs.leads import Body, Sample, hashed_text
 from exchange.web.specs.notations import (
     INDENT,
     JAVASCRIPT,

@@ -61,6 +61,12 @@ def account_of(
     return opened.account
 
 
+def keyed(request: web.Request) -> None:
+    """Raise 403 for who comes by a link: one link makes no others, or none would ever expire."""
+    if TOKEN in request.query:
+        raise DeniedError(Kind.FORBIDDEN, "a link makes no links; this needs a key")
+
+
 def bad_query(name: str, message: str) -> DeniedError:
     """Return the 422 of one bad query parameter."""
     return DeniedError(Kind.FIELDS, errors=(FieldError(name, "bad_value", message),))
