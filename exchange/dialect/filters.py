@@ -72,11 +72,10 @@ def on_number(change: Callable[[Decimal], object]) -> Filter:
 
 def digits(text: str) -> str:
     """Return only the digits."""
-    return text if text.isdecimal() and text.isascii() else "".join(filter(_is_digit, text))
+    return text.encode("ascii", "ignore").translate(None, NO_DIGITS).decode()
 
 
-def _is_digit(character: str) -> bool:
-    return "0" <= character <= "9"
+NO_DIGITS = bytes(code for code in range(128) if not chr(code).isdecimal())
 
 
 def national(text: str) -> str | None:

@@ -16,6 +16,7 @@ TEXT_LENGTH_MAX = 5_000
 ID_LENGTH_MAX = 100
 NAMES_MAX = 200
 TOO_LONG = bad_value(f"must have at most {TEXT_LENGTH_MAX} characters")
+ID_TOO_LONG = bad_value(f"must have at most {ID_LENGTH_MAX} characters")
 PING_HOST = "ping.trustedform.com"
 
 
@@ -63,10 +64,10 @@ def a_wording(raw: object) -> str | Bad:
 
 def an_id(raw: object) -> str | Bad:
     """Read a certificate's id."""
+    if isinstance(raw, str) and len(raw) > 2 * TEXT_LENGTH_MAX:
+        return ID_TOO_LONG
     text = line(raw)
-    if isinstance(text, str) and len(text) > ID_LENGTH_MAX:
-        return bad_value(f"must have at most {ID_LENGTH_MAX} characters")
-    return text
+    return ID_TOO_LONG if isinstance(text, str) and len(text) > ID_LENGTH_MAX else text
 
 
 def a_moment(raw: object) -> str | Bad:

@@ -20,6 +20,8 @@ COMPOSED_LENGTH_MAX = 256
 A_TEXT = wrong_type("a text")
 A_SCALAR = wrong_type("a text, a number or a boolean")
 
+ADDRESSED = re.compile(r"https?://[^/?#]{1,300}(?:[/?#]|\Z)", re.IGNORECASE)
+"""What a URL begins with; a longer host is no host, and takes long to be found wrong."""
 HOST = re.compile(r"[^\s/?#@\[\]\\]+|\[[0-9A-Fa-f:.]+\]")
 
 # Controls, and marks that are seen by no one but turn the reading direction or break a match.
@@ -122,6 +124,8 @@ def url(raw: object) -> str | Bad:
         return A_TEXT
     text = raw.strip()
     if len(text) > URL_LENGTH_MAX or not text.isprintable() or " " in text:
+        return A_URL
+    if not ADDRESSED.match(text):
         return A_URL
     try:
         parts = urlsplit(text)

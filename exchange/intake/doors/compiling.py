@@ -128,6 +128,7 @@ def compile_call(
     own = compile_answers(call.answer, door, place.at("answer"))
     together = Both(call, door, place)
     does = call.does
+    names = names_of(door, verticals)
     rules = Rules(
         does=compile_taker(does, door.maps, place.at("does"))
         if isinstance(does, FromPart)
@@ -147,7 +148,10 @@ def compile_call(
             for path in dict.fromkeys((*door.passed_over, *call.passed_over))
         ),
         fields=fields_of(together, door, verticals),
-        names=names_of(door, verticals),
+        names=names,
+        bare_names=frozenset(
+            translating.bare_name(name) for name in frozenset().union(*names.values())
+        ),
     )
     manner = Manner(answers={**answers, **own}, root=door.root, always_200=door.always_200)
     return CompiledCall(tuple(call.methods), rules, manner)

@@ -2,17 +2,22 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from exchange.domain.door import Sent
+from exchange.intake.beyond import CHARACTERS_MAX, VALUES_MAX
+from exchange.intake.forms import FIELDS_MAX
 from exchange.intake.readers import absent
 
 Step = str | int
 Place = tuple[Step, ...]
 """First `body` or `query`, then the steps to a value."""
 
+NAME_LENGTH_MAX = 1_000
+"""A place with a longer name is told by its beginning."""
 TEXT = ""
 """Under which an element's own text stands beside its attributes."""
 
@@ -106,36 +111,90 @@ class Reading:
         return text or None
 
     def tops(self) -> Iterator[tuple[Place, object]]:
-        """Return what stands at the top and was not read yet; of two of a name, the body's."""
+        """Return what stands at the top and was not read yet; of two of a name, the body's.
+
+        Of each only as many as a form may have fields.
+        """
         seen: set[str] = set()
         for where, content in (("body", self.sent.body), ("query", self.sent.query)):
-            for name, value in content.items() if isinstance(content, Mapping) else ():
+            named = content.items() if isinstance(content, Mapping) else ()
+            for name, value in islice(named, FIELDS_MAX):
                 place, ended = ending((where, name), value)
                 if name not in seen and (where, name) not in self.read and place not in self.read:
                     seen.add(name)
                     yield place, ended
 
     def rest(self) -> dict[str, object]:
-        """Return all that nobody has read and that says something, by its place."""
+        """Return what nobody has read and that says something, by its place.
+
+        As much of it as is kept in the end, and what does not fit in any more: so that it is known
+        that something was cut away.
+        """
         found: dict[str, object] = {}
+        read = tree_of(self.read)
+        characters = 0
         for where, content in (("body", self.sent.body), ("query", self.sent.query)):
-            for place, value in self.leaves((where,), content):
-                found.setdefault(place_text(place), value)
-        found.pop("", None)
+            for name, value in unread(content, read.get(where)):
+                if name and name not in found:
+                    found[name] = value
+                    characters += len(name) + (len(value) if isinstance(value, str) else 0)
+                if len(found) > VALUES_MAX or characters > CHARACTERS_MAX:
+                    return found
         return found
 
-    def leaves(self, place: Place, value: object) -> Iterator[tuple[Place, object]]:
-        """Return the values below a place that were not read."""
-        if place in self.read:
-            return
-        if isinstance(value, Mapping):
-            for name, inner in value.items():
-                yield from self.leaves((*place, name), inner)
-        elif isinstance(value, list):
-            for index, inner in enumerate(value):
-                yield from self.leaves((*place, index), inner)
-        elif not absent(value):
-            yield place, value
+
+Tree = dict[Step, Any]
+"""Places by their steps; below one that was read there is nothing."""
+Entry = tuple[str, object, Tree | None]
+"""A place as a text, what stands there, and what of it was read: None for nothing."""
+
+
+def tree_of(places: set[Place]) -> Tree:
+    """Return places as a tree, in which one below another is not told."""
+    tree: Tree = {}
+    for place in sorted(places, key=len):
+        node = tree
+        for step in place:
+            if step not in node:
+                node[step] = node = {}
+            elif not node[step]:
+                break
+            else:
+                node = node[step]
+    return tree
+
+
+def unread(content: object, read: Tree | None) -> Iterator[tuple[str, object]]:
+    """Return the values that were not read, under their places; however deep, without recursion."""
+    layers = [iter([("", content, read)])]
+    while layers:
+        for text, value, node in layers[-1]:
+            if isinstance(value, dict | list) and node != {}:
+                layers.append(entries(text[:NAME_LENGTH_MAX], value, node))
+                break
+            if node is None:
+                yield text, value
+        else:
+            layers.pop()
+
+
+def entries(
+    text: str, value: dict[str, object] | list[object], read: Tree | None
+) -> Iterator[Entry]:
+    """Return what stands in a table or a list and says something."""
+    known = read or {}
+    if isinstance(value, list):
+        return (
+            (f"{text}[{index}]", one, known.get(index))
+            for index, one in enumerate(value)
+            if not absent(one)
+        )
+    dotted = f"{text}." if text else ""
+    return (
+        (dotted + name if name != TEXT else text, one, known.get(name))
+        for name, one in value.items()
+        if not absent(one)
+    )
 
 
 def walk(content: object, steps: Place, place: Place) -> tuple[Place, object] | None:
@@ -164,6 +223,6 @@ def ending(place: Place, value: Any) -> tuple[Place, object]:
     """Return what a place says in the end: an element's text, the only entry of a list."""
     if isinstance(value, list) and len(value) == 1:
         return ending((*place, 0), value[0])
-    if isinstance(value, Mapping) and isinstance(value.get(TEXT), str):
+    if isinstance(value, dict) and isinstance(value.get(TEXT), str):
         return (*place, TEXT), value[TEXT]
     return place, value

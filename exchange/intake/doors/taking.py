@@ -20,7 +20,7 @@ Change = Callable[[object], object]
 """Makes something of a value that was found; None: nothing, a `Bad`: it was wrong."""
 
 ANY = "*"
-TEXT_LENGTH_MAX = 20_000
+TEXT_LENGTH_MAX = 10_000
 """A longer text is left as it is: the fields' own checks refuse it, or keep a part of it."""
 
 
@@ -163,7 +163,7 @@ def filters_of(text: str, maps: Maps, place: Place) -> list[Change]:
         template = compile_template(f"{{it|{text}}}", scope)
         if not template.is_single:
             raise TemplateError("must be filters with | between")
-        changes.append(template.value)
+        changes.append(short(template.value))
     return changes
 
 
@@ -196,6 +196,16 @@ def mapped(table: Mapping[str, object]) -> Change:
         return words.get(word, value if rest is None else rest) if word is not None else value
 
     return change
+
+
+def short(change: Change) -> Change:
+    """Return a change that leaves a far too long text as it is."""
+
+    def changed(value: object) -> object:
+        too_long = isinstance(value, str) and len(value) > TEXT_LENGTH_MAX
+        return value if too_long else change(value)
+
+    return changed
 
 
 def on_text(change: Callable[[str], object]) -> Change:

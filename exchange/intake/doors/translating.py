@@ -18,6 +18,8 @@ LEAD = "lead"
 TEXTS = frozenset({"campaign", "source", "seller_ref", "ping_id"})
 HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 NO_WORD = re.compile(r"[^a-z0-9]+")
+LOWERED = bytes(range(256)).lower()
+NO_WORD_BYTES = bytes(code for code in range(128) if not chr(code).isalnum())
 
 Takers = Mapping[str, Taker]
 
@@ -40,6 +42,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """By vertical; None: for leads of which no vertical is known."""
     names: Mapping[str | None, frozenset[str]]
     """By vertical: fields that are also read where they stand under our own names."""
+    bare_names: frozenset[bytes]
+    """What these have in common with all their spellings: whatever lacks it is none of them."""
 
     def openers(self) -> tuple[Taker, ...]:
         """Return what is read before the lead, and is no part of it."""
@@ -101,7 +105,7 @@ def translated(
     if campaign_id is not None:
         fields["campaign"] = campaign_id
     lead = work.take(rules.fields[vertical], f"{LEAD}.")
-    work.take_same_names(lead, rules.names[vertical])
+    work.take_same_names(lead, rules.names[vertical], rules.bare_names)
     fields[LEAD] = lead
     fields["consent"] = work.take(rules.consent, "consent.")
     fields["tracking"] = work.take(rules.tracking, "tracking.")
@@ -130,12 +134,16 @@ class Work:
                 self.read[group + name] = taken.places
         return found
 
-    def take_same_names(self, lead: dict[str, object], names: frozenset[str]) -> None:
+    def take_same_names(
+        self, lead: dict[str, object], names: frozenset[str], bare: frozenset[bytes]
+    ) -> None:
         """Add what stands at the top under one of our own names and was not read by a rule."""
         if not names:
             return
         for place, value in self.reading.tops():
             told = str(place[1])
+            if told not in names and bare_name(told) not in bare:
+                continue
             name = told if told in names else plain_name(told)
             if name in names and name not in lead and not isinstance(value, dict):
                 self.reading.read.add(place)
@@ -151,6 +159,11 @@ class Work:
             read=self.read,
             passed_over=tuple(dict.fromkeys(over)),
         )
+
+
+def bare_name(told: str) -> bytes:
+    """Return what a name and its plain form have in common: most of a request is told by it."""
+    return told[:100].encode("ascii", "ignore").translate(LOWERED, NO_WORD_BYTES)
 
 
 def plain_name(told: str) -> str:
