@@ -19,6 +19,7 @@ _HALVES = {"ping", "post"}
 _READ_TABLES = {"fields", "consent", "tracking"}
 _NAMED_AT_DOORS = {"maps", "vertical", "answer"}
 """Likewise of a door and its calls."""
+_IN_FRONT = ("id", "name", "like", "path", "methods", "does")
 _FOREIGN = {"mapping", "door"}
 
 
@@ -117,7 +118,9 @@ def _door(part: dict[str, Any]) -> Iterator[str]:
 
 
 def _foreign(part: dict[str, Any], head: str) -> Iterator[str]:
-    for key, value in part.items():
+    # What it is stands before what it reads, though the types declare it the other way round.
+    in_front = {key: part[key] for key in _IN_FRONT if key in part}
+    for key, value in {**in_front, **part}.items():
         if key not in _READ_TABLES | _NAMED_AT_DOORS and key != "call":
             yield f"{key} = {inline(value, lengthy)}"
     for key, value in part.items():

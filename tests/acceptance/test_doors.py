@@ -1,6 +1,7 @@
 """Sellers who speak their own words: heard, sold, polled and refused in them, over HTTP."""
 
 import asyncio
+import base64
 import io
 import json
 from collections import Counter
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 
 from bidders.fleet import BuyerSpec, Fixed, Fleet, PostFault
+from tests.acceptance.cables import cables
 from tests.acceptance.house import House, person, until
 from tests.acceptance.market import buyer, campaign, market
 from tests.acceptance.senders import (
@@ -434,6 +436,30 @@ async def test_errors_with_status_200_are_the_sellers_choice_too(house):
     assert (answer.status, PX.hears(answer).word) == (200, PX.error)
 
 
+@pytest.mark.parametrize("store", ["database", "market"])
+async def test_an_outage_is_said_in_the_senders_words_and_never_with_status_200(house, store):
+    """503 stays 503 behind `always_200`: who takes it for an answer would lose the lead."""
+    async with Fleet([ACME]) as fleet:
+        line = await house.stack.enter_async_context(cables(house.urls))
+        await house.apply(market(buyer("acme", fleet.base_url), campaign(), SHIPPED, HOUSE))
+        key = await house.key("seller", "fastquotes")
+        await house.open(line.urls)
+        await getattr(line, store).cut()
+        for sender in SENDERS:
+            for sent, word in (
+                (sender.selling(key), sender.error),
+                (sender.asking(key), sender.ping_error),
+            ):
+                sent["headers"] = {**sent.get("headers", {}), "Idempotency-Key": "once"}
+                answer = await house.call(**sent)
+                assert (answer.status, sender.hears(answer).word) == (503, word), sender.door
+                assert int(answer.headers["Retry-After"]) >= 1
+        own = await house.call(**crm(key, crm_body(nonce="n")))
+        assert (own.status, own.body["ok"]) == (503, 0)
+        assert "repeat with the same Idempotency-Key" in own.body["why"]
+        assert fleet.books["acme"].posts == 0
+
+
 # Repeated
 
 
@@ -558,6 +584,36 @@ async def test_no_value_of_a_person_is_in_a_doors_error_log_or_metric(house):
         *(f"/doors/{sender.door}/{sender.ping}" for sender in SENDERS),
         *(f"/doors/{sender.door}/{sender.post}" for sender in SENDERS),
     }
+
+
+async def test_at_rest_nothing_of_a_person_who_came_through_a_door_is_in_clear(house):
+    """Sold, quoted, refused: no table, no key of market state, no token holds a value."""
+    async with Fleet([ACME]) as fleet:
+        rules = "duplicates = { window_hours = 1 }"
+        key = await opened(house, fleet, lines=rules)
+        for number, sender in enumerate(SENDERS):
+            other_person = {
+                **CANARY,
+                "phone": f"512555014{number}",
+                "email": f"canary{number}@x.com",
+            }
+            offer = sender.hears(await house.call(**sender.asking(key, other_person)))
+            assert not leaks(base64.urlsafe_b64decode(offer.token[2:] + "=="), NEEDLES)
+            post = sender.posting(key, offer.token, other_person, canary_extra="canary")
+            assert sender.hears(await house.call(**post)).word == sender.sold
+            await house.call(**sender.selling(key, {**other_person, "zip": "canary"}))
+        tables = await house.fetch(
+            "SELECT table_name FROM information_schema.tables"
+            " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+        )
+        for (table,) in tables:
+            for (row,) in await house.fetch(f'SELECT t::text FROM "{table}" t'):
+                assert not leaks(row, ("canary", "zyx", "555014", "1947-03-09", "203.0.113.9"))
+        keys = await house.market_keys()
+        assert len(keys) > 3
+        async with house.market() as client:
+            for name in keys:
+                assert not leaks(await client.dump(name), ("canary", "zyx", "555014"))
 
 
 def badly(key: str):

@@ -28,6 +28,18 @@ phone = { type = "phone", privacy = "identity", post = "required", show = "hash"
 zip = { type = "us_zip", privacy = "quasi", ping = "required", show = "as_is" }
 [[seller]]
 id = "fast"
+[[door]]
+id = "crm"
+sellers = ["fast"]
+key = "secret"
+[door.fields]
+phone = { path = "tel", filter = "digits" }
+zip = "code"
+[door.answer.sold]
+body = { ok = true, paid = 1.50 }
+[[door.call]]
+path = "in"
+does = "post"
 [[buyer]]
 id = "acme"
 billing = { mode = "prepaid", opening_balance = 5000.000001 }
@@ -80,7 +92,7 @@ async def versions(connection):
 
 async def test_an_applied_market_plans_to_nothing_and_is_written_back_whole(connection):
     """Round trip: file → tables → file; the second plan is empty."""
-    assert len((await plan(connection, market())).changes) == 7
+    assert len((await plan(connection, market())).changes) == 8
     applied = await apply(connection, market(), "eve@desk")
     assert applied.version == 1
     assert not await plan(connection, market())

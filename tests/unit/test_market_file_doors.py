@@ -223,7 +223,8 @@ def test_what_is_written_reads_as_it_was():
     market = read().market
     written = write_market(market)
     assert "<answer>\n  <state>{outcome}</state>\n</answer>" in written
-    assert "[[door.call]]" in written
+    assert '[[door]]\nid = "house"\nname = "The house\'s words"\n' in written
+    assert '[[door.call]]\npath = "in/status"\nmethods = ["GET"]\n' in written
     again = read(written).market
     assert again == market
     assert [encode(part) for part in parts_of(again).values()] == [

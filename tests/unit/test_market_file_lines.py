@@ -119,3 +119,11 @@ def test_whatever_is_written_is_found_where_it_was_written(document):
     assert tomllib.loads(text) == document
     lines = locate(text)
     assert {path: lines[path] for path in places} == places
+
+
+def test_a_table_that_has_no_head_stands_where_it_is_first_named():
+    """`[door.vertical.auto.fields]` alone makes `vertical` and `auto`, too."""
+    lines = locate("[[door]]\nid = 'a'\n\n[door.vertical.auto.fields]\nzip = 'z'\n")
+    assert lines["door", 0, "vertical"] == 4
+    assert lines["door", 0, "vertical", "auto"] == 4
+    assert lines["door", 0] == 1
