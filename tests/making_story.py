@@ -36,7 +36,7 @@ BUYERS = ("acme", "bravo", "cargo")
 
 ENDED_BY_ANOTHER = LeadEnd(status=LeadStatus.UNSOLD, reason=Reason.DEADLINE)
 
-REPEAT_S, IN_DOUBT_S, POST_MS = 0.002, 0.01, 5
+REPEAT_S, IN_DOUBT_S, POST_MS = 0.002, 0.04, 20
 
 
 class Fault(Enum):

@@ -20,7 +20,7 @@ SCRIPTS = {
     "refused when asked again": ([DOUBT, NO], OnNoAnswer.WAIT),
     "never decided": ([DOUBT] * 99, OnNoAnswer.WAIT),
     "advanced": ([DOUBT, YES], OnNoAnswer.ADVANCE),
-    "advanced, late": ([(0.02, YES), NO, YES], OnNoAnswer.ADVANCE),
+    "advanced, late": ([(0.05, YES), NO, YES], OnNoAnswer.ADVANCE),
 }
 ENDS = {
     "accepted": "sold",
