@@ -244,6 +244,7 @@ def test_what_the_usual_writer_writes_is_read(table, delimiter, ending, cuts):
 @given(noise, cuts, st.sampled_from([CSV, NDJSON]), st.integers(5, 60))
 @example(b'a,b\n1,"' + b"x" * 30 + b'"\n2,3\n', [9, 17], CSV, 20)
 @example(b'p\n"\r\n"\r\n\n"a"\r', [4, 5, 6], CSV, 30)
+@example(b'\x01\r""\x00\n\x00', [], CSV, 5)
 def test_rows_are_the_same_however_a_feed_is_cut(raw, cuts, layout, row_max_bytes):
     """Cut anywhere, or byte by byte: the same rows and the same faults at the same places."""
     whole = split(raw, layout, row_max_bytes=row_max_bytes)

@@ -206,6 +206,7 @@ class Records:
         if found is None:
             self.buffer.clear()
             self.skipping = True
+            self.after_return = False
         else:
             self.consume(found.start())
         return broken
