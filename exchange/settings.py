@@ -62,6 +62,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     leads_under_way_max: Count
     retry_after_s: Count
 
+    feed_max_bytes: Count
+    feed_rows_max: Count
+    feed_row_max_bytes: Count
+    feeds_at_once_max: Count
+    feed_rows_at_once_max: Count
+    feed_rows_per_s_max: Count
+    feed_retry_s: Duration
+    feed_idle_s: Duration
+    feed_unread_max_bytes: Count
+
     database_timeout_ms: Duration
     market_timeout_ms: Duration
     database_connections_max: Count

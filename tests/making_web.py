@@ -54,6 +54,15 @@ LIMITS = Limits(
     leads_under_way_max=100,
     retry_after_s=1,
     shutdown_grace_s=5.0,
+    feed_max_bytes=1_048_576,
+    feed_rows_max=1000,
+    feed_row_max_bytes=65_536,
+    feeds_at_once_max=8,
+    feed_rows_at_once_max=16,
+    feed_rows_per_s_max=1000,
+    feed_retry_s=2.0,
+    feed_idle_s=5.0,
+    feed_unread_max_bytes=1_048_576,
 )
 
 

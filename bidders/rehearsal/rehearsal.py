@@ -50,6 +50,15 @@ LIMITS = Limits(
     leads_under_way_max=1000,
     retry_after_s=1,
     shutdown_grace_s=0.2,
+    feed_max_bytes=16_777_216,
+    feed_rows_max=10_000,
+    feed_row_max_bytes=65_536,
+    feeds_at_once_max=8,
+    feed_rows_at_once_max=16,
+    feed_rows_per_s_max=100,
+    feed_retry_s=10.0,
+    feed_idle_s=60.0,
+    feed_unread_max_bytes=1_048_576,
 )
 SECRET_BYTES = 32
 NAMES_MAX = 10

@@ -7,6 +7,7 @@ from aiohttp import web
 from exchange.web.body import expect_later
 from exchange.web.doors import DOORS, Doors
 from exchange.web.edge import edge
+from exchange.web.feeds import FEEDS, FeedsUnderWay
 from exchange.web.idempotency import Repeats
 from exchange.web.openapi import document
 from exchange.web.pages.reference import DOCUMENT
@@ -23,6 +24,7 @@ def create_app(doors: Doors, *, with_operations: bool = True) -> web.Application
     routes = (*ROUTES, *OPERATIONS) if with_operations else ROUTES
     app = application(doors, routes)
     app[REPEATS] = Repeats(doors)
+    app[FEEDS] = FeedsUnderWay()
     app[DOCUMENT] = document(routes)
     app[SHELF] = Shelf()
     return app

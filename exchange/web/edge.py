@@ -26,21 +26,26 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     began_s = doors.monotonic()
     try:
         response = await handler(request)
-    except DeniedError as denied:
-        response = problem_answer(request, denied)
     except web.HTTPException as error:
         response = foreign_answer(request, error)
     except ClientGoneError:
         raise
-    except (LedgerUnavailable, MarketUnavailable) as outage:
-        response = problem_answer(request, unavailable(outage, doors))
     except Exception as error:  # noqa: BLE001 - the one place where the unexpected becomes an answer
-        response = problem_answer(request, unexpected(request, error, doors))
+        response = problem_answer(request, denial_of(request, error, doors))
     if doors.under_way.closing.is_set():
         response.force_close()
     ms = (doors.monotonic() - began_s) * 1000
     doors.observer.request_ended(route_of(request), response.status, ms)
     return response
+
+
+def denial_of(request: web.Request, error: Exception, doors: Doors) -> DeniedError:
+    """Return what an error is to its caller; one that should not happen is logged."""
+    if isinstance(error, DeniedError):
+        return error
+    if isinstance(error, LedgerUnavailable | MarketUnavailable):
+        return unavailable(error, doors)
+    return unexpected(request, error, doors)
 
 
 def problem_answer(request: web.Request, denied: DeniedError) -> web.Response:

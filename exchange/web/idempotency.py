@@ -65,13 +65,21 @@ def once_key(
     `field`: what a field of the request says in the header's place.
     """
     text = request.headers.get(HEADER) if field is None else field
-    if text is None:
-        return None
+    return None if text is None else named(account, request.path, checked_key(text), secret)
+
+
+def checked_key(text: str) -> str:
+    """Return the text of a key; raise 400 where it can be none."""
     if not 0 < len(text) <= KEY_LENGTH_MAX or not text.isprintable():
         raise DeniedError(
             Kind.UNREADABLE, f"{HEADER} must be 1 to {KEY_LENGTH_MAX} printable characters"
         )
-    told = f"{account}\0{request.path}\0{text}".encode(errors="surrogateescape")
+    return text
+
+
+def named(account: str, path: str, text: str, secret: bytes) -> OnceKey:
+    """Return what stands for a key of this account and path."""
+    told = f"{account}\0{path}\0{text}".encode(errors="surrogateescape")
     return OnceKey(f"seller:{account}", hmac.digest(secret, told, "sha256"))
 
 

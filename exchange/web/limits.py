@@ -17,6 +17,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """A lead older than its deadline by this much says the same."""
     leads_under_way_max: int
     retry_after_s: int
+    feed_max_bytes: int
+    feed_rows_max: int
+    feed_row_max_bytes: int
+    feeds_at_once_max: int
+    feed_rows_at_once_max: int
+    feed_rows_per_s_max: int
+    feed_retry_s: float
+    """For how long a row is tried again that found no room, or a store away."""
+    feed_idle_s: float
+    """For how long a feed may bring nothing, or its answers be left unread."""
+    feed_unread_max_bytes: int
+    """Of answers; with more of them lying there, rows wait."""
     wait_max_s: float = 30.0
     """The longest `wait_s` of `GET /v1/leads/{lead_id}`."""
     shutdown_grace_s: float

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from exchange.contract.feeds import COLUMNS
 from exchange.contract.seller import ConsentIn, LeadRequest, Problem
 from exchange.domain.events import EventName
 from exchange.domain.reason import Reason
@@ -37,6 +38,25 @@ AT_DOOR = (
     "The request is JSON, XML, a form or a query, as the market file's `[[door]]` of this name"
     " reads it; every answer but the 404 of an unknown door is in that door's words."
 )
+FEED = (
+    "Rows are sold some at a time, and answered as they end, each by its number: a bad one holds up"
+    " no other. The same row is the same post for 24 hours, by its `seller_ref` or by all that it"
+    " says: a feed that was broken off is sent again as it is. The last line holds the totals; an"
+    " answer without it is not whole."
+)
+FEED_BODIES: Schema = {
+    "application/x-ndjson": {
+        "schema": {"type": "string", "description": "A `LeadRequest` on each line."},
+        "example": '{"campaign":"auto-us","lead":{"zip":"78701"}}\n',
+    },
+    "text/csv": {
+        "schema": {
+            "type": "string",
+            "description": "In UTF-8, with a header: the names of a `LeadForm`.",
+        },
+        "example": "campaign,zip,consent.url\nauto-us,78701,https://quotes.example\n",
+    },
+}
 COMPONENTS = "#/components/schemas/{name}"
 
 ENDED = [LeadStatus.SOLD, LeadStatus.UNSOLD, LeadStatus.DUPLICATE, LeadStatus.REJECTED]
@@ -131,6 +151,9 @@ def operation(route: Route) -> Schema:
                 **{media: {"schema": reference("LeadForm")} for media in FORMS},
             },
         }
+    if route.takes_feed:
+        described["description"] = FEED
+        described["requestBody"] = {"required": True, "content": FEED_BODIES}
     if route.at_door:
         described["description"] = AT_DOOR
     if route.takes is not None:
@@ -199,12 +222,12 @@ def parameters(route: Route) -> list[Schema]:
         }
         for query in route.query
     ]
-    if route.takes_lead:
+    if route.takes_lead or route.takes_feed:
         found.append(
             {
                 "name": HEADER,
                 "in": "header",
-                "description": "Makes the post safe to repeat for 24 hours, with the same body.",
+                "description": FEED_KEY if route.takes_feed else LEAD_KEY,
                 "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX},
             }
         )
@@ -217,7 +240,8 @@ def query_schema(query: Query) -> Schema:
         return {"type": "string", "enum": list(query.values)}
     if query.minimum is None:
         return {"type": "string"}
-    return {"type": "number", "minimum": query.minimum, "maximum": query.maximum}
+    most = {} if query.maximum is None else {"maximum": query.maximum}
+    return {"type": "number", "minimum": query.minimum, **most}
 
 
 def responses(route: Route) -> Schema:
@@ -226,6 +250,8 @@ def responses(route: Route) -> Schema:
     if isinstance(route.answer, Text):
         schema = {"type": "object" if route.answer in JSON_TEXTS else "string"}
         ok["content"] = {route.answer.value: {"schema": schema}}
+    elif route.last is not None:
+        ok["content"] = feed_answers(route.answer, route.last)
     else:
         media_types = (JSON, *XML_TYPES) if route.also_xml else (JSON,)
         name = route.answer.__name__
@@ -248,6 +274,28 @@ def responses(route: Route) -> Schema:
         answers[str(status)] = problem_answer(status, kinds)
     return answers
 
+
+def feed_answers(row: type, last: type) -> Schema:
+    """Return the two ways to answer a feed."""
+    names = (row.__name__, last.__name__)
+    return {
+        "application/x-ndjson": {
+            "schema": {
+                "description": "Each line; the last one is of the second kind.",
+                "anyOf": [reference(name) for name in names],
+            }
+        },
+        "text/csv": {
+            "schema": {
+                "type": "string",
+                "description": f"The columns {', '.join(COLUMNS)}; the last `row` is `end`.",
+            }
+        },
+    }
+
+
+LEAD_KEY = "Makes the post safe to repeat for 24 hours, with the same body."
+FEED_KEY = "Under another key the same rows are new posts; without one they are known for 24 hours."
 
 JSON_TEXTS = frozenset({Text.OPENAPI, Text.SCHEMA})
 
@@ -286,7 +334,7 @@ def schemas(routes: Iterable[Route]) -> Schema:
     answers = [
         answer
         for route in routes
-        for answer in (route.answer, route.unready, route.takes)
+        for answer in (route.answer, route.last, route.unready, route.takes)
         if isinstance(answer, type)
     ]
     _, components = msgspec.json.schema_components(

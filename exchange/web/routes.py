@@ -6,13 +6,16 @@ from enum import Enum
 import msgspec
 from aiohttp import web
 
+from exchange.contract.feeds import FeedEnd, FeedRow
 from exchange.contract.health import Health, ReadinessOut
 from exchange.contract.operator import OperatorLeadView
 from exchange.contract.rejections import RejectionsOut
 from exchange.contract.seller import LeadAnswer, LeadView, QuoteAnswer
 from exchange.contract.spec_links import SpecLink
 from exchange.contract.trying import Tried, TryRequest
+from exchange.intake.feeds.columns import DELIMITERS
 from exchange.web.answers import json_response
+from exchange.web.feeds import post_feed
 from exchange.web.foreign import at_door
 from exchange.web.operations import get_health, get_metrics, get_readiness
 from exchange.web.pages.assets import get_asset
@@ -66,6 +69,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Answers in XML where its caller prefers that; problems always do."""
     takes_lead: bool = False
     """Has a request body: a seller's lead or ping."""
+    takes_feed: bool = False
+    """Has a request body of many leads, and answers with a line for each."""
+    last: type | None = None
+    """What the last line of such an answer holds."""
     takes: type | None = None
     """Has a JSON body of this type, which may be left out."""
     query: tuple[Query, ...] = ()
@@ -86,6 +93,14 @@ def with_key(*problems: Kind) -> tuple[Kind, ...]:
 POSTED = with_key(
     *(Kind.UNREADABLE, Kind.SLOW, Kind.UNDER_WAY, Kind.TOO_LARGE, Kind.MEDIA_TYPE, Kind.FIELDS),
     *(Kind.KEY_REUSED, Kind.TOO_MANY, Kind.OVERLOADED, Kind.CLOSING),
+)
+FEED_QUERY = (
+    Query("campaign", "Of rows that name none"),
+    Query("source", "Of rows that name none"),
+    Query("test", "Of rows that do not say", values=("true", "false")),
+    Query("delimiter", "Of CSV, where its header does not show it", values=(*DELIMITERS,)),
+    Query("rows_per_s", "How many rows are begun in a second, the exchange's most by default", 0),
+    Query("at_once", "How many rows are sold at once, the exchange's most by default", 1),
 )
 QUOTED = (*POSTED, Kind.NOT_FOUND, Kind.CONFLICT, Kind.EXPIRED)
 
@@ -198,6 +213,22 @@ ROUTES = (
         also_xml=True,
         takes_lead=True,
         problems=QUOTED,
+    ),
+    Route(
+        method="POST",
+        path="/v1/feeds",
+        handler=post_feed,
+        operation="post_feed",
+        summary="Sell many leads in one stream: a line of the answer for each row as it ends",
+        roles=("seller",),
+        answer=FeedRow,
+        last=FeedEnd,
+        takes_feed=True,
+        query=FEED_QUERY,
+        problems=with_key(
+            *(Kind.UNREADABLE, Kind.SLOW, Kind.TOO_LARGE, Kind.MEDIA_TYPE, Kind.FIELDS),
+            *(Kind.OVERLOADED, Kind.CLOSING),
+        ),
     ),
     *(
         Route(
