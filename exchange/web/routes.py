@@ -23,8 +23,9 @@ from exchange.web.pages.reference import DOCUMENT, get_docs
 from exchange.web.problems import Kind
 from exchange.web.selling import post_lead, post_ping, post_quote
 from exchange.web.specs.campaigns import get_posting_schema, get_posting_spec
-from exchange.web.specs.linking import post_campaign_link
+from exchange.web.specs.linking import post_campaign_link, post_offer_link
 from exchange.web.specs.links import DAYS_MAX
+from exchange.web.specs.offers import get_offer_schema, get_offer_spec
 from exchange.web.trying import try_offer
 from exchange.web.viewing import get_lead, get_lead_as_operator, get_rejections
 
@@ -295,6 +296,41 @@ ROUTES = (
         roles=("seller", "operator", "admin"),
         answer=SpecLink,
         query=(SPEC_DAYS, SPEC_SELLER),
+        problems=with_key(Kind.NOT_FOUND, Kind.FIELDS),
+    ),
+    *(
+        Route(
+            method="GET",
+            path=f"/v1/buyer/offers/{{offer}}/{name}",
+            handler=handler,
+            operation=operation,
+            summary=summary,
+            roles=("buyer", "operator", "admin"),
+            answer=answer,
+            by_link=True,
+            cached=True,
+            problems=with_key(Kind.NOT_FOUND, Kind.EXPIRED),
+        )
+        for name, handler, operation, answer, summary in (
+            (
+                *("spec", get_offer_spec, "offer_spec", Text.HTML),
+                "What an offer's endpoint will receive and may answer, as a page with examples",
+            ),
+            (
+                *("spec.json", get_offer_schema, "offer_schema", Text.SCHEMA),
+                "The same as JSON Schema; `spec` answers so, too, where `Accept` likes it better",
+            ),
+        )
+    ),
+    Route(
+        method="POST",
+        path="/v1/buyer/offers/{offer}/spec-links",
+        handler=post_offer_link,
+        operation="link_offer_spec",
+        summary="A link that shows an offer's spec in a browser, until it expires",
+        roles=("buyer", "operator", "admin"),
+        answer=SpecLink,
+        query=(SPEC_DAYS,),
         problems=with_key(Kind.NOT_FOUND, Kind.FIELDS),
     ),
     Route(

@@ -19,15 +19,25 @@ class Shelf:
         self._kept_max = kept_max
         self._made: OrderedDict[Hashable, asyncio.Task[Representation]] = OrderedDict()
 
+    def holds(self, key: Hashable) -> bool:
+        """Tell whether something stands under this key, so that nothing must be prepared for it."""
+        task = self._made.get(key)
+        return task is not None and not (task.done() and failed(task))
+
     async def get(self, key: Hashable, make: Callable[[], Representation]) -> Representation:
         """Return what stands under this key, made by whoever asks for it first."""
         task = self._made.get(key)
-        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+        if task is None or (task.done() and failed(task)):
             task = self._made[key] = asyncio.ensure_future(asyncio.to_thread(make))
         self._made.move_to_end(key)
         while len(self._made) > self._kept_max:
             self._made.popitem(last=False)
         return await asyncio.shield(task)
+
+
+def failed(task: asyncio.Task[Representation]) -> bool:
+    """Tell whether nothing came of a task that is over."""
+    return task.cancelled() or task.exception() is not None
 
 
 SHELF = web.AppKey("shelf", Shelf)

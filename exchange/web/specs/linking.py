@@ -10,10 +10,10 @@ from exchange.web.answers import encode, json_response
 from exchange.web.doors import DOORS, Doors
 from exchange.web.specs import links
 from exchange.web.specs.campaigns import asked_of
+from exchange.web.specs.offers import offer_of
 from exchange.web.specs.reading import TOKEN, US_PER_S, bad_query, keyed, origin
 
 WHOLE = re.compile(r"\d{1,4}\Z", re.ASCII)
-CAMPAIGN_SPEC = "/v1/campaigns/{shown}/spec"
 
 
 async def post_campaign_link(request: web.Request) -> web.Response:
@@ -26,13 +26,26 @@ async def post_campaign_link(request: web.Request) -> web.Response:
     return json_response(encode(at(origin(request, doors), made)))
 
 
+async def post_offer_link(request: web.Request) -> web.Response:
+    """Return a link to an offer's spec: `POST /v1/buyer/offers/{offer}/spec-links?days=30`."""
+    doors = request.app[DOORS]
+    keyed(request)
+    days = days_wanted(request)
+    offer = offer_of(request, doors, doors.market())
+    made = linked(doors, links.Kind.OFFER, offer.id, offer.buyer.id, days)
+    return json_response(encode(at(origin(request, doors), made)))
+
+
 def linked(doors: Doors, kind: links.Kind, shown: str, account: str, days: int) -> tuple[str, int]:
     """Return the path of a new link, and the second in which it expires."""
     expires_s = doors.now_us() // US_PER_S + days * links.DAY_S
     return path_of(kind, shown, doors.spec_links.sign(kind, shown, account, expires_s)), expires_s
 
 
-PATHS = {links.Kind.CAMPAIGN: CAMPAIGN_SPEC}
+PATHS = {
+    links.Kind.CAMPAIGN: "/v1/campaigns/{shown}/spec",
+    links.Kind.OFFER: "/v1/buyer/offers/{shown}/spec",
+}
 
 
 def path_of(kind: links.Kind, shown: str, token: str) -> str:
