@@ -1,5 +1,6 @@
 """Every vertical that ships takes a whole lead, names all that is missing, and shows no words."""
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.making_intake import a_body, a_snapshot, accepted, errors
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "config/verticals").glob("*.toml"))
+EXAMPLES = ROOT / "config/verticals/examples"
 FIELDS_PAGE = (ROOT / "docs/fields.md").read_text(encoding="utf-8")
 
 PERSON = {
@@ -84,6 +86,7 @@ SAMPLES = {
         "loan_term": "30",
         "loan_amount": "$250,000",
         "cash_out": "20000",
+        "cash_out_reason": "Pay off debt",
         "ltv": "62.5",
         "property_value": "$400,000",
         "down_payment": "0",
@@ -218,6 +221,24 @@ def test_a_whole_lead_is_taken_as_forms_spell_it(vertical):
     got = accepted(a_body(sample(vertical)), a_market(vertical))
     assert got.flags == ()
     assert got.lead.fields.keys() | got.person.identity.keys() == vertical.fields.keys()
+
+
+@each
+def test_its_example_is_a_lead_as_a_seller_sends_it(vertical):
+    """Every field is one of the vertical's, nothing is flagged, and most of them are there."""
+    body = json.loads((EXAMPLES / f"{vertical.id}.json").read_text(encoding="utf-8"))
+    assert body["test"]
+    assert body["lead"].keys() <= vertical.fields.keys()
+    got = accepted({**body, "campaign": "auto-us"}, a_market(vertical))
+    assert got.flags == ()
+    assert got.lead.fields.keys() | got.person.identity.keys() >= body["lead"].keys()
+    assert len(body["lead"]) > 0.6 * len(vertical.fields)
+    pinged = {n: v for n, v in body["lead"].items() if shown_name(vertical.fields[n])}
+    assert accepted(a_body(pinged), a_market(vertical), is_ping=True).person.identity == {}
+
+
+def test_every_vertical_has_an_example_and_every_example_a_vertical():
+    assert {path.stem for path in EXAMPLES.iterdir()} == VERTICALS.keys()
 
 
 @each
