@@ -65,6 +65,7 @@ logger = structlog.get_logger(__name__)
 
 RECOVER_EVERY_S = 2.0
 PULSE_EVERY_S = 1.0
+COUNT_EVERY_S = 1.0
 TIDY_EVERY_S = 60.0
 TIDIED_AT_ONCE = 1000
 HEARTBEAT_S = 0.05
@@ -304,6 +305,8 @@ class Worker:
         self._stack.push_async_callback(recovery.close)
         self._beside(recovery.run(RECOVER_EVERY_S))
         self._beside(self._tidy())
+        self._stack.callback(self._metrics.hand_over)
+        self._beside(self._count())
 
     def _stations(self) -> Stations:
         auction = Auction(
@@ -333,6 +336,12 @@ class Worker:
             spawn=self._listen,
             claim_secret=self.vault.derive("claims"),
         )
+
+    async def _count(self) -> None:
+        """Hand over what was counted, so that any worker's page shows all of it soon."""
+        while True:
+            await asyncio.sleep(COUNT_EVERY_S)
+            self._metrics.hand_over()
 
     async def _tidy(self) -> None:
         """Delete now and then what is kept for a set time only."""

@@ -4,11 +4,11 @@ A field that is not named by its vertical never leaves, an identity field at mos
 its buyer alone can compare, and what is shown coarsely is made coarse here.
 """
 
-import hmac
 from collections.abc import Callable, Mapping
 from zoneinfo import ZoneInfo
 
 from exchange.domain.age import age_band, age_on, local_day
+from exchange.domain.keyed import hmac_sha256
 from exchange.domain.lead import Fingerprint, Lead, Value
 from exchange.domain.offer import HashKind, Offer
 from exchange.domain.vertical import Field, FieldType, Privacy, Show, Vertical
@@ -143,11 +143,11 @@ def person_hash(fingerprint: Fingerprint, field: str, offer: Offer) -> str | Non
         return digest
     if not offer.hash_key:
         return None  # under no key, trying all telephone numbers would find this one
-    return hmac.digest(offer.hash_key, digest.encode(), "sha256").hex()
+    return hmac_sha256(offer.hash_key, digest.encode()).hex()
 
 
 def source_alias(seller_id: str, source_id: str, offer: Offer) -> str:
     """Return a source's name for one buyer: always the same, and telling nothing of the seller."""
     assert offer.hash_key, "a keyed alias has a key"
     named = f"source\0{seller_id}\0{source_id}".encode()
-    return hmac.digest(offer.hash_key, named, "sha256")[:ALIAS_BYTES].hex()
+    return hmac_sha256(offer.hash_key, named)[:ALIAS_BYTES].hex()

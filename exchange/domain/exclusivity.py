@@ -4,12 +4,11 @@ Keys are digests under a secret of the exchange, so that market state holds noth
 telephone number could be found by trying them all.
 """
 
-import hmac
-
 import msgspec
 
 from exchange.domain.campaign import Against, Campaign, DuplicateScope, MatchOn
 from exchange.domain.ids import LeadId
+from exchange.domain.keyed import hmac_sha256
 from exchange.domain.lead import Fingerprint
 
 
@@ -50,7 +49,7 @@ def claim(
     scope = f"campaign:{campaign.id}" if in_campaign else f"vertical:{campaign.vertical_id}"
     return Claim(
         scope=f"{scope}:test" if test else scope,
-        keys=tuple(hmac.digest(secret, key.encode(), "sha256")[:16].hex() for key in keys),
+        keys=tuple(hmac_sha256(secret, key.encode())[:16].hex() for key in keys),
         lead_id=lead_id,
         window_s=rule.window_s,
         until_end=rule.against is Against.SOLD,
@@ -60,6 +59,6 @@ def claim(
 def person_keys(fingerprint: Fingerprint, secret: bytes) -> tuple[str, ...]:
     """Return the keys under which buyers' past purchases of this person are kept."""
     return tuple(
-        hmac.digest(secret, f"person:{name}:{digest}".encode(), "sha256")[:16].hex()
+        hmac_sha256(secret, f"person:{name}:{digest}".encode())[:16].hex()
         for name, digest in sorted(fingerprint.sha256.items())
     )

@@ -4,7 +4,6 @@ All that a post needs travels inside the quote, so that any machine can honour i
 """
 
 import hashlib
-import hmac
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ import msgspec
 
 from exchange.domain.bid import Bid
 from exchange.domain.ids import LeadId
+from exchange.domain.keyed import hmac_sha256
 from exchange.domain.lead import ConsentMarks, Fingerprint, Source, Value
 from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
@@ -139,7 +139,7 @@ def digests(lead_id: LeadId, fingerprint: Fingerprint) -> dict[str, str]:
     """Return a fingerprint's digests keyed with the quote's id: of use for this quote alone."""
     key = hashlib.sha256(lead_id.encode()).digest()
     return {
-        f"{kind}:{name}": hmac.digest(key, digest.encode(), "sha256")[:DIGEST_BYTES].hex()
+        f"{kind}:{name}": hmac_sha256(key, digest.encode())[:DIGEST_BYTES].hex()
         for kind, by_name in (("sha256", fingerprint.sha256), ("md5", fingerprint.md5))
         for name, digest in by_name.items()
     }

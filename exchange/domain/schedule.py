@@ -1,12 +1,14 @@
 """Opening hours and cap windows, in a buyer's own time zone, through every change of clocks."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 MINUTES_PER_DAY = 24 * 60
 US_PER_S = 1_000_000
+WINDOWS_KEPT = 1024
 
 
 class Schedule(msgspec.Struct, frozen=True):
@@ -31,7 +33,13 @@ def window_start_s(per: str, at_us: int, zone: ZoneInfo) -> int:
 
     Two hours that the wall clock calls alike, when clocks are set back, are two windows.
     """
-    moment = datetime.fromtimestamp(at_us // US_PER_S, zone)
+    return _started_s(per, at_us // US_PER_S, zone)
+
+
+# All offers of a lead ask for the same few windows of the same second.
+@lru_cache(maxsize=WINDOWS_KEPT)
+def _started_s(per: str, at_s: int, zone: ZoneInfo) -> int:
+    moment = datetime.fromtimestamp(at_s, zone)
     if per == "hour":
         # The wall's minutes, taken off in UTC: exact in zones of half and quarter hours.
         past = timedelta(minutes=moment.minute, seconds=moment.second)

@@ -1,13 +1,10 @@
 """What Prometheus reads: how long each stage takes, what became of leads, offers and requests.
 
-On the hot path nothing looks a label up twice: the child of every combination of labels is kept
-in a dict. Labels are ids of the configuration and words of the contract, never a lead's values.
+Labels are ids of the configuration and words of the contract, never a lead's values.
 """
 
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Generic, TypeVar
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -22,6 +19,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from exchange.domain.reason import Reason
+from exchange.telemetry.tallies import Counts, Durations
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -38,8 +36,6 @@ BUCKETS_S = (
 # When each count began would be one more line for each, and nobody asks.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
-Child = TypeVar("Child")
-
 
 class ShedCause(StrEnum):
     """Why a lead is turned away unread."""
@@ -48,18 +44,6 @@ class ShedCause(StrEnum):
     LEADS_UNDER_WAY = "leads_under_way"
     OVERDUE = "overdue"
     CLOSING = "closing"
-
-
-class Children(dict[tuple[str, ...], Child], Generic[Child]):
-    """The children of one metric by their labels; each is made when it is first asked for."""
-
-    def __init__(self, child_of: Callable[..., Child]) -> None:
-        super().__init__()
-        self.child_of = child_of
-
-    def __missing__(self, labels: tuple[str, ...]) -> Child:
-        child = self[labels] = self.child_of(*labels)
-        return child
 
 
 def worker_gone(pid: int, shared: Path) -> None:
@@ -77,6 +61,7 @@ class Metrics:
         """
         self.registry = registry
         self.shared = shared
+        self._tallies: list[Counts | Durations] = []
         ProcessCollector(registry=registry)
         self.stages = self._seconds("stage", "Time in one stage of the way of a lead", "stage")
         self.requests = self._counter("requests", "HTTP requests answered", "route", "status")
@@ -91,13 +76,8 @@ class Metrics:
         self.post_times = self._seconds("post", "From a post to its answer", "offer")
         self.shed = self._counter("shed", "Leads turned away under overload", "cause")
         for cause in ShedCause:  # from the start at 0: the first that is shed is an increase, too
-            self.shed[cause.value,].inc(0)
-        self.lags = Histogram(
-            "exchange_loop_lag_seconds",
-            "How late the event loop ran",
-            buckets=BUCKETS_S,
-            registry=registry,
-        )
+            self.shed.add((cause.value,), 0)
+        self.lags = self._seconds("loop_lag", "How late the event loop ran")
         self.holds = self._gauge("holds", "Holds of this worker, neither settled nor released")
         self.doubts = self._gauge("in_doubt", "Sales whose post has no answer yet")
         self.in_flight = self._gauge("in_flight", "Leads being sold by this worker")
@@ -110,38 +90,38 @@ class Metrics:
 
     def stage(self, stage: str, ms: float) -> None:
         """Observe one stage: intake, claim, auction, hold, award, post, outcome and so on."""
-        self.stages[stage,].observe(ms / MS_PER_S)
+        self.stages.add((stage,), ms / MS_PER_S)
 
     def request_ended(self, route: str, status: int, ms: float) -> None:
         """Count one answered request under its route's name, never its path."""
-        self.requests[route, str(status)].inc()
-        self.request_times[route,].observe(ms / MS_PER_S)
+        self.requests.add((route, str(status)))
+        self.request_times.add((route,), ms / MS_PER_S)
 
     def lead_ended(
         self, campaign_id: str, status: str, reason: str | None, total_ms: float
     ) -> None:
         """Count a lead by what its seller heard; the reason of a sold one is empty."""
-        self.leads[campaign_id, status, reason or ""].inc()
-        self.lead_times[campaign_id,].observe(total_ms / MS_PER_S)
+        self.leads.add((campaign_id, status, reason or ""))
+        self.lead_times.add((campaign_id,), total_ms / MS_PER_S)
 
     def offer_answered(self, offer_id: str, word: str, ms: float | None) -> None:
         """Count a ping by its end (bid, no_bid, timeout …); `ms` None: nothing was sent."""
-        self.answers[offer_id, word].inc()
+        self.answers.add((offer_id, word))
         if ms is not None:
-            self.answer_times[offer_id,].observe(ms / MS_PER_S)
+            self.answer_times.add((offer_id,), ms / MS_PER_S)
 
     def answered_late(self, offer_id: str, ms: float) -> None:
         """Observe an answer to a ping that came after its time and could win nothing."""
-        self.late_times[offer_id,].observe(ms / MS_PER_S)
+        self.late_times.add((offer_id,), ms / MS_PER_S)
 
     def offer_left_out(self, offer_id: str, reason: Reason) -> None:
         """Count an offer that was not asked."""
-        self.left_out[offer_id, reason.word].inc()
+        self.left_out.add((offer_id, reason.word))
 
     def post_answered(self, offer_id: str, word: str, ms: float) -> None:
         """Count a post by its end: accepted, refused, in_doubt, unreachable."""
-        self.posts[offer_id, word].inc()
-        self.post_times[offer_id,].observe(ms / MS_PER_S)
+        self.posts.add((offer_id, word))
+        self.post_times.add((offer_id,), ms / MS_PER_S)
 
     def in_doubt(self, change: int) -> None:
         """Count a sale into doubt (1) or out of it (-1)."""
@@ -149,21 +129,32 @@ class Metrics:
 
     def turned_away(self, cause: str) -> None:
         """Count a lead that was refused before it was read, by its ShedCause."""
-        self.shed[ShedCause(cause).value,].inc()
+        self.shed.add((ShedCause(cause).value,))
 
     def loop_lag(self, ms: float) -> None:
         """Observe by how much a heartbeat was late."""
-        self.lags.observe(ms / MS_PER_S)
+        self.lags.add((), ms / MS_PER_S)
+
+    def hand_over(self) -> None:
+        """Let the next page show all that was counted until now; call it in the event loop.
+
+        Where several workers count together, whichever is asked shows what the others handed over.
+        """
+        for tally in self._tallies:
+            tally.hand_over()
 
     def exposition(self) -> bytes:
-        """Return the page that Prometheus reads; takes milliseconds, so call it in a thread."""
+        """Return the page that Prometheus reads; takes milliseconds, so call it in a thread.
+
+        It shows what was handed over.
+        """
         if self.shared is None:
             return generate_latest(self.registry)
         together = CollectorRegistry()
         MultiProcessCollector(together, path=str(self.shared))  # type: ignore[no-untyped-call]
         return generate_latest(together)
 
-    def _seconds(self, name: str, help_text: str, *labels: str) -> Children[Histogram]:
+    def _seconds(self, name: str, help_text: str, *labels: str) -> Durations:
         family = Histogram(
             f"exchange_{name}_seconds",
             help_text,
@@ -171,11 +162,15 @@ class Metrics:
             buckets=BUCKETS_S,
             registry=self.registry,
         )
-        return Children(family.labels)
+        durations = Durations(family, BUCKETS_S)
+        self._tallies.append(durations)
+        return durations
 
-    def _counter(self, name: str, help_text: str, *labels: str) -> Children[Counter]:
+    def _counter(self, name: str, help_text: str, *labels: str) -> Counts:
         family = Counter(f"exchange_{name}", help_text, labels, registry=self.registry)
-        return Children(family.labels)
+        counts = Counts(family)
+        self._tallies.append(counts)
+        return counts
 
     def _gauge(self, name: str, help_text: str) -> Gauge:
         # Summed over the workers that live, where one page speaks for all of them.

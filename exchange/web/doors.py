@@ -135,6 +135,9 @@ class Observer(Protocol):
     def turned_away(self, cause: str) -> None:
         """Note a lead refused unread."""
 
+    def hand_over(self) -> None:
+        """Let the next page show all that was counted until now."""
+
     def exposition(self) -> bytes:
         """Return the page that Prometheus reads; takes milliseconds, so it runs in a thread."""
 

@@ -5,7 +5,6 @@ one: what the ledger knows is answered, what it does not know is made impossible
 """
 
 import asyncio
-import hmac
 from collections import deque
 from collections.abc import Awaitable, Callable
 
@@ -14,6 +13,7 @@ import structlog
 from aiohttp import web
 
 from exchange.domain.ids import LeadId
+from exchange.domain.keyed import hmac_sha256
 from exchange.domain.states import LeadStatus
 from exchange.ledger.errors import LedgerUnavailable
 from exchange.market.errors import MarketUnavailable
@@ -80,7 +80,7 @@ def checked_key(text: str) -> str:
 def named(account: str, path: str, text: str, secret: bytes) -> OnceKey:
     """Return what stands for a key of this account and path."""
     told = f"{account}\0{path}\0{text}".encode(errors="surrogateescape")
-    return OnceKey(f"seller:{account}", hmac.digest(secret, told, "sha256"))
+    return OnceKey(f"seller:{account}", hmac_sha256(secret, told))
 
 
 def body_digest(content_type: str, body: bytes, secret: bytes) -> bytes:
@@ -89,7 +89,7 @@ def body_digest(content_type: str, body: bytes, secret: bytes) -> bytes:
     A type's parameters do not count: libraries say a charset the one time and not the other.
     """
     media_type = content_type.partition(";")[0].strip().lower()
-    return hmac.digest(secret, b"%b\0%b" % (media_type.encode(), body), "sha256")
+    return hmac_sha256(secret, b"%b\0%b" % (media_type.encode(), body))
 
 
 SELLS_WITHIN_S = 0.1

@@ -33,5 +33,7 @@ async def get_readiness(request: web.Request) -> web.Response:
 async def get_metrics(request: web.Request) -> web.Response:
     """Return the page that Prometheus reads: `GET /metrics`."""
     # Thousands of lines take milliseconds to write, which no auction should wait for.
-    page = await asyncio.to_thread(request.app[DOORS].observer.exposition)
+    observer = request.app[DOORS].observer
+    observer.hand_over()
+    page = await asyncio.to_thread(observer.exposition)
     return json_response(page, media_type=CONTENT_TYPE)

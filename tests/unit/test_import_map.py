@@ -20,7 +20,7 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
     "exchange.master_key": ["exchange.settings"],
     "exchange.stores": ["exchange.settings"],
     "exchange.telemetry": BASE,
-    "exchange.wire": [],
+    "exchange.wire": ["exchange.domain.keyed"],  # a room of its own, but for how it signs
     **dict.fromkeys(STATIONS, BASE),
     # mappings and doors are compiled with the market
     "exchange.configuration": [*BASE, "exchange.dialect", "exchange.intake.doors"],

@@ -66,6 +66,7 @@ async def test_what_stands_in_an_address_is_in_no_log_no_metric_and_no_error(edg
     edge.script.error = RuntimeError("on purpose")
     status, _, raw = await answer_to(edge, "POST", f"/v1/leads?{good}")
     assert status == 500
+    edge.doors.observer.hand_over()
     told = json.dumps(log_lines()).lower() + edge.doors.observer.exposition().decode().lower()
     assert "request failed" in told
     for canary in (*CANARIES, "zip=", "campaign="):
