@@ -61,6 +61,7 @@ def _all(draft: Draft) -> Iterator[Problem]:
     for offer in draft.offers:
         yield from check_offer(offer, draft, verticals, compiles)
         yield from uses.check(offer)
+    yield from uses.unread()
     for campaign in draft.campaigns:
         yield from check_campaign(campaign, draft, verticals, compiles)
     yield from check_doors(draft, verticals)

@@ -17,6 +17,7 @@ from exchange.contract.market_file import STANDARD, MarketFile, OfferPart, Verti
 from exchange.dialect.compiling import (
     Setting,
     faults_of,
+    lead_names,
     ping_dialect,
     post_dialect,
     secrets_named,
@@ -72,6 +73,18 @@ class Uses:
             yield from self._params(offer, path, [one.part for one in used.values()])
         for half, mapping in used.items():
             yield from self._half(offer, path, half, mapping)
+
+    def unread(self) -> Iterator[Problem]:
+        """Warn of fields that a mapping names and no vertical has, while no offer speaks it."""
+        fields = frozenset[str]().union(*map(lead_names, self._verticals.values()))
+        told = {path for path, _ in self._told}
+        for name, entry in self._entries.items():
+            if not fields or name in self._broken:
+                continue
+            for fault in faults_of(entry.part, fields):
+                path = (*entry.path, *fault.path)
+                if path not in told:
+                    yield Problem(path, fault.message, is_warning=True)
 
     def _unknown(self, offer: OfferPart, path: Path, named: Mapping[str, str]) -> Iterator[Problem]:
         places = (

@@ -1,6 +1,6 @@
 """From a mapping of the market file to one offer's dialect; every fault is told at once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 
 import msgspec
@@ -15,6 +15,7 @@ from exchange.dialect.scopes import (
     IN_PINGS,
     IN_POSTS,
     Setting,
+    lead_names,
     open_scope,
     params_of,
     ping_scope,
@@ -28,6 +29,7 @@ __all__ = [
     "Fault",
     "Setting",
     "faults_of",
+    "lead_names",
     "param_faults",
     "ping_dialect",
     "post_dialect",
@@ -36,14 +38,17 @@ __all__ = [
 ]
 
 
-def faults_of(mapping: MappingPart) -> list[Fault]:
-    """Return what is wrong with a mapping for whichever vertical and offer it is used."""
+def faults_of(mapping: MappingPart, fields: Collection[str] | None = None) -> list[Fault]:
+    """Return what is wrong with a mapping for whichever vertical and offer it is used.
+
+    `fields`: all that leads have anywhere; None: they may have any.
+    """
     place = Place()
-    check_shape(mapping, open_scope(mapping, {**IN_PINGS, **IN_POSTS}), place)
+    check_shape(mapping, open_scope(mapping, {**IN_PINGS, **IN_POSTS}, fields), place)
     if mapping.ping is not None:
-        ping_of(mapping, mapping.ping, open_scope(mapping, IN_PINGS), place.at("ping"))
+        ping_of(mapping, mapping.ping, open_scope(mapping, IN_PINGS, fields), place.at("ping"))
     if mapping.post is not None:
-        post_of(mapping, mapping.post, open_scope(mapping, IN_POSTS), place.at("post"))
+        post_of(mapping, mapping.post, open_scope(mapping, IN_POSTS, fields), place.at("post"))
     return list(dict.fromkeys(place.faults))
 
 

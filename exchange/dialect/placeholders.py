@@ -59,7 +59,7 @@ def parse_template(text: str) -> list[str | Placeholder]:
             parts.append(placeholder)
     if constant:
         parts.append("".join(constant))
-    if len(parts) > 2 * PLACEHOLDERS_MAX:
+    if sum(isinstance(part, Placeholder) for part in parts) > PLACEHOLDERS_MAX:
         raise TemplateError(f"has more than {PLACEHOLDERS_MAX} placeholders")
     return parts
 

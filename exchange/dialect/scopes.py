@@ -1,6 +1,6 @@
 """The scopes of pings and posts: what each may name, by the vertical and what is shown."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import lru_cache, partial
 from operator import attrgetter
@@ -105,10 +105,14 @@ def _hiding(field: str, vertical: Vertical, shown: frozenset[str]) -> str:
 def post_scope(mapping: MappingPart, setting: Setting) -> Scope:
     """Return what this offer's posts may name: the whole lead."""
     vertical = setting.vertical
-    known = {*vertical.fields, *FOLLOWS, *ping_names(vertical, frozenset())}
     names: dict[str, Getter | Broken] = dict(IN_POSTS)
-    names.update({f"lead.{name}": lead_getter(name) for name in known})
+    names.update({f"lead.{name}": lead_getter(name) for name in lead_names(vertical)})
     return _with_values(mapping, setting, names, Asking(post_kinds(vertical), facts))
+
+
+def lead_names(vertical: Vertical) -> frozenset[str]:
+    """Return all that a message can name of a lead of this vertical."""
+    return frozenset({*vertical.fields, *FOLLOWS, *ping_names(vertical, frozenset())})
 
 
 def facts(view: PingView | PostView) -> Facts:
@@ -141,15 +145,17 @@ def params_of(
     return {**mapping.params, **(vertical.params if vertical else {}), **own}
 
 
-def open_scope(mapping: MappingPart, names: Mapping[str, Getter]) -> Scope:
-    """Return a scope in which every field of every vertical may be named: nothing can be sent."""
+def open_scope(
+    mapping: MappingPart, names: Mapping[str, Getter], fields: Collection[str] | None = None
+) -> Scope:
+    """Return a scope of these fields, or of every field there could be: nothing can be sent."""
     params: dict[str, Scalar] = dict(mapping.params)
     for vertical in mapping.vertical.values():
         params.update(vertical.params)
     values = {f"{VALUE}{name}": _unknown for name in mapping.value}
     return Scope(
-        names={**names, **values},
-        anything_under=("lead.",),
+        names={**names, **values, **{f"lead.{name}": _unknown for name in fields or ()}},
+        anything_under=("lead.",) if fields is None else (),
         maps=mapping.maps,
         params=params,
         secrets=None,
