@@ -112,6 +112,7 @@ def printable(value: Found, longest: int) -> str | None:
     text = to_json(value).decode() if isinstance(value, dict | list) else text_of(value)
     if text is None:
         return None
-    text = " ".join(text[: 4 * longest].split())[:longest]
-    text = text if text.isprintable() else "".join(c for c in text if c.isprintable())
-    return text or None
+    text = text[: 4 * longest]
+    if not text.isprintable():
+        text = "".join(c for c in text if c.isprintable() or c.isspace())
+    return " ".join(text.split())[:longest].rstrip() or None
