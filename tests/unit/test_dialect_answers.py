@@ -206,7 +206,7 @@ RULES = [
     ('path = "s", present = true', ['{"s":0}', '{"s":false}', '{"s":[0]}', '{"s":" "}'],
      ['{"s":null}', '{"s":""}', '{"s":[]}', '{"s":{}}', "{}", "text"]),
     ('path = "s", present = false', ["{}", '{"s":""}', "text"], ['{"s":1}']),
-    ('path = "s", equals = [1], and = { path = "t", equals = [1], and = { path = "u", above = 1 } }',
+    ('path = "s", equals = [1], and = { path = "t", equals = [1], and = { path = "u", above = 1 }}',
      ['{"s":1,"t":1,"u":2}'], ['{"s":1,"t":1,"u":1}', '{"s":1,"u":2}', '{"t":1,"u":2}']),
 ]  # fmt: skip
 
