@@ -10,7 +10,7 @@ from exchange.configuration.reading import read_sheets, sheet_of
 from exchange.dialect.compiling import ping_dialect, post_dialect
 from exchange.domain.dialect import PostWord
 from tests.guide import AFTER, ROOT, cases, files
-from tests.making_dialect import PING, a_ping, heard, mapping_of, setting
+from tests.making_dialect import PING, POST, a_ping, a_post, heard, mapping_of, setting
 from tests.making_presets import Preset, lacking, run
 
 FILES = files()
@@ -129,6 +129,8 @@ def test_what_the_second_table_says_of_paths_pages_and_values_is_so():
     assert a_ping(body).render(PING).body == b'{"a":"0"}'
     body = 'body = { json = { year = "{lead.vehicle_year}", text = "y {lead.vehicle_year}" } }'
     assert a_ping(body).render(PING).body == b'{"year":2019,"text":"y 2019"}'
+    late = '[post.body.json]\nzip = "{lead.zip}"\nrefused = { path = "no", equals = [1] }'
+    assert b"refused" in a_post(late).render(POST).body
     body = 'body = { json = { zip = "{lead.zip}", number = "{lead.zip|number}" } }'
     assert a_ping(body).render(PING).body == b'{"zip":"78701","number":78701}'
 

@@ -88,6 +88,17 @@ def test_every_preset_that_ships_has_its_row():
         assert (row[2] == "none") == ("ping" not in MAPPINGS[name])
 
 
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_a_preset_is_written_for_the_vertical_of_its_cases(name):
+    """Or its own words say that it fits every one."""
+    told = next(row[4] for row in rows("| preset |") if words(row[0]) == [name])
+    if told == "every vertical":
+        assert "Fits every vertical" in (CONFIG / f"mappings/{name}.toml").read_text()
+    else:
+        setting = json.loads((CONFIG / f"mappings/cases/{name}/setting.json").read_text())
+        assert told.replace(" ", "_").removesuffix("s") in setting["vertical"]
+
+
 def test_the_door_of_the_page_stands_beside_what_ships():
     """A market with two campaigns, the door that it is like, and the operator's own."""
     [block] = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
