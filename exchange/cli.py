@@ -27,6 +27,7 @@ COMMANDS = {
         "exchange.commands.try_offer:try_offer",
         "Show or send the calls that one offer would get, as a test.",
     ),
+    "feed": ("exchange.commands.feed:feed", "Sell the leads of a file, row by row, as a seller."),
     "check": ("exchange.commands.check:check", "Check settings, stores and versions."),
 }
 """Where each command is; a module is imported only for its own command, so that all start fast."""

@@ -32,6 +32,8 @@ class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     path: str
     answer: msgspec.json.Decoder[T]
     body: bytes | None = None
+    content_type: str = "application/json"
+    """Of the body."""
     sent: object = None
     """What the body says, to be kept out of every message."""
     idempotency_key: str | None = None

@@ -65,6 +65,7 @@ class AsyncClient:
         )
 
     post = awaited(Calls.post)
+    post_body = awaited(Calls.post_body)
     ping = awaited(Calls.ping)
     post_quote = awaited(Calls.post_quote)
     lead = awaited(Calls.lead)

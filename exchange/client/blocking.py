@@ -74,6 +74,7 @@ class Client:
         )
 
     post = blocking(Calls.post)
+    post_body = blocking(Calls.post_body)
     ping = blocking(Calls.ping)
     post_quote = blocking(Calls.post_quote)
     lead = blocking(Calls.lead)

@@ -91,6 +91,33 @@ class Calls:
         """
         return self.run(self.creation("/v1/leads", LEADS, lead, idempotency_key, deadline_s))
 
+    def post_body(
+        self,
+        body: bytes,
+        content_type: str,
+        *,
+        idempotency_key: str | None = None,
+        deadline_s: float | None = None,
+        sent: object = None,
+    ) -> Plan[LeadAnswer]:
+        """Sell a lead that is written already, as JSON, a form or XML.
+
+        Like `post` in all else; `sent` is what the body says, to be kept out of every message.
+        """
+        return self.run(
+            Call(
+                method="POST",
+                path="/v1/leads",
+                answer=LEADS,
+                body=body,
+                content_type=content_type,
+                sent=sent,
+                idempotency_key=idempotency_key or self.outside.new_key(),
+                timeout_s=self.terms.answer_deadline_s + SLACK_S,
+                deadline_s=self.terms.deadline_s if deadline_s is None else deadline_s,
+            )
+        )
+
     def ping(
         self,
         *,
@@ -226,7 +253,7 @@ class Calls:
             "User-Agent": USER_AGENT,
         }
         if call.body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = call.content_type
         if call.idempotency_key is not None:
             headers["Idempotency-Key"] = call.idempotency_key
         return Send(
