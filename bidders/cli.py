@@ -1,7 +1,9 @@
 """The command line: a reference bidder to try the exchange with, and a fleet to try it on."""
 
 import logging
+import os
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,7 @@ from bidders.fleet.fleet import Fleet, Listening
 from bidders.fleet.inventing import invent, one_of_each_fault, read_faults
 from bidders.fleet.spec import BuyerSpec, SpecError, load
 from bidders.serving import Telling, run_fleet, run_reference, tell
+from bidders.signature import SecretError, decoded
 from bidders.table import TableError
 from bidders.table import load as load_table
 
@@ -127,6 +130,72 @@ def rehearse(  # noqa: PLR0913 - each is an option of its own on the command lin
     try:
         return 1 if uvloop.run(run(stage, json=json)).faults else 0
     except StageError as error:
+        tell(f"bidders: {error}")
+        return 2
+
+
+@cli.command
+def certify(  # noqa: PLR0913 - each is an option of its own on the command line
+    url: str | None = None,
+    /,
+    *,
+    ping_url: str | None = None,
+    post_url: str | None = None,
+    vertical: str = "auto_insurance",
+    mapping: str | None = None,
+    param: tuple[str, ...] = (),
+    secret: str | None = None,
+    lead: Path | None = None,
+    post: bool = True,
+    tmax_ms: Annotated[int, Parameter(validator=validators.Number(gte=50, lte=10_000))] = 300,
+    post_timeout_ms: Annotated[
+        int, Parameter(validator=validators.Number(gte=100, lte=120_000))
+    ] = 10_000,
+    max_bid: Decimal = Decimal(1000),
+    price: Decimal | None = None,
+    ca: Path | None = None,
+    html: Path | None = None,
+    json: bool = False,
+) -> int:
+    """Call a buyer's endpoint as the exchange would, and say what to mend.
+
+    Only for endpoints of your own, or whose owner has asked for it: it sends some hundred pings
+    and a dozen posts, all with `test: true` and of invented people, some of them wrong on purpose.
+    The exit status is 1 where a check of level must failed; docs/certify.md tells of each.
+
+    Args:
+        url: Where the endpoint is: pings go to URL/ping, posts to URL/post.
+        ping_url: Where pings go instead.
+        post_url: Where posts go instead.
+        vertical: The vertical of the leads: one of this project's by id, or a market file.
+        mapping: Call by this mapping: one of this project's by id, or a market file. Secrets
+            that it names come from BUYER_SECRET_NAME of the environment.
+        param: A parameter of the mapping, NAME=VALUE; may be given several times.
+        secret: The signing secret, `whsec_…`; better in BUYER_SECRET, where nobody sees it.
+        lead: A lead to ask about, as a seller sends it, instead of invented ones.
+        post: Send posts too; --no-post for a buyer in production that cannot tell tests apart.
+        tmax_ms: What a ping may take.
+        post_timeout_ms: What a post may take.
+        max_bid: More than this is no bid.
+        price: What is paid where answers name no price.
+        ca: A PEM file of an authority that the certificate is verified by.
+        html: Write the whole certificate as one HTML file.
+        json: Write it as one JSON line on stdout.
+    """
+    from bidders.certify.running import Output, run
+    from bidders.certify.target import SECRET_VARIABLE, TargetError, Wanted, pairs_of
+
+    secret = secret or os.environ.get(SECRET_VARIABLE)
+    try:
+        wanted = Wanted(
+            url=url, ping_url=ping_url, post_url=post_url, vertical=vertical, mapping=mapping,
+            params=pairs_of(param), secret=None if secret is None else decoded(secret),
+            named=os.environ, lead=lead, post=post, tmax_ms=tmax_ms,
+            post_timeout_ms=post_timeout_ms, max_bid=max_bid, price=price,
+        )  # fmt: skip
+        output = Output(html, json, None if ca is None else str(ca))
+        return 0 if uvloop.run(run(wanted, output)).certified else 1
+    except (TargetError, SecretError) as error:
         tell(f"bidders: {error}")
         return 2
 

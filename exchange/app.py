@@ -56,7 +56,7 @@ from exchange.web.under_way import UnderWay
 from exchange.wire.call import Call
 from exchange.wire.connection import Limits as WireLimits
 from exchange.wire.dialer import Dialer
-from exchange.wire.endpoints import Endpoints
+from exchange.wire.endpoints import CALL_HEADERS, FOREIGN_HEADERS, Endpoints
 from exchange.wire.resolver import Guard, Resolver
 from exchange.wire.tls import client_tls
 from exchange.wire.wire import Wire
@@ -75,14 +75,6 @@ STANDING_CONNECTIONS = 2
 """One follows the configuration, one listens for leads that move."""
 S_PER_HOUR = 3600
 MS = 0.001
-
-CALL_HEADERS = {
-    "Content-Type": "application/json",
-    "Accept": "application/json",
-    "User-Agent": "ping-post-exchange",
-}
-FOREIGN_HEADERS = {"Accept": "*/*", "User-Agent": "ping-post-exchange"}
-"""Of calls in a foreign dialect, unless it has its own; their content type is the dialect's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from exchange.app import CALL_HEADERS, FOREIGN_HEADERS, now_us
+from exchange.app import now_us
 from exchange.commands.database import database, ledger_key
 from exchange.commands.errors import CommandError
 from exchange.commands.showing import tell
@@ -29,7 +29,7 @@ from exchange.settings import Settings
 from exchange.trying.trying import Trying
 from exchange.wire.connection import Limits
 from exchange.wire.dialer import Dialer
-from exchange.wire.endpoints import Endpoints
+from exchange.wire.endpoints import CALL_HEADERS, FOREIGN_HEADERS, Endpoints
 from exchange.wire.resolver import Guard, Resolver
 from exchange.wire.tls import client_tls
 from exchange.wire.wire import Wire

@@ -9,6 +9,7 @@ from exchange.auction.auction import Auction, AuctionLimits, Contender, Tender
 from exchange.auction.ping import Showing
 from exchange.contract.seller import FieldError
 from exchange.contract.trying import Sending, Tried, TriedCall
+from exchange.delivery.answer import PostResult
 from exchange.delivery.delivery import Delivery, Parcel
 from exchange.domain import anonymize, scoring
 from exchange.domain.bid import Bid, OfferResult
@@ -125,7 +126,7 @@ class Trying:
         wrong = _unsendable(offer, send)
         if wrong is not None:
             return (wrong,)
-        submission = self._submission(offer, request, snapshot)
+        submission = self.submission(offer, request, snapshot)
         if isinstance(submission, Misread):
             return submission.errors
         attempt = Attempt(self, offer, submission, snapshot)
@@ -174,7 +175,7 @@ class Trying:
         """Return a wire whose call is seen, and sent where it is to be."""
         return Watched(self._wire if send else None)
 
-    def _submission(
+    def submission(
         self, offer: Offer, request: Request, snapshot: Snapshot
     ) -> Submission | Misread:
         """Return the lead as intake reads it, for a campaign that only a try has."""
@@ -246,7 +247,9 @@ class Attempt:
         price = self._static_price or max(self._offer.floor, PRICE)
         return Bid(offer=self._offer, price=price)
 
-    async def ping(self, *, send: bool) -> tuple[TriedCall | None, OfferResult | None]:
+    async def ping(
+        self, *, send: bool, test: bool = True
+    ) -> tuple[TriedCall | None, OfferResult | None]:
         """Return the ping and, where it was sent, what it came to."""
         terms = self._offer.ping
         if terms is None:
@@ -258,7 +261,7 @@ class Attempt:
             auction_id=lead.lead_id,
             showing=Showing(
                 vertical_id=self._vertical.id,
-                test=True,
+                test=test,
                 fields={**shown, "score": self._score},
                 consent=lead.consent,
                 currency=self._offer.buyer.currency,
@@ -280,18 +283,27 @@ class Attempt:
 
     async def post(self, bid: Bid, *, send: bool) -> TriedCall | None:
         """Return the post that this bid would get."""
-        terms = self._offer.post
-        if terms is None:
+        if self._offer.post is None:
             return None
-        wire = self._trying.watched(send=send)
+        call, _ = await self.deliver(self.parcel(bid), send=send)
+        return call
+
+    def parcel(self, bid: Bid) -> Parcel:
+        """Return what is posted for this bid, under a sale's id of its own."""
         sale_id = SaleId(self._trying.new_id())
         won = Won(sale_id=sale_id, bid=bid, score=self._score, at_us=self._trying.now_us())
-        message = message_of(won, self._submission, self._vertical)
-        parcel = Parcel(sale_id, self._offer, message)
-        delivered = await self._trying.delivery(wire).post(parcel, repeated=False)
+        return Parcel(sale_id, self._offer, message_of(won, self._submission, self._vertical))
+
+    async def deliver(
+        self, parcel: Parcel, *, send: bool, repeated: bool = False
+    ) -> tuple[TriedCall, PostResult]:
+        """Return a post and, where it was sent, what it came to."""
+        wire = self._trying.watched(send=send)
+        delivered = await self._trying.delivery(wire).post(parcel, repeated=repeated)
         assert wire.call is not None, "an offer with a post is called"
+        assert self._offer.post is not None, "only an offer with a post gets one"
         read = post_read(delivered.result, self._offer) if send else None
-        return tried(wire.call, terms.dialect, read, send=send)
+        return tried(wire.call, self._offer.post.dialect, read, send=send), delivered.result
 
 
 def _unsendable(offer: Offer, send: Sending | None) -> FieldError | None:

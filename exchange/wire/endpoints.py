@@ -8,6 +8,14 @@ from exchange.wire.endpoint import Endpoint, Method, compile_endpoint
 KEPT_MAX = 20_000
 """Endpoints kept at most; a market's are far fewer, and those that it names no more go too."""
 
+CALL_HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "application/json",
+    "User-Agent": "ping-post-exchange",
+}
+FOREIGN_HEADERS = {"Accept": "*/*", "User-Agent": "ping-post-exchange"}
+"""Of calls in a foreign dialect, unless it has its own; their content type is the dialect's."""
+
 Spoken = tuple[str, str, tuple[tuple[str, str], ...]]
 """URL, method and headers of a foreign dialect."""
 

@@ -47,6 +47,10 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
         *("bidders", *BASE, "exchange.configuration", "exchange.intake", "exchange.ledger"),
         *("exchange.market", "exchange.telemetry", "exchange.web"),
     ],
+    "bidders.certify": [  # the exchange's own calls: a buyer is called as it will be
+        *("bidders", *BASE, "exchange.configuration", "exchange.delivery", "exchange.dialect"),
+        *("exchange.intake", "exchange.telemetry", "exchange.trying", "exchange.wire"),
+    ],
     "bidders": ["exchange.contract"],
     "bench": ["exchange.contract", "exchange.wire", "exchange.dialect", "exchange.domain.dialect"],
 }
