@@ -22,7 +22,7 @@ from exchange.domain.bid import Bid, OfferResult
 from exchange.domain.person import Person
 from exchange.domain.sample import sample_lead
 from exchange.domain.submission import Submission
-from exchange.domain.vertical import FieldType
+from exchange.domain.vertical import FieldType, Privacy, Show
 from exchange.intake.arrival import Refused
 from exchange.intake.geography import Geography
 from exchange.intake.intake import Intake
@@ -158,7 +158,7 @@ class Caller:
         shown, result = await attempt.ping(send=True, test=asking.test)
         assert shown is not None, "an offer with a ping is asked"
         assert result is not None, "what was sent has a result"
-        return self.seen(Half.PING, noted, (shown, result), submission.person)
+        return self.seen(Half.PING, noted, (shown, result), submission)
 
     def sale(self, asking: Asking, bid: Bid | None) -> Sale:
         """Return what is posted for a bid, or without one at the price that is agreed on."""
@@ -172,7 +172,7 @@ class Caller:
         noted = self.noted(way)
         attempt = self.attempt(sale.submission, noted)
         came = await attempt.deliver(sale.parcel, send=True, repeated=repeated)
-        seen = self.seen(Half.POST, noted, came, sale.submission.person)
+        seen = self.seen(Half.POST, noted, came, sale.submission)
         return msgspec.structs.replace(seen, price=sale.bid.price)
 
     def seen(
@@ -180,15 +180,26 @@ class Caller:
         half: Half,
         noted: Noted,
         came: tuple[TriedCall, OfferResult | PostResult],
-        who: Person,
+        submission: Submission,
     ) -> Seen:
         """Return a call as it is judged."""
         assert noted.call is not None, "what was sent was a call"
         shown, result = came
         return Seen(
-            half=half, call=noted.call, shown=shown, result=result, person=who,
-            foreign=self.target.foreign,
+            half=half, call=noted.call, shown=shown, result=result,
+            person=self.masked(submission), foreign=self.target.foreign,
         )  # fmt: skip
+
+    def masked(self, submission: Submission) -> Person:
+        """Return whose lead it is, with all that no ping shows as it is: for exhibits."""
+        fields = self.target.vertical.fields
+        hidden = {
+            name: value
+            for name, value in submission.lead.fields.items()
+            if fields[name].privacy is Privacy.QUASI and fields[name].show is not Show.AS_IS
+        }
+        person = submission.person
+        return msgspec.structs.replace(person, identity={**person.identity, **hidden})
 
     def line(self, half: Half) -> Line:
         """Return a connection to be spoken to by hand."""

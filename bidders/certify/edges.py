@@ -50,7 +50,8 @@ def edge(half: Half, askings: Callable[[Session], Iterator[tuple[Asking, Way | N
         unsound = await session.sound(half)
         if unsound is not None:
             return unsound
-        seen = []
+        seen: list[Seen] = []
+        refused = ""
         for asking, way in askings(session):
             try:
                 if half is Half.PING:
@@ -58,8 +59,10 @@ def edge(half: Half, askings: Callable[[Session], Iterator[tuple[Asking, Way | N
                 else:
                     seen.append(await session.caller.post(await session.sale(asking), way))
             except ImpossibleError as error:
-                return Untried(f"the exchange would not take such a lead: {error}")
-        return verdict(seen) if seen else FOREIGN
+                refused = f": {error}"
+        if not seen:
+            return Untried(f"no such call can come from the exchange{refused}")
+        return verdict(seen)
 
     return run
 

@@ -32,7 +32,7 @@ async def run(wanted: Wanted, output: Output) -> Certificate:
         try:
             caller.submission(Asking())
         except ImpossibleError as error:
-            raise TargetError(f"the lead cannot be used: {error}") from None
+            raise TargetError(f"the lead cannot be used, name another by --lead: {error}") from None
         found = await certify(caller, lambda result: tell(line(result)))
     tell(text(found))
     if output.html is not None:

@@ -61,6 +61,8 @@ DETAILS = {
     "negative bid": Symptom.PRICE,
     "over the offer's maximum": Symptom.PRICE,
     "no price, and the offer names none": Symptom.PRICE,
+    "a yes without a price that can be read": Symptom.PRICE,
+    "currency is no code of three letters": Symptom.CURRENCY,
     "other currency": Symptom.CURRENCY,
     "ttl_s out of range": Symptom.TERMS,
 }
@@ -121,6 +123,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         if self.foreign and self.understood:
             return Symptom.NONE
         by_status = of_status(self.half, call.status, explicit=self.explicit)
+        if self.foreign and by_status is Symptom.IMPLICIT:
+            by_status = Symptom.STATUS  # by a mapping only what it names refuses
         if by_status is not Symptom.NONE:
             return by_status
         if is_encoded(call):

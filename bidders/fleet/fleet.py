@@ -125,7 +125,7 @@ class Fleet:
 
     def answer(self, request: Request) -> Reply | None:
         """Return what the addressed buyer says, None where it says nothing."""
-        desk = self.desks.get(request.path)
+        desk = self.desks.get(request.path.partition("?")[0])
         if desk is None:
             if request.path == BOOKS_PATH:
                 return Reply(message(books.encode(self.seed, self.books)))

@@ -524,3 +524,51 @@ class TakesGarbage(Honest):
         if request.path == "/post" and request.body == b'{"ping_id":':
             return self.message(200, {"accepted": True})
         return await super().answer(request)
+
+
+# Those who are called by a mapping
+
+
+class Foreign(Honest):
+    """Speaks as the platform of phonexa-like does; knows no signatures."""
+
+    yes = "continue"
+    taken = 1
+    price = 12.5
+
+    async def answer(self, request):
+        if request.method != "POST":
+            return self.message(405, {})
+        if not request.body.startswith(b"apiId="):
+            return self.message(400, {"status": "error"})
+        return await (self.ping if request.path == "/ping" else self.post)(request, None)
+
+    async def ping(self, request, told):
+        self.pings += 1
+        return self.message(
+            200, {"status": self.yes, "price": self.price, "promise": f"P{self.pings}"}
+        )
+
+    async def post(self, request, told):
+        if request.key not in self.sales:
+            number = len(self.sales) + 1
+            self.sales[request.key] = {"status": self.taken, "lead_id": f"L{number}"}
+        return self.message(200, self.sales[request.key])
+
+
+class SaysMaybe(Foreign):
+    yes = "maybe"
+
+
+class SaysSeven(Foreign):
+    taken = 7
+
+
+class NamesNoPrice(Foreign):
+    price = None
+
+
+class ForgetsSales(Foreign):
+    async def post(self, request, told):
+        self.sales[len(self.sales)] = None
+        return self.message(200, {"status": 1, "lead_id": f"L{len(self.sales)}"})
