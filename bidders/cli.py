@@ -160,7 +160,7 @@ def certify(  # noqa: PLR0913 - each is an option of its own on the command line
     """Call a buyer's endpoint as the exchange would, and say what to mend.
 
     Only for endpoints of your own, or whose owner has asked for it: it sends some hundred pings
-    and a dozen posts, all with `test: true` and of invented people, some of them wrong on purpose.
+    and a dozen posts, as tests of invented people, some of them wrong on purpose.
     The exit status is 1 where a check of level must failed; docs/certify.md tells of each.
 
     Args:

@@ -15,9 +15,11 @@ import pytest
 import trustme
 from aiohttp import web
 
+from bidders.certify.basics import encrypted
 from bidders.certify.caller import calling
 from bidders.certify.certificate import certify
-from bidders.certify.check import Verdict
+from bidders.certify.check import Amiss, Verdict
+from bidders.certify.session import Session
 from bidders.certify.target import Wanted, target_of
 from bidders.fleet import BuyerSpec, Fixed, Fleet, PingFault, PostFault
 from bidders.fleet.spec import Speaking
@@ -248,13 +250,23 @@ async def test_a_bad_certificate_is_found(how, trust, check):
     assert ids(found, Verdict.FAILED) | ids(found, Verdict.WARNED) == {check}, explained(found)
 
 
-async def test_a_record_in_the_clear_is_warned_of():
-    """Loopback is no network."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        found = await certified("http://localhost:1", post_url=f"http://127.0.0.1:{port}")
-    assert said(found, "reach.encrypted") == "nothing answers there: see reach.connect"
+@pytest.mark.parametrize(
+    ("url", "clear"),
+    [
+        ("http://bids.example", True),
+        ("http://203.0.113.9:8080", True),
+        ("https://bids.example", False),
+        ("http://127.0.0.1:9000", False),
+        ("http://[::1]:9000", False),
+        ("http://localhost:9000", False),
+    ],
+)
+async def test_a_record_in_the_clear_is_told_of(url, clear):
+    """What stays on this machine is in nobody's network."""
+    target = target_of(Wanted(url=url))
+    async with calling(target, geography=geography()) as caller:
+        found = await encrypted(Session(caller))
+    assert isinstance(found, Amiss) is clear
 
 
 # What is sent, and what is not
