@@ -143,7 +143,7 @@ def certify(  # noqa: PLR0913 - each is an option of its own on the command line
     post_url: str | None = None,
     vertical: str = "auto_insurance",
     mapping: str | None = None,
-    param: tuple[str, ...] = (),
+    param: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     secret: str | None = None,
     lead: Path | None = None,
     post: bool = True,
@@ -185,7 +185,7 @@ def certify(  # noqa: PLR0913 - each is an option of its own on the command line
     from bidders.certify.running import Output, run
     from bidders.certify.target import SECRET_VARIABLE, TargetError, Wanted, pairs_of
 
-    secret = secret or os.environ.get(SECRET_VARIABLE)
+    secret = secret or os.environ.get(SECRET_VARIABLE) or None
     try:
         wanted = Wanted(
             url=url, ping_url=ping_url, post_url=post_url, vertical=vertical, mapping=mapping,

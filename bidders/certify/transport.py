@@ -16,6 +16,8 @@ TOGETHER = 8
 BURST = 48
 CONTINUE_S = 0.5
 SERVER_ERRORS = range(500, 600)
+NOT_IMPLEMENTED = 501
+"""What servers say to a method that they know nothing of."""
 BROKEN_JSON = b'{"ping_id":'
 
 
@@ -130,7 +132,8 @@ async def other_method(session: Session) -> Found:
     seen = await session.caller.ping(session.other(), way)
     if seen.taken:
         return Amiss(f"{other.decode()} gets a bid", (seen,))
-    if seen.call.outcome is Outcome.ANSWERED and seen.call.status not in SERVER_ERRORS:
+    failed = seen.call.status in SERVER_ERRORS and seen.call.status != NOT_IMPLEMENTED
+    if seen.call.outcome is Outcome.ANSWERED and not failed:
         return Fine(f"status {seen.call.status}")
     return Amiss(f"{other.decode()}: {seen.said}", (seen,))
 

@@ -26,7 +26,7 @@ from bidders.fleet.spec import Speaking
 from bidders.reference import ReferenceBidder
 from bidders.signature import decoded
 from bidders.table import load as load_table
-from tests.acceptance.faulty import (
+from tests.acceptance.faulty_sales import (
     FAULTS,
     CallsRepetitionsDuplicates,
     Foreign,
@@ -37,6 +37,7 @@ from tests.acceptance.faulty import (
     SaysSeven,
 )
 from tests.acceptance.honest import SECRET, Honest, served
+from tests.acceptance.test_bidders_docs import free_port, opened, shown
 from tests.making_intake import geography
 from tests.making_presets import SHELF, Preset
 
@@ -113,6 +114,32 @@ async def test_the_reference_bidder_is_certified(tmp_path):
         found = await signed(url)
     assert (found.warned, found.failed) == (0, 0), explained(found)
     assert ids(found, Verdict.NOT_TRIED) == {"reach.certificate"}
+
+
+@pytest.mark.parametrize(("name", "secret"), [("bidder.py", None), ("by_hand.py", SECRET)])
+async def test_what_the_page_for_buyers_shows_is_certified(name, secret, tmp_path):
+    """An example that the kit finds a fault in would teach it."""
+    async with running(name, tmp_path, secret or "") as url:
+        found = await certified(url, secret=None if secret is None else decoded(secret))
+    assert found.certified, explained(found)
+    assert ids(found, Verdict.WARNED) <= {"edge.vertical"}, explained(found)
+
+
+@asynccontextmanager
+async def running(name, tmp_path, secret):
+    """A program of docs/buyers.md on a port of its own."""
+    port = free_port()
+    (tmp_path / name).write_text(shown(name).replace("9000", str(port)))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, tmp_path / name, env=os.environ | {"BUYER_SECRET": secret},
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        await asyncio.wait_for(opened(port, process), 20)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        await process.wait()
 
 
 def fleet(speaks, **spec):

@@ -25,7 +25,7 @@ from bidders.signature import Signatures, decoded
 from exchange.auction.bids import Asked, NotABid, read_bid
 from exchange.wire.endpoint import compile_endpoint
 from exchange.wire.signature import signature_headers
-from tests.acceptance.faulty import FAULTS
+from tests.acceptance.faulty_sales import FAULTS
 
 ROOT = Path(__file__).parents[2]
 SECRET = "whsec_" + "c2VjcmV0IGZvciB0ZXN0cw=="
