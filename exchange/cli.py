@@ -23,6 +23,10 @@ COMMANDS = {
     "export": ("exchange.commands.market:export", "Print the present market as a file."),
     "keys": ("exchange.commands.keys:keys", "Make keys, and secrets that sign calls."),
     "secrets": ("exchange.commands.secrets:secrets", "Set what mappings prove themselves with."),
+    "try-door": (
+        "exchange.commands.try_door:try_door",
+        "Show what becomes of a seller's request, field by field.",
+    ),
     "try-offer": (
         "exchange.commands.try_offer:try_offer",
         "Show or send the calls that one offer would get, as a test.",

@@ -228,6 +228,10 @@ class Door(Protocol):
     def inside(self) -> str | None:
         """The field that holds the request as JSON or XML, if any."""
 
+    @property
+    def sellers(self) -> frozenset[str]:
+        """Whose alone it is; empty where it is open to all."""
+
     def admits(self, seller_id: str) -> bool:
         """Tell whether it is open to this seller."""
 

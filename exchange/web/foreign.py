@@ -13,6 +13,7 @@ from exchange.domain.door import Call, Does, Door, Opening, Sent
 from exchange.domain.ids import ENTROPY_BYTES, LeadId, uuid7
 from exchange.domain.quote import Quote
 from exchange.intake.doors.bodies import sent_of
+from exchange.intake.doors.meaning import campaign_of
 from exchange.intake.request import Request, Unparsable
 from exchange.intake.tokens import Expired, Forged
 from exchange.web.answers import SERVER
@@ -104,7 +105,13 @@ async def hear(request: web.Request, door: Door, call: Call, voice: Voice) -> He
 async def understood(request: web.Request, heard: Heard, door: Door, voice: Voice) -> Received:
     """Return the request in our words, as if it had come through a native door."""
     doors = request.app[DOORS]
-    campaign_id, vertical_id = campaign_of(heard, doors, voice.call)
+    campaign_id, vertical_id = campaign_of(
+        voice.call,
+        heard.sent,
+        heard.caller.seller.id,
+        heard.caller.snapshot.campaigns,
+        lambda: quote_of(heard, doors),
+    )
     voice.vertical_id = vertical_id
     told = voice.call.translate(heard.sent, campaign_id, vertical_id)
     voice.read = told.read
@@ -128,24 +135,6 @@ async def understood(request: web.Request, heard: Heard, door: Door, voice: Voic
         fault = FieldError("source", "bad_value", "is no source of this door")
         raise await refused(received, doors, (fault,), campaign_id)
     return received
-
-
-def campaign_of(heard: Heard, doors: Doors, call: Call) -> tuple[str | None, str | None]:
-    """Return the campaign that is meant, and its vertical: named, quoted, or the only one."""
-    caller, seller_id = heard.caller, heard.caller.seller.id
-    named = call.campaign(heard.sent)
-    campaign = caller.snapshot.campaigns.get(named or "")
-    if campaign is not None and seller_id in campaign.sellers:
-        return campaign.id, campaign.vertical_id
-    earlier = quote_of(heard, doors)
-    if earlier is not None and (named is None or call.or_only):
-        return earlier.campaign_id, earlier.vertical_id
-    if call.or_only:
-        every = caller.snapshot.campaigns.values()
-        own = [campaign for campaign in every if seller_id in campaign.sellers]
-        if len(own) == 1:
-            return own[0].id, own[0].vertical_id
-    return named, None
 
 
 def quote_of(heard: Heard, doors: Doors) -> Quote | None:

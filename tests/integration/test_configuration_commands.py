@@ -235,3 +235,76 @@ def test_every_wrong_call_ends_in_a_sentence(exchange, arguments, environment, s
     assert (ended.returncode, ended.stdout) == (status, "")
     assert says in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+FORM = (
+    "Mode=full&TYPE=31&SRC=pine-auto&First_Name=Zyxcanary&Last_Name=Lee&Primary_Phone=5125550123"
+    "&Email=zyxcanary%40example.com&Zip=78701&Currently_Insured=yes&Date_Of_Birth=4/2/1991&Shoe=42"
+)
+
+
+def test_a_request_is_tried_at_a_door_of_files_that_are_not_applied(exchange, tmp_path):
+    """Without any store: field by field, each mistake, each answer; nobody is named."""
+    sent = tmp_path / "sent.txt"
+    sent.write_text(f"?{FORM}\n")
+    asked = ["try-door", sent, "--seller", "pinepost", "--door", "boberdoo"]
+    market = ["--market", *SHIPPED]
+    shown = exchange(*asked, "--outcome", "sold", *market, **NO_DATABASE)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith(
+        "post by pinepost at /doors/boberdoo/new_api/api.php into auto-us (auto_insurance)\n"
+    )
+    assert re.search(r"^lead\.phone +< Primary_Phone +\*\*\*$", shown.stdout, re.MULTILINE)
+    assert re.search(r"^lead\.birth_date +< Date_Of_Birth +1991-04-02$", shown.stdout, re.MULTILINE)
+    assert "kept as extra: Shoe\n" in shown.stdout
+    assert "< <response><status>Matched</status>" in shown.stdout
+    assert "It is a lead. Nothing was booked or sold." in shown.stderr
+    assert "zyxcanary" not in (shown.stdout + shown.stderr).lower()
+    wrong = exchange(
+        *asked[:1], "-", *asked[2:], "--json", *market, said="Mode=full&Zip=1", **NO_DATABASE
+    )
+    assert wrong.returncode == 1
+    found = json.loads(wrong.stdout)
+    assert ("Zip", "lead.zip") in {(bad["field"], bad["native"]) for bad in found["errors"]}
+    assert {answer["outcome"] for answer in found["answers"]} >= {"sold", "invalid", "denied"}
+    assert re.search(r"It is no lead: \d+ mistakes\.", wrong.stderr)
+
+
+def test_a_request_is_tried_in_the_market_that_was_applied(exchange, tmp_path):
+    """With the seller's key, whose value is nowhere; and nothing of it is in the ledger."""
+    for name in secrets_of(read_market(SHIPPED).market):
+        exchange("secrets", "set", name, said="s3cret")
+    assert exchange("apply", *SHIPPED).returncode == 0
+    key = exchange("keys", "create", "--role", "seller", "--account", "pinepost").stdout.strip()
+    sent = tmp_path / "sent.json"
+    lead = {"first_name": "Zyxcanary", "zip": "78701", "currently_insured": "yes"}
+    sent.write_text(json.dumps({"campaign": "auto-us", "api_key": key, "lead": lead}))
+    asked = ["try-door", sent, "--seller", "pinepost", "--json"]
+    pinged = exchange(*asked, "--call", "pings")
+    assert pinged.returncode == 0, pinged.stderr
+    found = json.loads(pinged.stdout)
+    assert (found["does"], found["key"], found["errors"]) == ("ping", "known", [])
+    assert key not in pinged.stdout + pinged.stderr
+    posted = exchange(*asked)
+    assert posted.returncode == 1
+    assert "lead.phone" in {error["native"] for error in json.loads(posted.stdout)["errors"]}
+    unknown = exchange(*asked, "--door", "boberdo")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert unknown.stderr.strip() == (
+        'exchange: there is no door "boberdo" in the market; did you mean "boberdoo"?'
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["none.json", "--seller", "x"], "none.json No such file or directory"),
+        (["/dev/null", "--seller", "x", "--header", "Accept"], "is written as 'NAME: VALUE'"),
+        (["/dev/null", "--seller", "nobody", "--market", *SHIPPED], 'there is no seller "nobody"'),
+    ],
+)
+def test_what_cannot_be_tried_ends_in_a_sentence(exchange, arguments, says):
+    ended = exchange("try-door", *arguments)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert says in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,5 +1,6 @@
 """What docs/doors.md tells of each door is what the door does, and its own door can be used."""
 
+import inspect
 import json
 import re
 import tomllib
@@ -9,12 +10,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from exchange.commands.try_door import ending, lines, try_door
 from exchange.contract.door import DoorPart
 from exchange.domain.door import Fault, Format, Outcome, Told
 from exchange.intake.doors.answering import LISTS, NAMES
 from exchange.intake.doors.checking import Market, check_door
 from exchange.intake.doors.taking import part_of
 from tests.making_doors import CONFIG, PRESETS, VERTICALS, as_json, doors, preset, translated
+from tests.unit.test_trying_door import a_market, tried
 
 PAGE = (Path(__file__).parents[2] / "docs/doors.md").read_text(encoding="utf-8")
 READS = (
@@ -138,7 +141,12 @@ def test_the_own_door_answers_as_the_page_says():
     *_, sold, refused = re.findall(r"```json\n(.*?)```", OWN, re.DOTALL)
     call = own().call("leads")
     told = Told(
-        outcome=Outcome.SOLD, does="post", status=200, lead_id="LEAD", price=Decimal("10.20")
+        outcome=Outcome.SOLD,
+        does="post",
+        status=200,
+        lead_id="LEAD",
+        price=Decimal("10.20"),
+        message="sold",
     )
     assert json.loads(call.write(told, Format.JSON).body) == json.loads(sold)
     told = Told(
@@ -151,6 +159,26 @@ def test_the_own_door_answers_as_the_page_says():
         ),
     )
     assert json.loads(call.write(told, Format.JSON).body) == json.loads(refused)
+
+
+def test_a_try_of_the_page_shows_what_the_page_shows():
+    """Line by line."""
+    [shown] = re.findall(r"```text\n(.*?)```", OWN, re.DOTALL)
+    sent, *_ = re.findall(r"```json\n(.*?)```", OWN, re.DOTALL)
+    found = tried(
+        a_market(BLOCKS["toml"]),
+        (Outcome.SOLD,),
+        body=sent.encode(),
+        headers={"x-crm-secret": "sk_own"},
+    )
+    assert "\n".join([*lines(found), ending(found)]) == shown.strip()
+
+
+def test_every_option_of_a_try_is_told():
+    told = OWN[OWN.index("### Try a request") :].split("\n### ")[0]
+    options = set(re.findall(r"^\| `--([a-z-]+)", told, re.MULTILINE))
+    known = {name.replace("_", "-") for name in inspect.signature(try_door).parameters}
+    assert options == known - {"file", "settings", "as-json"} | {"json"}
 
 
 def test_all_that_an_answer_may_name_is_told():

@@ -81,14 +81,14 @@ class CompiledDoor:
         self.name = part.name or part.id
         self.inside = part.inside
         self.paths = tuple(calls)
-        self._sellers = frozenset(part.sellers)
+        self.sellers = frozenset(part.sellers)
         self._sources = frozenset(part.sources)
         self._paused = part.paused
         self._calls = calls
 
     def admits(self, seller_id: str) -> bool:
         """Tell whether it is open to this seller."""
-        return not self._sellers or seller_id in self._sellers
+        return not self.sellers or seller_id in self.sellers
 
     def takes(self, source_id: str | None) -> bool:
         """Tell whether it takes leads of this source."""
