@@ -46,8 +46,10 @@ from exchange.story.story import Story
 from exchange.story.waiting import Waiting
 from exchange.telemetry.loop_lag import LoopLag
 from exchange.telemetry.metrics import Metrics
+from exchange.telemetry.shared import SharedFolder
 from exchange.trying.trying import Trying
 from exchange.web.application import create_app, create_operations_app
+from exchange.web.crowd import Crowd
 from exchange.web.doors import Doors
 from exchange.web.limits import Limits as WebLimits
 from exchange.web.server import HttpServer
@@ -92,6 +94,16 @@ class Sockets:
         object.__setattr__(self, "addresses", tuple(map(address_of, self.doors)))
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a worker is given that is one of several on the same sockets."""
+
+    worker_id: str
+    shared: SharedFolder
+    """Where this process counts already."""
+    crowd: Crowd
+
+
 def address_of(bound: socket) -> str:
     """Return where a socket is bound, as it stands in a URL."""
     host, port = bound.getsockname()[:2]
@@ -105,16 +117,21 @@ def now_us() -> int:
 
 @asynccontextmanager
 async def worker(
-    settings: Settings, urls: StoreUrls, master_key: bytes, sockets: Sockets
+    settings: Settings,
+    urls: StoreUrls,
+    master_key: bytes,
+    sockets: Sockets,
+    part: Part | None = None,
 ) -> AsyncIterator["Worker"]:
     """Run one worker for as long as the block lasts; it can sell when the block begins.
 
+    `part`: it is one of several on these sockets.
     On the way out it takes nothing new, finishes what is under way, and leaves nothing behind.
     """
     await migrate(urls.database_url)
     await begin_ledger(urls.database_url, master_key)
     async with AsyncExitStack() as stack:
-        built = Worker(settings, urls, Vault(master_key), stack)
+        built = Worker(settings, urls, Vault(master_key), stack, part)
         await built.open(sockets)
         yield built
 
@@ -132,17 +149,24 @@ class Worker:
     """One process that sells: its stations, in the order in which they stand on each other."""
 
     def __init__(
-        self, settings: Settings, urls: StoreUrls, vault: Vault, stack: AsyncExitStack
+        self,
+        settings: Settings,
+        urls: StoreUrls,
+        vault: Vault,
+        stack: AsyncExitStack,
+        part: Part | None = None,
     ) -> None:
         """Take the settings, the stores and the keys; nothing is opened yet."""
         self.settings = settings
         self.urls = urls
         self.vault = vault
-        self.worker_id = str(uuid.uuid4())
+        self.part = part
+        self.worker_id = str(uuid.uuid4()) if part is None else part.worker_id
         self.lease_lost = asyncio.Event()
         """Another worker took this one's leads over: it can write nothing more and should end."""
         self._stack = stack
-        self._metrics = Metrics(CollectorRegistry())
+        self._metrics = Metrics(CollectorRegistry(), None if part is None else part.shared)
+        self._servers: list[HttpServer] = []
         self._listening: set[asyncio.Task[object]] = set()
         """To buyers whose sale was given up: nothing that anybody waits for."""
         self._under_way = UnderWay(self._metrics.in_flight.set)
@@ -356,10 +380,17 @@ class Worker:
             operations = HttpServer(create_operations_app(doors), limits, UnderWay())
             await operations.start(sockets.operations)
             self._stack.push_async_callback(operations.stop)
+            self._servers.append(operations)
         app = create_app(doors, with_operations=not sockets.operations)
-        server = HttpServer(app, limits, self._under_way)
+        share = None if self.part is None else (self.part.crowd, self.part.shared.slot)
+        server = HttpServer(app, limits, self._under_way, share)
         await server.start(sockets.doors)
         self._stack.push_async_callback(self._close_doors, server)
+        self._servers.append(server)
+
+    async def retire(self) -> None:
+        """Leave new connections to the others, and return when the old ones have been answered."""
+        await asyncio.gather(*(server.retire() for server in self._servers))
 
     async def _close_doors(self, server: HttpServer) -> None:
         """Finish what is under way; sellers of sales in doubt hear `pending` without delay."""

@@ -26,6 +26,7 @@ SECRET = frozenset({"database_url", "market_url", "master_key"})
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
+Workers = Annotated[int, msgspec.Meta(ge=0, le=64)]
 Hours = Annotated[int, msgspec.Meta(ge=0)]
 Percent = Annotated[int, msgspec.Meta(ge=1, le=100)]
 Duration = Annotated[float, msgspec.Meta(gt=0, le=86_400_000)]
@@ -42,7 +43,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     port: Port
     public_url: str | None
     metrics_port: Port
-    workers: Count
+    workers: Workers
     shutdown_grace_s: Duration
 
     database_url: str | None

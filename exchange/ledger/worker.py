@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from math import inf
+from typing import Any
 
 import msgspec
 import structlog
@@ -38,6 +39,15 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[str, ...]
     is_dead: bool
     """Its lease ran out, by the database's clock."""
+
+
+async def expire(connection: Any, worker_id: str) -> None:
+    """End the lease of a worker whose process is gone for certain: others need not wait for it.
+
+    What it still has under way in the database stands or falls as always: its row is locked by
+    whoever writes under it, and gone once somebody took over.
+    """
+    await connection.execute(STATEMENTS["expire"], worker_id)
 
 
 class Leases:

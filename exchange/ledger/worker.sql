@@ -18,6 +18,9 @@ DELETE FROM worker WHERE id = $1;
 -- abandon --
 UPDATE worker SET lease_until = now(), open_since = $2 WHERE id = $1;
 
+-- expire --
+UPDATE worker SET lease_until = now() WHERE id = $1 AND lease_until > now();
+
 -- workers --
 SELECT id, started_at, lease_until, open_since, version, addresses, lease_until <= now() AS is_dead
   FROM worker

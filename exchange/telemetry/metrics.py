@@ -4,7 +4,6 @@ Labels are ids of the configuration and words of the contract, never a lead's va
 """
 
 from enum import StrEnum
-from pathlib import Path
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -16,17 +15,14 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from exchange.domain.reason import Reason
+from exchange.telemetry.shared import ProcessFigures, SharedFolder
 from exchange.telemetry.tallies import Counts, Durations
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 MS_PER_S = 1000.0
-
-SHARED_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-"""Names a folder, before a worker starts, in which all workers' numbers lie as files."""
 
 BUCKETS_S = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
@@ -46,23 +42,20 @@ class ShedCause(StrEnum):
     CLOSING = "closing"
 
 
-def worker_gone(pid: int, shared: Path) -> None:
-    """Leave a worker that ended out of what is true only of those that live; its counts stay."""
-    mark_process_dead(pid, str(shared))  # type: ignore[no-untyped-call]
-
-
 class Metrics:
     """All that the exchange counts and measures, in one registry."""
 
-    def __init__(self, registry: CollectorRegistry, shared: Path | None = None) -> None:
+    def __init__(self, registry: CollectorRegistry, shared: SharedFolder | None = None) -> None:
         """Count in this registry; `shared` is the folder in which several workers count together.
 
-        All of them must have been started with `SHARED_VARIABLE` naming it.
+        It must have been made the place where this process counts before.
         """
         self.registry = registry
         self.shared = shared
         self._tallies: list[Counts | Durations] = []
-        ProcessCollector(registry=registry)
+        self.process = None if shared is None else ProcessFigures(registry)
+        if shared is None:
+            ProcessCollector(registry=registry)
         self.stages = self._seconds("stage", "Time in one stage of the way of a lead", "stage")
         self.requests = self._counter("requests", "HTTP requests answered", "route", "status")
         self.request_times = self._seconds("request", "From request to answer", "route")
@@ -140,6 +133,8 @@ class Metrics:
 
         Where several workers count together, whichever is asked shows what the others handed over.
         """
+        if self.process is not None:
+            self.process.read()
         for tally in self._tallies:
             tally.hand_over()
 
@@ -150,9 +145,7 @@ class Metrics:
         """
         if self.shared is None:
             return generate_latest(self.registry)
-        together = CollectorRegistry()
-        MultiProcessCollector(together, path=str(self.shared))  # type: ignore[no-untyped-call]
-        return generate_latest(together)
+        return generate_latest(self.shared.registry())
 
     def _seconds(self, name: str, help_text: str, *labels: str) -> Durations:
         family = Histogram(

@@ -21,7 +21,7 @@ CLIENT_ERRORS = range(400, 500)
 
 @web.middleware
 async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer every request, count it, and close the connection where the worker closes."""
+    """Answer every request, count it, and close the connection where the worker leaves."""
     doors = request.app[DOORS]
     began_s = doors.monotonic()
     try:
@@ -32,7 +32,7 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise
     except Exception as error:  # noqa: BLE001 - the one place where the unexpected becomes an answer
         response = problem_answer(request, denial_of(request, error, doors))
-    if doors.under_way.closing.is_set():
+    if doors.under_way.lets_go:
         response.force_close()
     ms = (doors.monotonic() - began_s) * 1000
     doors.observer.request_ended(route_of(request), response.status, ms)

@@ -2,14 +2,16 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
+from exchange.web.acceptor import Acceptor
 from exchange.web.answers import problem_response
+from exchange.web.crowd import Crowd
 from exchange.web.limits import Limits
 from exchange.web.problems import ClientGoneError, Kind, problem
 from exchange.web.under_way import UnderWay
@@ -30,7 +32,16 @@ LAST_WRITES_S = 2.0
 class Connection(web.RequestHandler):
     """A connection whose every error is a problem, and whose errors are never quoted in a log."""
 
-    __slots__ = ()
+    __slots__ = ("_on_lost",)
+
+    def __init__(self, manager: web.Server, on_lost: Callable[[], None], **options: Any) -> None:
+        super().__init__(manager, **options)
+        self._on_lost = on_lost
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Have it forgotten by all who count it."""
+        super().connection_lost(exc)
+        self._on_lost()
 
     def handle_error(
         self,
@@ -62,34 +73,87 @@ class Connection(web.RequestHandler):
 class HttpServer:
     """Serves an application on listening sockets; stops by finishing what is under way."""
 
-    def __init__(self, app: web.Application, limits: Limits, under_way: UnderWay) -> None:
+    def __init__(
+        self,
+        app: web.Application,
+        limits: Limits,
+        under_way: UnderWay,
+        share: tuple[Crowd, int] | None = None,
+    ) -> None:
+        """Take what to serve; `share`: other workers listen there, too, and this is its slot."""
         self.limits = limits
+        self.share = share
         self.under_way = under_way
         self.runner = web.AppRunner(app, access_log=None, shutdown_timeout=LAST_WRITES_S)
-        self.listening: list[asyncio.Server] = []
+        self.listening: list[asyncio.Server | Acceptor] = []
+        self.open = 0
+        """Connections."""
+        self.emptied = asyncio.Event()
 
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         """Accept connections on sockets that are bound already; they are the server's from now."""
         await self.runner.setup()
         loop = asyncio.get_running_loop()
         for bound in sockets:
-            server = await loop.create_server(self.connection, sock=bound, backlog=BACKLOG)
-            self.listening.append(server)
+            if self.share is None:
+                server = await loop.create_server(self.connection, sock=bound, backlog=BACKLOG)
+                self.listening.append(server)
+            else:
+                crowd, slot = self.share
+                crowd.join(slot)
+                self.listening.append(Acceptor(bound, self.connection, crowd, slot))
 
     def connection(self) -> Connection:
         """Return the protocol of a new connection."""
         manager = self.runner.server
         assert manager is not None, "connections come once the runner is set up"
+        self.open += 1
+        self.emptied.clear()
         return Connection(
             manager,
+            self.lost,
             loop=asyncio.get_running_loop(),
-            access_log=None,  # type: ignore[arg-type]  # as its own runner turns it off
+            access_log=None,  # as its own runner turns it off
             keepalive_timeout=KEEP_ALIVE_S,
             max_line_size=LINE_MAX_BYTES,
             max_field_size=LINE_MAX_BYTES,
             lingering_time=LINGER_S,
             auto_decompress=False,  # undone in `body.py`, which stops at the limit
         )
+
+    def lost(self) -> None:
+        """Count a connection that is gone."""
+        if self.share is not None:
+            crowd, slot = self.share
+            crowd.add(slot, -1)
+        self.open -= 1
+        if not self.open:
+            self.emptied.set()
+
+    def close_listening(self) -> None:
+        """Accept no new connections; where others listen, too, they take them."""
+        for server in self.listening:
+            server.close()
+        if self.share is not None:
+            crowd, slot = self.share
+            crowd.leave(slot)
+
+    async def retire(self) -> None:
+        """Leave to the others what comes; return when every connection here has had its answer.
+
+        An idle connection is not closed under its caller, whose next request may be on the way: it
+        is answered, and the connection ends with that. What stays idle is let be after the grace.
+        """
+        self.under_way.retire()
+        self.close_listening()
+        await asyncio.gather(*(task for one in self.listening for task in beginning(one)))
+        if not self.open:
+            return
+        try:
+            async with asyncio.timeout(self.limits.shutdown_grace_s):
+                await self.emptied.wait()
+        except TimeoutError:
+            logger.info("idle connections closed", count=self.open)
 
     async def stop(self) -> int:
         """Finish the auctions under way, answer them, close; return how many were cut off.
@@ -98,10 +162,14 @@ class HttpServer:
         is cut off after the grace is found in the ledger and finished by another worker.
         """
         self.under_way.close()
-        for server in self.listening:
-            server.close()
+        self.close_listening()
         cut_off = await self.under_way.drain(self.limits.shutdown_grace_s)
         await self.runner.cleanup()
         if cut_off:
             logger.warning("stories cut off", count=cut_off)
         return cut_off
+
+
+def beginning(listening: asyncio.Server | Acceptor) -> Iterable[asyncio.Task[None]]:
+    """Return the connections that were taken already, and are not served yet."""
+    return listening.beginning if isinstance(listening, Acceptor) else ()

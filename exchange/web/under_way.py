@@ -23,6 +23,8 @@ class UnderWay:
         """When each should have ended, by the loop's clock."""
         self.others: set[asyncio.Task[Any]] = set()
         self.closing = asyncio.Event()
+        self.retiring = False
+        """New requests are answered as ever, and their connections closed: others go on."""
         self.looked_at_s = float("-inf")
         self.overdue = 0.0
 
@@ -73,6 +75,15 @@ class UnderWay:
         finally:
             waiting.cancel()
             closing.cancel()
+
+    @property
+    def lets_go(self) -> bool:
+        """Whether a connection ends with its present answer."""
+        return self.retiring or self.closing.is_set()
+
+    def retire(self) -> None:
+        """Have every connection end with its next answer."""
+        self.retiring = True
 
     def close(self) -> None:
         """Let nobody wait any longer for what may take long; new leads are turned away."""

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,9 +137,9 @@ class House:
         self.bases.append(f"http://127.0.0.1:{port}")
         return built
 
-    async def start(self, **changes: Any) -> "Process":
+    async def start(self, arguments: Sequence[str] = (), **changes: Any) -> "Process":
         """Start `exchange serve` in a process of its own, and wait until it can sell."""
-        process = await Process.start(self, changes)
+        process = await Process.start(self, changes, arguments)
         self.bases.append(process.base)
         self.stack.push_async_callback(process.kill)
         return process
@@ -254,7 +254,9 @@ class Process:
     log: Path
 
     @classmethod
-    async def start(cls, house: House, changes: dict[str, Any]) -> "Process":
+    async def start(
+        cls, house: House, changes: dict[str, Any], arguments: Sequence[str] = ()
+    ) -> "Process":
         """Start it on a free port and wait until it is ready."""
         with bound("127.0.0.1", 0) as free:
             port = free.getsockname()[1]
@@ -268,6 +270,7 @@ class Process:
                 sys.executable,
                 "-m",
                 "exchange.cli",
+                *arguments,
                 "serve",
                 "--port",
                 str(port),

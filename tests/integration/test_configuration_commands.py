@@ -207,7 +207,7 @@ def test_a_lost_or_wrong_master_key_is_told_and_none_is_made(exchange, tmp_path)
         ),
         (["serve", "--port", "70000"], {}, 1, "--port: Expected `int` <= 65535"),
         (["serve", "--host", "a..b"], {}, 1, "cannot listen on a..b:8080: "),
-        (["serve"], {"EXCHANGE_WORKERS": "2"}, 1, "workers is 2, and one `exchange serve` is one"),
+        (["serve", "--workers", "65"], {}, 1, "--workers: Expected `int` <= 64"),
         (
             ["serve", "--port", "8123"],
             {"EXCHANGE_METRICS_PORT": "8123"},

@@ -39,6 +39,11 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
     ],
     "exchange.readiness": [*BASE, "exchange.ledger"],
     "exchange.app": ["exchange"],
+    "exchange.supervision": [  # many workers, each of them an app
+        *("exchange.app", "exchange.commands", "exchange.ledger", "exchange.settings"),
+        *("exchange.telemetry", "exchange.web"),
+    ],
+    "exchange.supervision.roster": [],  # decides; starts, signals and waits for nobody
     "exchange.cli": ["exchange"],
     "exchange.commands": ["exchange"],
     "exchange.demo": ["exchange", "bidders"],
@@ -55,6 +60,7 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
     "bench": ["exchange.contract", "exchange.wire", "exchange.dialect", "exchange.domain.dialect"],
 }
 NEVER = {  # not even by way of others
+    "exchange.supervision.roster": {"asyncio", "os", "signal", "socket", "time"},
     "exchange.domain": {"asyncio", "os", "random", "secrets", "socket", "time", "uuid"},
     "exchange.auction": {"exchange.domain.person"},
     "exchange.dialect": {"exchange.domain.person", "asyncio", "os", "socket", "time"},

@@ -77,7 +77,7 @@ def test_values_of_variables_are_read_in_their_types(tmp_path):
         ("\nprot = 1\n", r"mine\.toml:2: prot: unknown; did you mean port\?"),
         ('host = "x"\nport = "8080"\n', r"mine\.toml:2: port: Expected `int`, got `str`"),
         ("port = 70000\n", r"mine\.toml:1: port: Expected `int` <= 65535"),
-        ("workers = 0\n", r"mine\.toml:1: workers: Expected `int` >= 1"),
+        ("workers = -1\n", r"mine\.toml:1: workers: Expected `int` >= 0"),
         ("late_grace_ms = inf\n", r"mine\.toml:1: late_grace_ms: "),
         ("late_grace_ms = nan\n", r"mine\.toml:1: late_grace_ms: "),
         ('log_level = "loud"\n', r"mine\.toml:1: log_level: "),

@@ -10,13 +10,8 @@ from prometheus_client import CollectorRegistry, Histogram
 
 from exchange.domain.reason import Reason
 from exchange.story.stations import Observer
-from exchange.telemetry.metrics import (
-    BUCKETS_S,
-    SHARED_VARIABLE,
-    Metrics,
-    ShedCause,
-    worker_gone,
-)
+from exchange.telemetry.metrics import BUCKETS_S, Metrics, ShedCause
+from exchange.telemetry.shared import worker_gone
 from exchange.telemetry.tallies import Durations
 
 
@@ -114,9 +109,14 @@ WORKER = """
 import sys, pathlib
 from prometheus_client import CollectorRegistry
 from exchange.telemetry.metrics import Metrics
-metrics = Metrics(CollectorRegistry(), pathlib.Path(sys.argv[1]))
+from exchange.telemetry.shared import SharedFolder
+shared = SharedFolder(pathlib.Path(sys.argv[1]), int(sys.argv[2]))
+shared.count_here()
+metrics = Metrics(CollectorRegistry(), shared)
 metrics.lead_ended("auto-us", "sold", None, 5.0)
+metrics.lead_ended("auto-us", "sold", None, 500.0)
 metrics.holds.set(2)
+sum(range(1_000_000))
 metrics.hand_over()
 print("counted", flush=True)
 sys.stdin.read()
@@ -124,27 +124,50 @@ print(metrics.exposition().decode())
 """
 
 
+def start_worker(folder, slot):
+    """A worker that has counted two leads and two holds."""
+    worker = subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(folder), str(slot)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert worker.stdout.readline() == "counted\n"
+    return worker
+
+
+def number(page, line):
+    [found] = [one for one in page.splitlines() if one.startswith(f"{line} ")]
+    return float(found.rpartition(" ")[2])
+
+
 def test_workers_count_together(tmp_path):
     """Whichever worker is asked, its page has the counts of all, and the gauges of those alive."""
-
-    def start():
-        return subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(tmp_path)],
-            env={SHARED_VARIABLE: str(tmp_path)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    workers = [start(), start(), start()]
-    for worker in workers:
-        assert worker.stdout.readline() == "counted\n"
+    workers = [start_worker(tmp_path, slot) for slot in range(3)]
     workers[0].communicate()
-    worker_gone(workers[0].pid, tmp_path)
+    worker_gone(tmp_path, 0)
     page, _ = workers[1].communicate()
     workers[2].communicate()
-    assert 'exchange_leads_total{campaign="auto-us",reason="",status="sold"} 3.0' in page
-    assert "exchange_holds 4.0" in page
+    leads = 'exchange_leads_total{campaign="auto-us",reason="",status="sold"}'
+    assert number(page, leads) == 6
+    assert number(page, 'exchange_lead_seconds_count{campaign="auto-us"}') == 6
+    assert number(page, 'exchange_lead_seconds_bucket{campaign="auto-us",le="0.005"}') == 3
+    assert number(page, "exchange_holds") == 4
+    assert number(page, "process_cpu_seconds_total") > 0.06, "three interpreters started"
+    assert number(page, "process_resident_memory_bytes") > 20_000_000
+
+
+def test_who_takes_a_slot_over_counts_on(tmp_path):
+    """Counts never fall, and files stay as few as slots, however often workers are replaced."""
+    files = set()
+    for _turn in range(3):
+        worker = start_worker(tmp_path, 0)
+        page, _ = worker.communicate()
+        worker_gone(tmp_path, 0)
+        files |= {path.name for path in tmp_path.iterdir()}
+    assert number(page, 'exchange_leads_total{campaign="auto-us",reason="",status="sold"}') == 6
+    assert number(page, "exchange_holds") == 2
+    assert files <= {"counter_0.db", "histogram_0.db"}
 
 
 def test_every_cause_of_shedding_stands_at_zero_from_the_start(metrics):

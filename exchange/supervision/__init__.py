@@ -1,0 +1,1 @@
+"""Several workers as one exchange: sockets, one address for metrics, restarts, replacements."""

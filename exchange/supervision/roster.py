@@ -1,0 +1,307 @@
+"""Which workers there should be: events in, actions out; no process, no clock, no signal.
+
+    starting ──ready──▶ selling ──retired, told to stop──▶ leaving ──ended──▶ (gone)
+        └────────────────────┴──────────ended──────────▶ (gone, replaced)
+
+A restart is a new edition of the exchange: one worker of it more than wanted is started, and only
+when it sells is one of an older edition retired, until none is left.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+STEADY_S = 10.0
+"""A worker that sold for so long and then ended was no failure: it is replaced at once."""
+PAUSE_S = 0.5
+PAUSE_MAX_S = 15.0
+"""Before a replacement, from the second quick end in a row on; doubled from one to the next."""
+STARTS_MAX = 5
+"""So many ends before the first sale, one after the other, and it is not going to work."""
+START_WITHIN_S = 120.0
+
+
+class Phase(StrEnum):
+    """Where a worker is in its life."""
+
+    STARTING = "starting"
+    SELLING = "selling"
+    LEAVING = "leaving"
+
+
+class Member(msgspec.Struct, frozen=True):
+    """One worker: which edition it is of, and since when it is in its phase."""
+
+    edition: int
+    phase: Phase
+    since_s: float
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """A worker can sell."""
+
+    slot: int
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """A worker's process is gone, whyever."""
+
+    slot: int
+
+
+class Renewed(msgspec.Struct, frozen=True):
+    """All workers are to be replaced, one by one, by so many of a new edition (SIGHUP)."""
+
+    wanted: int
+
+
+class Told(msgspec.Struct, frozen=True):
+    """Everything is to end in order; told again, at once (SIGTERM, Ctrl-C)."""
+
+
+class Woke(msgspec.Struct, frozen=True):
+    """A moment that was waited for has come."""
+
+
+Event = Ready | Ended | Renewed | Told | Woke
+
+
+class Start(msgspec.Struct, frozen=True):
+    """Start a worker of this edition; the slot is free."""
+
+    slot: int
+    edition: int
+
+
+class Retire(msgspec.Struct, frozen=True):
+    """Let a worker accept nothing new and leave when its connections have: others go on."""
+
+    slot: int
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """Tell a worker to end in order: the whole exchange does."""
+
+    slot: int
+
+
+class Kill(msgspec.Struct, frozen=True):
+    """End a worker at once."""
+
+    slot: int
+
+
+class GiveUp(msgspec.Struct, frozen=True):
+    """The new edition does not start; the older one goes on selling."""
+
+
+class Finish(msgspec.Struct, frozen=True):
+    """Nobody is left: end with this status."""
+
+    status: int
+
+
+Action = Start | Retire | Stop | Kill | GiveUp | Finish
+
+
+class Roster(msgspec.Struct, frozen=True, kw_only=True):
+    """All workers, and what is remembered of those that failed."""
+
+    wanted: int
+    members: dict[int, Member] = msgspec.field(default_factory=dict)
+    edition: int = 0
+    proven: int = 0
+    """The newest edition of which a worker has sold."""
+    restarting: bool = False
+    failures: int = 0
+    """Quick ends in a row."""
+    failed_starts: int = 0
+    """Of them, ends before the first sale, with nobody ready since."""
+    start_from_s: float = 0.0
+    ending: bool = False
+    status: int = 0
+
+    def of(self, *phases: Phase) -> dict[int, Member]:
+        """Return the workers in these phases, by their slots."""
+        return {slot: one for slot, one in self.members.items() if one.phase in phases}
+
+    @property
+    def live(self) -> dict[int, Member]:
+        """Those that sell, or are about to."""
+        return self.of(Phase.STARTING, Phase.SELLING)
+
+    def with_member(self, slot: int, member: Member | None) -> "Roster":
+        """Return this roster with another member in this slot, or nobody."""
+        members = {**self.members}
+        members.pop(slot, None)
+        if member is not None:
+            members[slot] = member
+        return msgspec.structs.replace(self, members=members)
+
+
+Decision = tuple[Roster, tuple[Action, ...]]
+
+
+def decide(roster: Roster, event: Event, now_s: float) -> Decision:
+    """Return how things stand after an event, and what is to be done about it, in order."""
+    roster, first = take(roster, event, now_s)
+    if roster.ending:
+        finish = () if roster.members else (Finish(roster.status),)
+        return roster, (*first, *finish)
+    roster, killed = kill_overdue(roster, now_s)
+    roster, retired = retire_surplus(roster, now_s)
+    roster, started = start_missing(roster, now_s)
+    return roster, (*first, *killed, *retired, *started)
+
+
+def wake_at_s(roster: Roster, now_s: float) -> float | None:
+    """Return when to look again though nothing happens; None: then there is nothing to do."""
+    moments = [one.since_s + START_WITHIN_S for one in roster.of(Phase.STARTING).values()]
+    if len(roster.live) < roster.wanted or roster.restarting:
+        moments.append(roster.start_from_s)
+    return None if roster.ending else min((at_s for at_s in moments if at_s > now_s), default=None)
+
+
+# What happened
+
+
+def take(roster: Roster, event: Event, now_s: float) -> Decision:
+    """Return what an event alone changes."""
+    match event:
+        case Ready(slot):
+            return ready(roster, slot, now_s), ()
+        case Ended(slot):
+            return ended(roster, slot, now_s)
+        case Renewed(wanted):
+            renewed = msgspec.structs.replace(
+                roster,
+                wanted=wanted,
+                edition=roster.edition + 1,
+                restarting=True,
+                failures=0,
+                failed_starts=0,
+                start_from_s=now_s,
+            )
+            return (roster if roster.ending else renewed), ()
+        case Told():
+            return told(roster, now_s)
+        case Woke():
+            return roster, ()
+
+
+def ready(roster: Roster, slot: int, now_s: float) -> Roster:
+    """Have a worker sell; one that is leaving already leaves all the same."""
+    member = roster.members.get(slot)
+    if member is None or member.phase is not Phase.STARTING:
+        return roster
+    sells = Member(member.edition, Phase.SELLING, now_s)
+    return msgspec.structs.replace(
+        roster.with_member(slot, sells),
+        proven=max(roster.proven, member.edition),
+        failed_starts=0,
+    )
+
+
+def ended(roster: Roster, slot: int, now_s: float) -> Decision:
+    """Forget a worker, and remember it where it ended too soon."""
+    member = roster.members.get(slot)
+    if member is None:
+        return roster, ()
+    roster = roster.with_member(slot, None)
+    if roster.ending or member.phase is Phase.LEAVING:
+        return roster, ()
+    if member.phase is Phase.SELLING and now_s - member.since_s >= STEADY_S:
+        return msgspec.structs.replace(roster, failures=0, start_from_s=now_s), ()
+    return failed(roster, now_s, at_start=member.phase is Phase.STARTING)
+
+
+def failed(roster: Roster, now_s: float, *, at_start: bool) -> Decision:
+    """Count a failure: pause before the next start, or see that there is no use in another."""
+    failures = roster.failures + 1
+    pause_s = 0.0 if failures == 1 else min(PAUSE_MAX_S, PAUSE_S * 2.0 ** (failures - 2))
+    roster = msgspec.structs.replace(
+        roster,
+        failures=failures,
+        failed_starts=roster.failed_starts + at_start,
+        start_from_s=now_s + pause_s,
+    )
+    if roster.failed_starts < STARTS_MAX:
+        return roster, ()
+    if not roster.of(Phase.SELLING):
+        return end(roster, now_s, status=1)
+    if not roster.restarting:
+        return roster, ()
+    stays = msgspec.structs.replace(
+        roster, restarting=False, edition=roster.proven, failed_starts=0
+    )
+    return stays, (GiveUp(),)
+
+
+def told(roster: Roster, now_s: float) -> Decision:
+    """End in order; told again, at once."""
+    if not roster.ending:
+        return end(roster, now_s, status=0)
+    return msgspec.structs.replace(roster, status=1), tuple(map(Kill, roster.members))
+
+
+def end(roster: Roster, now_s: float, status: int) -> Decision:
+    """Tell all who are there to stop."""
+    leaving = {slot: leave(one, now_s) for slot, one in roster.members.items()}
+    ending = msgspec.structs.replace(roster, members=leaving, ending=True, status=status)
+    return ending, tuple(map(Stop, leaving))
+
+
+def leave(member: Member, now_s: float) -> Member:
+    """Return the worker as one that leaves."""
+    return Member(member.edition, Phase.LEAVING, now_s)
+
+
+# What follows
+
+
+def kill_overdue(roster: Roster, now_s: float) -> Decision:
+    """Kill who does not get ready; it is replaced like one that ended by itself."""
+    actions: tuple[Action, ...] = ()
+    for slot, one in roster.of(Phase.STARTING).items():
+        if now_s - one.since_s >= START_WITHIN_S:
+            roster = roster.with_member(slot, leave(one, now_s))
+            roster, more = failed(roster, now_s, at_start=True)
+            actions = (*actions, Kill(slot), *more)
+    return roster, actions
+
+
+def retire_surplus(roster: Roster, now_s: float) -> Decision:
+    """Retire as many as sell beyond what is wanted: the oldest editions first."""
+    selling = roster.of(Phase.SELLING)
+    surplus = max(0, len(selling) - roster.wanted)
+    oldest = sorted(selling, key=lambda slot: (selling[slot].edition, selling[slot].since_s))
+    for slot in oldest[:surplus]:
+        roster = roster.with_member(slot, leave(selling[slot], now_s))
+    return roster, tuple(map(Retire, oldest[:surplus]))
+
+
+def start_missing(roster: Roster, now_s: float) -> Decision:
+    """Start who is missing, or the next of a restart."""
+    if roster.ending:
+        return roster, ()
+    live = roster.live
+    is_old = any(one.edition < roster.edition for one in live.values())
+    roster = msgspec.structs.replace(roster, restarting=roster.restarting and is_old)
+    missing = roster.wanted - len(live)
+    # No more than two whole sets at once, however slowly the old ones leave.
+    has_room = len(roster.members) - len(live) <= roster.wanted
+    if roster.restarting and missing == 0 and has_room and not roster.of(Phase.STARTING):
+        missing = 1
+    if missing <= 0 or now_s < roster.start_from_s:
+        return roster, ()
+    actions = []
+    for slot in free_slots(roster, missing):
+        roster = roster.with_member(slot, Member(roster.edition, Phase.STARTING, now_s))
+        actions.append(Start(slot, roster.edition))
+    return roster, tuple(actions)
+
+
+def free_slots(roster: Roster, count: int) -> list[int]:
+    """Return the lowest numbers that nobody has: they are used again, so that they stay few."""
+    numbers = range(len(roster.members) + count)
+    return [number for number in numbers if number not in roster.members][:count]
