@@ -32,6 +32,10 @@ COMMANDS = {
         "Show or send the calls that one offer would get, as a test.",
     ),
     "feed": ("exchange.commands.feed:feed", "Sell the leads of a file, row by row, as a seller."),
+    "spec": (
+        "exchange.commands.spec:spec",
+        "Write a campaign's posting spec, or an offer's, as a page, a schema or a link.",
+    ),
     "check": ("exchange.commands.check:check", "Check settings, stores and versions."),
 }
 """Where each command is; a module is imported only for its own command, so that all start fast."""

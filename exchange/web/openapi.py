@@ -189,7 +189,7 @@ def security_schemes() -> Schema:
         "name": TOKEN,
         "description": (
             "A signed link that expires, for one spec: `POST /v1/campaigns/{campaign}/spec-links`"
-            " makes it."
+            " and `exchange spec --link` make it."
         ),
     }
     return schemes

@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from bidders.fleet import BuyerSpec, Fixed, Fleet
-from tests.acceptance.house import ANN
+from tests.acceptance.house import ANN, clean_environment, environment
 from tests.acceptance.market import buyer, campaign, market
 
 DUPLICATES = (
@@ -193,3 +193,72 @@ async def test_who_may_read_a_spec(house):
         assert (await house.call("GET", SPEC, key=operator)).status == 200
         query = f"{SPEC}?seller=other"
         assert (await house.call("GET", query, key=operator)).status == 422
+
+
+async def exchange(house, *arguments):
+    """Run `exchange …` on the stores of a house; return its status and what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "exchange.cli", *arguments),
+        env={**clean_environment(), **environment(house)},
+        cwd=house.folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(RUN_WITHIN_S):
+        out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_the_command_writes_a_page_that_stands_alone(house, tmp_path):
+    """A file for an e-mail: nothing is loaded, nothing can be tried, its programs are the same."""
+    async with a_fleet() as fleet:
+        await house.apply(a_test_market(fleet))
+        await house.open()
+        out = tmp_path / "spec.html"
+        told = await exchange(
+            house, "spec", "auto-us", "--out", str(out), "--base-url", house.bases[0]
+        )
+        assert told[:2] == (0, ""), told
+        page = out.read_text()
+        for loaded in ("src=", 'rel="stylesheet"', 'rel="icon"', "<form", "spec.json"):
+            assert loaded not in page
+        assert "<style>" in page
+        key = await house.key("seller", "fastquotes")
+        live = await house.call("GET", SPEC, key=key)
+        assert Programs(page).found == Programs(live.body).found
+        status, schema, _ = await exchange(house, "spec", "auto-us", "--json")
+        assert status == 0
+        Draft202012Validator.check_schema(json.loads(schema))
+        status, page, _ = await exchange(house, "spec", "--offer", "acme")
+        assert status == 0
+        assert f"POST {fleet.base_url}/acme/ping" in page
+        assert not fleet.books["acme"].pings
+
+
+async def test_the_command_makes_links_that_every_worker_opens(house):
+    """A link from the command line shows the page in a browser, to whoever has it."""
+    async with a_fleet() as fleet:
+        await house.apply(a_test_market(fleet, sellers='"fastquotes", "other"'))
+        await house.open()
+        base = ("--base-url", house.bases[0])
+        told = await exchange(house, "spec", "auto-us", "--seller", "other", "--link", *base)
+        assert told[0] == 0, told
+        [url] = told[1].splitlines()
+        path = url.removeprefix(house.bases[0])
+        page = await house.call("GET", path)
+        assert page.status == 200
+        assert "Other Leads" in page.body
+        assert "Fast Quotes" not in page.body
+        told = await exchange(house, "spec", "--offer", "acme", "--link", *base)
+        offer_path = told[1].strip().removeprefix(house.bases[0])
+        assert (await house.call("GET", offer_path)).status == 200
+        for arguments, said in (
+            (("auto-us",), "one of fastquotes, other"),
+            (("auto-usa",), "auto-us"),
+            (("--offer", "acmee"), "acme"),
+            ((), "name a campaign"),
+            (("auto-us", "--seller", "otter"), "other"),
+        ):
+            status, out, err = await exchange(house, "spec", *arguments, *base)
+            assert (status, out) == (1, "")
+            assert said in err

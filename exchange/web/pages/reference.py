@@ -63,6 +63,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     places: tuple[str, ...]
     """Of each input: `path` or `query`."""
     takes_body: bool
+    takes_lead: bool
+    """Its body is of the contract's type, and has an example."""
+    may_be_real: bool
+    """A seller's body is sold and charged unless it says that it is a test."""
     body: str
     media_types: tuple[str, ...]
     answers: tuple[Status, ...]
@@ -156,6 +160,8 @@ def call(path: str, method: str, described: Described) -> Call:
         ),
         places=tuple(part["in"] for part in inputs),
         takes_body=bool(content),
+        may_be_real=bool(content) and "seller" in ways,
+        takes_lead="LeadRequest" in str(content.get("application/json", {}).get("schema")),
         body=next((as_text(one["value"]) for one in examples.values()), "{}"),
         media_types=tuple(content),
         answers=tuple(status(code, answer) for code, answer in described["responses"].items()),

@@ -21,9 +21,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """Which offer's spec, and an example of its calls."""
 
     offer: Offer
-    token: str | None
     tried: Tried | None
     """What would be sent, nothing of it was; None where no lead could be invented."""
+    token: str | None = None
+    alone: bool = False
+    """It is to stand in a file, where no schema is beside it."""
 
 
 class CallSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +50,7 @@ class OfferSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     template: ClassVar[str] = "offer_spec.html"
     version: int
-    schema_path: str
+    schema_path: str | None
     offer: str
     buyer: str
     vertical: str
@@ -184,7 +186,9 @@ def post_answers(offer: Offer) -> tuple[Meaning, ...]:
     )
 
 
-def schema_path(asked: Asked) -> str:
+def schema_path(asked: Asked) -> str | None:
     """Return where the schema of the same spec is found, opened by the same link."""
+    if asked.alone:
+        return None
     path = f"/v1/buyer/offers/{asked.offer.id}/spec.json"
     return path if asked.token is None else f"{path}?t={asked.token}"

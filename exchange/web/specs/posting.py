@@ -43,6 +43,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """Where the exchange is reached: `https://exchange.example`, without a slash at its end."""
     token: str | None = None
     """What of a signed link opens this spec; its schema is reached by the same."""
+    alone: bool = False
+    """It is to stand in a file: nothing can be tried from there."""
 
 
 class Control(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +72,8 @@ class PostingSpec(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     """Of the market: a later one may ask for something else."""
     base_url: str
-    schema_path: str
+    schema_path: str | None
+    alone: bool
     campaign: str
     currency: str
     vertical: str
@@ -116,6 +119,7 @@ def posting_spec(snapshot: Snapshot, asked: Asked, accept: Accept) -> PostingSpe
         version=snapshot.version,
         base_url=asked.base_url,
         schema_path=schema_path(asked),
+        alone=asked.alone,
         campaign=campaign.id,
         currency=campaign.currency,
         vertical=vertical.name,
@@ -277,7 +281,9 @@ def type_of(schema: Schema) -> str:
     return TYPE_NAMES[first]
 
 
-def schema_path(asked: Asked) -> str:
+def schema_path(asked: Asked) -> str | None:
     """Return where the schema of the same spec is found, opened by the same link."""
+    if asked.alone:
+        return None
     path = f"/v1/campaigns/{asked.campaign.id}/spec.json"
     return path if asked.token is None else f"{path}?t={asked.token}"

@@ -149,7 +149,7 @@
     if (form.elements.body) {
       options.body = form.elements.body.value;
       headers["Content-Type"] = "application/json";
-      if (!isTest(options.body) && !form.elements.real.checked) {
+      if (form.elements.real && !isTest(options.body) && !form.elements.real.checked) {
         form.elements.real.focus();
         return refuse(outcome, "say “test”: true in the body, or that you mean it.");
       }
@@ -176,7 +176,7 @@
   document.querySelectorAll("figure.code").forEach(addCopyButton);
   for (const form of document.querySelectorAll("form.try")) {
     form.addEventListener("submit", send);
-    if (form.elements.body) watchTest(form);
+    if (form.elements.real) watchTest(form);
   }
   if (key) addEventListener("pagehide", () => { key.value = ""; });
   // A small screen begins with the page, not with its table of contents.
