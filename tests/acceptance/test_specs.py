@@ -117,6 +117,39 @@ async def test_each_program_of_the_page_sells_a_test_lead(house, tmp_path, name)
         assert await house.fetch("SELECT * FROM transfer") == []
 
 
+NASTY = """it's "5 < 6" & `id` $(id) ${KEY} $KEY \\\\ \\n </script> %s {x} end"""
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["curl-post", "curl-form", "curl-xml", "curl-ping"]
+    + [
+        f"{language}-{kind}"
+        for language in ("client", "python", "php", "javascript")
+        for kind in ("post", "ping")
+    ],
+)
+async def test_whatever_a_value_is_each_program_sends_it_as_it_is(house, tmp_path, name):
+    """Quotes, dollars, backslashes and markup of the market are no code in any language."""
+    needed = {"php": "php", "javascript": "node", "curl": "curl"}.get(name.partition("-")[0])
+    if needed is not None and shutil.which(needed) is None:
+        pytest.skip(f"{needed} is not installed")
+    async with Fleet([BuyerSpec(id="acme", price=Fixed(Decimal("13.00")))], keep=9) as fleet:
+        odd = (
+            "[vertical.fields]\nodd = { type = 'choice', privacy = 'attribute', ping = 'required',"
+            f" values = [{json.dumps(NASTY)}, 'b'] }}\n"
+        )
+        text = a_test_market(fleet).replace("[vertical.fields]\n", odd)
+        await house.apply(text)
+        await house.open()
+        key = await house.key("seller", "fastquotes")
+        programs = Programs((await house.call("GET", SPEC, key=key)).body).found
+        await run(tmp_path, *programs[name], key)
+        received = {one.path: json.loads(one.body) for one in fleet.books["acme"].requests}
+    assert received["/acme/ping"]["lead"]["odd"] == NASTY
+    assert received["/acme/post"]["lead"]["odd"] == NASTY
+
+
 async def test_each_test_lead_ends_as_the_spec_foretells(house):
     """Whole, barest, lacking, wrong, twice, from elsewhere: status, reason and errors agree."""
     async with a_fleet() as fleet:
