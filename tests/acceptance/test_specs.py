@@ -120,15 +120,7 @@ async def test_each_program_of_the_page_sells_a_test_lead(house, tmp_path, name)
 NASTY = """it's "5 < 6" & `id` $(id) ${KEY} $KEY \\\\ \\n </script> %s {x} end"""
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["curl-post", "curl-form", "curl-xml", "curl-ping"]
-    + [
-        f"{language}-{kind}"
-        for language in ("client", "python", "php", "javascript")
-        for kind in ("post", "ping")
-    ],
-)
+@pytest.mark.parametrize("name", PROGRAMS)
 async def test_whatever_a_value_is_each_program_sends_it_as_it_is(house, tmp_path, name):
     """Quotes, dollars, backslashes and markup of the market are no code in any language."""
     needed = {"php": "php", "javascript": "node", "curl": "curl"}.get(name.partition("-")[0])

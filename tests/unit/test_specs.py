@@ -5,6 +5,7 @@ import json
 import shlex
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -27,19 +28,21 @@ from exchange.domain.condition import compile_condition
 from exchange.domain.condition_names import names_of
 from exchange.domain.money import Micros
 from exchange.domain.quote import digests
+from exchange.domain.schedule import Schedule
 from exchange.domain.seller import DeclaredSource, Seller, UndeclaredSources
 from exchange.domain.vertical import FieldType
 from exchange.web.answers import encode
 from exchange.web.pages.rendering import render
 from exchange.web.requests import CONSENT, LEAD_REQUEST
 from exchange.web.routes import POSTED, QUOTED
-from exchange.web.specs import answers, links, notations
+from exchange.web.specs import answers, links, notations, offer_terms, offering
 from exchange.web.specs.campaigns import acceptance
 from exchange.web.specs.examples import quoted
 from exchange.web.specs.fields import Need, field_specs
 from exchange.web.specs.posting import Asked, posting_schema, posting_spec
 from exchange.web.specs.words import TYPES
 from tests.making import DOLLAR, NOW_US, a_buyer, a_campaign, an_offer
+from tests.making_doors import preset
 from tests.making_intake import (
     LEAD_ID,
     PERSON,
@@ -389,3 +392,48 @@ def test_a_link_opens_what_it_was_signed_for_and_nothing_else():
     account, end, mac = token.split(".")
     for forged in (f"other.{end}.{mac}", f"{account}.2000.{mac}", f"{account}.{end}.", "", "a.b"):
         assert signer.open(forged, links.Kind.CAMPAIGN, "auto-us", 0) is None
+
+
+def test_a_door_that_is_open_to_the_seller_is_named_with_its_addresses():
+    """A seller that speaks another platform's words reads where to send them; a paused one not."""
+    snapshot = a_snapshot(doors={"px": preset("px")})
+    [door] = the_spec(snapshot).doors
+    assert door.urls
+    assert all(url.startswith(f"{BASE}/doors/{preset('px').id}/") for url in door.urls)
+
+
+def test_markup_in_a_buyers_spec_stays_text():
+    """Names, filters, choices and hidden fields are escaped."""
+    vertical = a_vertical(
+        a_field("kind", "choice", values=(NASTY, "b")),
+        a_field("zip", "us_zip"),
+        a_field("memo", "text"),
+    )
+    vertical = msgspec.structs.replace(vertical, name=NASTY)
+    rule = compile_condition('memo == "<script>alert"', names_of(vertical))
+    offer = an_offer(
+        buyer=a_buyer(name=NASTY), where=rule, hidden=frozenset({"zip"}), floor=Micros(DOLLAR)
+    )
+    snapshot = a_snapshot(verticals={"auto": vertical}, offers={"acme-tx": offer})
+    spec = offering.offer_spec(snapshot, offering.Asked(offer=offer, tried=None))
+    page = render(spec).body.decode()
+    assert "<script>alert" not in page
+    assert page.count("&lt;script&gt;alert") >= 4
+    assert {field.name for field in spec.pinged} == {"kind", "memo", "score"}
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (None, "Always open."),
+        ((((540, 1020),),) * 5 + ((), ()), "Open Mon-Fri 09:00-17:00; Sat-Sun closed (UTC)."),
+        (
+            (((0, 1440),), *(((60, 120), (180, 240)),) * 6),
+            "Open Mon 00:00-24:00; Tue-Sun 01:00-02:00, 03:00-04:00 (UTC).",
+        ),
+    ],
+)
+def test_hours_are_told_as_people_tell_them(days, said):
+    """Days with equal hours stand together, in the buyer's own time zone."""
+    schedule = None if days is None else Schedule(ZoneInfo("UTC"), days)
+    assert said in tuple(offer_terms.told(an_offer(schedule=schedule)))

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from exchange.domain.campaign import Campaign
+from exchange.domain.condition import parsed
 from exchange.domain.lead import Value
 from exchange.domain.sample import sample_value
 from exchange.domain.vertical import Field, FieldType, Privacy, Vertical
@@ -124,7 +125,7 @@ def asked_for(campaign: Campaign, schema: Schema) -> frozenset[str]:
     names = {
         node.id
         for _, rule in campaign.qualify
-        for node in ast.walk(ast.parse(rule.text.replace("\n", " ").strip(), mode="eval"))
+        for node in ast.walk(parsed(rule.text)[1])
         if isinstance(node, ast.Name)
     }
     if "age" in names and schema.birth_date is not None:

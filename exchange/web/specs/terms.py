@@ -13,7 +13,7 @@ from exchange.domain.campaign import (
     MarginKind,
     MatchOn,
 )
-from exchange.domain.condition import Condition
+from exchange.domain.condition import Condition, parsed
 from exchange.domain.money import to_text
 from exchange.domain.seller import Seller, UndeclaredSources
 
@@ -53,7 +53,7 @@ def rules_of(campaign: Campaign) -> tuple[RuleSpec, ...]:
 
 def names_sellers(rule: Condition) -> bool:
     """Tell whether a rule asks who sends: its words may then name somebody else."""
-    tree = ast.parse(rule.text.replace("\n", " ").strip(), mode="eval")
+    _, tree = parsed(rule.text)
     asked = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     return not asked.isdisjoint(ABOUT_SELLERS)
 
