@@ -255,7 +255,7 @@ async def test_a_take_over_whose_answer_is_lost_loses_no_lead(house):
         looking = await house.open()
         whole = looking._leases._connections
         looking._leases._connections = Torn(whole)
-        async with a_ghost(house, lease_s=0.1) as ghost:
+        async with a_ghost(house, lease_s=1.0) as ghost:
             left = ghost.lead(1)
             assert await left.write()
             await left.award("acme", 9)
