@@ -19,6 +19,7 @@ from exchange.auction.auction import Auction, AuctionLimits
 from exchange.auction.bids import Asked
 from exchange.auction.health import Health, HealthLimits
 from exchange.configuration.holder import SnapshotHolder
+from exchange.configuration.past import Past
 from exchange.delivery.delivery import Delivery
 from exchange.domain.offer import BillingMode
 from exchange.domain.snapshot import Snapshot
@@ -308,7 +309,10 @@ class Worker:
     async def _open_story(self) -> None:
         self._tokens = Tokens([self.vault.derive("quotes")], os.urandom)
         stations = self._stations()
-        self._story = Story(stations, self._ledger, self._leases, self._snapshot, self._waiting)
+        past = Past(self._ledger.connections.use, self._snapshot)
+        self._story = Story(
+            stations, self._ledger, self._leases, self._snapshot, past, self._waiting
+        )
         self._stack.push_async_callback(self._story.close)
         recovery = Recovery(
             stations,

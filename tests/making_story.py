@@ -11,6 +11,7 @@ from enum import Enum, auto
 import msgspec
 
 from exchange.auction.auction import AuctionResult
+from exchange.configuration.compiling import lineups_of
 from exchange.delivery.answer import Accepted
 from exchange.delivery.delivery import Delivered
 from exchange.domain.bid import Bid
@@ -92,7 +93,7 @@ class Scene:
             observer=Observer(), now_us=self.now_us, monotonic=loop.time, entropy=os.urandom,
             spawn=self.spawn, claim_secret=b"s", limits=Limits(repeat_first_s=REPEAT_S),
         )  # fmt: skip
-        self.story = Story(self.stations, self, self, lambda: self.snapshot, Waiting())
+        self.story = Story(self.stations, self, self, lambda: self.snapshot, self, Waiting())
 
     async def sell(self):
         """Return what the seller hears: an answer, or the outage that it is told of."""
@@ -168,6 +169,9 @@ class Scene:
     def is_anothers(self):
         """Another worker wrote a moment of this lead; it ended it, too."""
         return None in self.moments.values()
+
+    async def at(self, version):
+        return self.snapshot if version == self.snapshot.version else None
 
     async def timeline(self, lead_id):
         del lead_id
@@ -249,13 +253,16 @@ def a_market(on_no_answer):
         for name in BUYERS
     }
     rule = DuplicateRule(3600, ("phone",), MatchOn.ANY, Against.SOLD, DuplicateScope.CAMPAIGN)
+    campaigns = {"auto-us": a_campaign(stages=(a_stage(*BUYERS),), duplicates=rule)}
+    verticals = {"auto": AUTO}
     return Snapshot(
         version=1,
-        verticals={"auto": AUTO},
+        verticals=verticals,
         sellers={"fastquotes": SELLER},
         buyers={name: offer.buyer for name, offer in offers.items()},
         offers=offers,
-        campaigns={"auto-us": a_campaign(stages=(a_stage(*BUYERS),), duplicates=rule)},
+        campaigns=campaigns,
         keys={},
         credited={},
+        lineups=lineups_of(campaigns.values(), offers, verticals),
     )

@@ -176,6 +176,9 @@ class Script:
     async def standing(self, lead_id):
         return self.standings.get(lead_id)
 
+    async def explained(self, standing):
+        return standing
+
     async def captures(self, _lead_id):
         return ()
 

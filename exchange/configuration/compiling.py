@@ -36,6 +36,7 @@ from exchange.domain.campaign import (
 )
 from exchange.domain.condition import Condition
 from exchange.domain.dialect import PingDialect, PostDialect
+from exchange.domain.lineup import Lineup
 from exchange.domain.money import Micros, from_decimal
 from exchange.domain.offer import (
     Billing,
@@ -282,6 +283,30 @@ def stage_of(
         timeout_ms=part.timeout_ms or campaign.auction_deadline_ms,
         floor=from_decimal(floor),
     )
+
+
+def lineups_of(
+    campaigns: Iterable[Campaign], offers: Mapping[str, Offer], verticals: Mapping[str, Vertical]
+) -> dict[str, tuple[Lineup, ...]]:
+    """Return the prepared offers of every stage; stages with the same offers share them."""
+    made: dict[tuple[str, ...], Lineup] = {}
+
+    def lineup_of(campaign: Campaign, stage: Stage) -> Lineup:
+        if stage.offer_ids not in made:
+            present = [offers[name] for name in stage.offer_ids if name in offers]
+            made[stage.offer_ids] = Lineup(present, identity_of(verticals[campaign.vertical_id]))
+        return made[stage.offer_ids]
+
+    return {
+        campaign.id: tuple(lineup_of(campaign, stage) for stage in campaign.stages)
+        for campaign in campaigns
+    }
+
+
+def identity_of(vertical: Vertical) -> frozenset[str]:
+    """Return the fields that name somebody."""
+    fields = vertical.fields.values()
+    return frozenset(field.name for field in fields if field.privacy is Privacy.IDENTITY)
 
 
 def terms_of(campaign: CampaignPart, seller: str | TermsPart) -> SellerTerms:

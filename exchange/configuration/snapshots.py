@@ -11,6 +11,7 @@ from exchange.configuration.compiling import (
     Read,
     buyer_of,
     campaign_of,
+    lineups_of,
     offer_of,
     seller_of,
     vertical_of,
@@ -22,7 +23,7 @@ from exchange.configuration.queries import SQL
 from exchange.configuration.store import NAMED, read_present
 from exchange.contract.market_file import BuyerPart, MarketFile
 from exchange.dialect.faults import DialectError
-from exchange.domain.condition import Condition, compile_condition
+from exchange.domain.condition import Clause, Condition, compile_condition
 from exchange.domain.condition_names import names_of
 from exchange.domain.money import Micros
 from exchange.domain.offer import Buyer, Offer
@@ -179,6 +180,7 @@ class Compiler:
             },
             credited=stored.credited,
             doors=doors,
+            lineups=lineups_of(campaigns.values(), offers, self._verticals),
         )
 
     def _offers(
@@ -209,11 +211,18 @@ class Compiler:
 
     def _reader(self, vertical: Vertical, former: Mapping[tuple[str, str], Condition]) -> Read:
         names = names_of(vertical)
+        clauses: dict[str, Clause] = {
+            clause.text: clause
+            for (vertical_id, _), condition in former.items()
+            if vertical_id == vertical.id
+            for clause in condition.clauses
+        }
 
         def read(text: str) -> Condition:
             key = vertical.id, text
             if key not in self._conditions:
-                self._conditions[key] = former.get(key) or compile_condition(text, names)
+                same = former.get(key)
+                self._conditions[key] = same or compile_condition(text, names, clauses)
             return self._conditions[key]
 
         return read

@@ -46,6 +46,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """The buyer's public name, only where the campaign discloses it."""
     sales: tuple[SaleStanding, ...]
     events: tuple[Event, ...]
+    buyers: dict[str, str] = msgspec.field(default_factory=dict)
+    """Of offers as they were when the lead met them; the others have their present buyer."""
 
 
 def seller_view(standing: Standing) -> LeadView:
@@ -75,7 +77,7 @@ def operator_view(
 
     def buyer_of(offer_id: str) -> str | None:
         offer = offers.get(offer_id)
-        return None if offer is None else offer.buyer.id
+        return standing.buyers.get(offer_id) or (None if offer is None else offer.buyer.id)
 
     answer = standing.answer
     return OperatorLeadView(

@@ -12,6 +12,7 @@ from decimal import Decimal
 import msgspec
 
 from exchange.contract.seller import ReasonOut, TimelineEntry
+from exchange.domain import places
 from exchange.domain.events import Event, EventName
 from exchange.domain.money import Micros, to_decimal
 from exchange.domain.reason import Reason
@@ -91,13 +92,22 @@ def seller_lines(events: Iterable[Event]) -> Iterator[tuple[Event, str | None]]:
         if event.offers:
             yield event, numbered(len(event.offers))
             continue
-        if not event.left_out:
+        numbers = left_out_numbers(event)
+        if not numbers:
             may_tell = event.event in DETAIL_FOR_SELLER and event.offer is None
             yield event, event.detail if may_tell else None
             continue
-        for code, offers in event.left_out.items():
-            alone_of = msgspec.structs.replace(event, left_out=None, reason=Reason(code))
-            yield alone_of, numbered(len(offers))
+        for code, number in numbers.items():
+            alone_of = msgspec.structs.replace(
+                event, left_out=None, places=None, reason=Reason(code)
+            )
+            yield alone_of, numbered(number)
+
+
+def left_out_numbers(event: Event) -> dict[int, int]:
+    """Return how many offers an event leaves out, by reason code."""
+    listed = {code: len(offers) for code, offers in (event.left_out or {}).items()}
+    return listed | {code: places.count(those) for code, those in (event.places or {}).items()}
 
 
 def numbered(offers: int) -> str:
@@ -106,7 +116,7 @@ def numbered(offers: int) -> str:
 
 
 def unfolded(events: Iterable[Event]) -> Iterator[Event]:
-    """Yield one event per offer of those that stand together in one line, in their order."""
+    """Yield one event per offer of those that are named together in one line, in their order."""
     for event in events:
         if event.left_out:
             for code, offers in event.left_out.items():
@@ -123,7 +133,7 @@ def unfolded(events: Iterable[Event]) -> Iterator[Event]:
 def alone(event: Event, offer: str, reason: Reason | None) -> Event:
     """Return one offer's part of an event that several share."""
     changed: Event = msgspec.structs.replace(
-        event, left_out=None, offers=None, offer=offer, reason=reason
+        event, left_out=None, places=None, offers=None, offer=offer, reason=reason
     )
     return changed
 

@@ -111,3 +111,50 @@ def full(
         if used.get(name, 0) + some > limit:
             return Reason.BUDGET, name
     return None
+
+
+class Limits:
+    """The limits of one offer as they count in one minute: `may_be_full` is quick, and no more.
+
+    No window begins within a minute, so the names of counters are made once.
+    """
+
+    __slots__ = ("_floor", "_is_billed", "_numbers", "_sums", "buyer_id")
+
+    def __init__(self, offer: Offer, at_us: int) -> None:
+        """Take the offer, and a moment of the minute."""
+        self.buyer_id = offer.buyer.id
+        self._is_billed = offer.buyer.billing.mode is not BillingMode.OPEN
+        self._floor = offer.floor
+        named = [(counter(cap, at_us, offer, test=False), cap) for cap in offer.caps]
+        self._sums = tuple((n, c.limit) for n, c in named if c.kind is CapKind.SPEND)
+        self._numbers = tuple((n, c.limit) for n, c in named if c.kind is not CapKind.SPEND)
+
+    def may_be_full(self, used: Used, common_floor: Micros) -> bool:
+        """Tell whether `full` has to be asked: False where it would certainly say None."""
+        for name, limit in self._numbers:
+            if used.get(name, 0) >= limit:
+                return True
+        if self._sums:
+            floor = self._floor
+            some = (max(floor, common_floor)) or 1
+            for name, limit in self._sums:
+                if used.get(name, 0) + some > limit:
+                    return True
+        return self._is_billed
+
+
+def anyones(counter: str) -> str:
+    """Return a counter's name without whose it is, so that many can be told together.
+
+    `offer/acme-tx|leads|day|1795` becomes `offer|leads|day|1795`.
+    """
+    scope, _, rest = counter.partition("|")
+    return f"{scope.rpartition('/')[0]}|{rest}"
+
+
+def someones(told: str, offer: Offer) -> str:
+    """Return what `anyones` made of a counter of this offer, or of its buyer, with its owner."""
+    scope, _, rest = told.partition("|")
+    owner = offer.id if scope.endswith("offer") else offer.buyer.id
+    return f"{scope}/{owner}|{rest}"

@@ -6,8 +6,7 @@ around like any other: `not age < 25` holds for a lead without an age, `age >= 2
 """
 
 import ast
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from decimal import Decimal
 from typing import Any
 
@@ -17,12 +16,33 @@ from exchange.domain.condition_code import Kind, Name, Writer
 from exchange.domain.condition_text import ConditionError, screen
 from exchange.domain.lead import Facts
 
-__all__ = ["Condition", "ConditionError", "Kind", "Name", "check_syntax", "compile_condition"]
+__all__ = [
+    "Clause",
+    "Condition",
+    "ConditionError",
+    "Kind",
+    "Name",
+    "check_syntax",
+    "compile_condition",
+]
 
-
-_BUILTINS = (type, str, int, bool, len, Decimal, ArithmeticError)
+_BUILTINS = (type, str, int, bool, len, Decimal, ArithmeticError, TypeError)
 NEAR_CHARACTERS = 20
 _ONE_LINE = str.maketrans("\r\n\t", "   ")
+
+
+class Clause(msgspec.Struct, frozen=True):
+    """A part of a condition that must hold by itself: what stands between its `and`s."""
+
+    text: str
+    holds: Callable[[Facts], bool]
+    """Never raises: of a field that is absent a comparison is false."""
+    names: frozenset[str]
+    """All that it asks for."""
+    equals: frozenset[str] = frozenset()
+    """Where not empty: it holds of these texts and of nothing else."""
+    begins: frozenset[str] = frozenset()
+    """Where not empty: it holds of the texts that begin like one of these, and of nothing else."""
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -35,32 +55,50 @@ class Condition(msgspec.Struct, frozen=True):
     text: str
     holds: Callable[[Facts], bool]
     explain: Callable[[Facts], str]
+    clauses: tuple[Clause, ...] = ()
+    """It holds where all of them do; empty: of a condition that no text was compiled to."""
 
 
-def compile_condition(text: str, names: Mapping[str, Name]) -> Condition:
+def compile_condition(
+    text: str, names: Mapping[str, Name], known: MutableMapping[str, Clause] | None = None
+) -> Condition:
     """Return the condition; raise ConditionError, in one sentence, for what is not in the language.
 
-    `explain` returns the empty string for a lead for which the condition holds.
+    `explain` returns the empty string for a lead for which the condition holds. `known` are
+    clauses compiled before for the same names, by text: thousands of filters share some hundred.
     """
     line, tree = parsed(text)
-    writer = Writer(line, names)
-    code = writer.clause(tree, 0)
-    holds = _function(f"  return {code}", writer.constants)
+    known = {} if known is None else known
+    written = line.encode()
+    clauses = []
+    for part, depth in conjuncts(tree):
+        words = written[part.col_offset : part.end_col_offset].decode()
+        if words not in known:
+            known[words] = _clause(words, part, Writer(line, names), depth)
+        clauses.append(known[words])
+    return _together(text, tuple(clauses))
 
-    @functools.cache
-    def first_failing() -> Callable[[Facts], Any]:
-        parts = [(ast.get_source_segment(line, part), part) for part in conjuncts(tree)]
-        single = Writer(line, names)
-        body = "\n".join(
-            f"  if not {single.clause(part, 0)}: return {single.constant(segment)}"
-            for segment, part in parts
-        )
-        return _function(body, single.constants)
+
+def _clause(words: str, part: ast.expr, writer: Writer, depth: int) -> Clause:
+    code = writer.clause(part, depth)
+    equals, begins = listed(part)
+    holds = _function(code, writer.constants)
+    return Clause(words, holds, frozenset(writer.asked), equals, begins)
+
+
+def _together(text: str, clauses: tuple[Clause, ...]) -> Condition:
+    tests = tuple((clause.holds, clause.text) for clause in clauses)
+
+    def holds(facts: Facts) -> bool:
+        for test, _ in tests:  # noqa: SIM110 - a generator costs more than its clauses
+            if not test(facts):
+                return False
+        return True
 
     def explain(facts: Facts) -> str:
-        return first_failing()(facts) or ""
+        return next((words for test, words in tests if not test(facts)), "")
 
-    return Condition(text, holds, explain)
+    return Condition(text, clauses[0].holds if len(clauses) == 1 else holds, explain, clauses)
 
 
 def parsed(text: str) -> tuple[str, ast.expr]:
@@ -79,11 +117,40 @@ def check_syntax(text: str) -> None:
     parsed(text)
 
 
-def conjuncts(node: ast.expr) -> list[ast.expr]:
-    """Return what must all hold: the parts of an `and`, of its parts, or the clause itself."""
+def conjuncts(node: ast.expr, depth: int = 0) -> Iterator[tuple[ast.expr, int]]:
+    """Yield what must all hold, with its depth: the parts of an `and`, or the clause itself."""
     if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
-        return [part for value in node.values for part in conjuncts(value)]
-    return [node]
+        for value in node.values:
+            yield from conjuncts(value, depth + 1)
+    else:
+        yield node, depth
+
+
+def listed(part: ast.expr) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the texts of which alone a clause holds, and those with which they may begin.
+
+    Both are empty for every clause that says more, or something else, of a field than that.
+    """
+    none: frozenset[str] = frozenset()
+    match part:
+        case ast.Compare(left=ast.Name(), ops=[ast.In()], comparators=[ast.List() | ast.Tuple()]):
+            return _texts(part.comparators), none
+        case ast.Compare(left=ast.Name(), ops=[ast.Eq()], comparators=[ast.Constant()]):
+            return _texts(part.comparators), none
+        case ast.Call(func=ast.Attribute(value=ast.Name(), attr="startswith")):
+            return none, _texts(part.args)
+    return none, none
+
+
+def _texts(nodes: list[ast.expr]) -> frozenset[str]:
+    """Return all these texts, or nothing where anything else is among them."""
+    texts: set[str] = set()
+    for node in nodes:
+        for one in node.elts if isinstance(node, ast.List | ast.Tuple) else [node]:
+            if not isinstance(one, ast.Constant) or not isinstance(one.value, str):
+                return frozenset()
+            texts.add(one.value)
+    return frozenset(texts)
 
 
 def _syntax(error: BaseException, text: str) -> str:
@@ -98,11 +165,12 @@ def _syntax(error: BaseException, text: str) -> str:
     return f"cannot be read from character {start + 1} on, {near}: {error.msg}"
 
 
-def _function(body: str, constants: dict[str, object]) -> Callable[[Facts], Any]:
-    # Only a number that is none, which no door lets in, could raise: it holds nowhere.
+def _function(code: str, constants: dict[str, object]) -> Callable[[Facts], bool]:
+    # Only a number that is none, which no door lets in, could raise, in a list for want of a hash:
+    # it holds nowhere.
     source = (
-        f"def test(facts):\n get = facts.get\n try:\n{body}\n"
-        " except ArithmeticError:\n  return False"
+        f"def test(facts):\n get = facts.get\n try:\n  return {code}\n"
+        " except (ArithmeticError, TypeError):\n  return False"
     )
     namespace: dict[str, Any] = {
         "__builtins__": {builtin.__name__: builtin for builtin in _BUILTINS},
@@ -111,5 +179,5 @@ def _function(body: str, constants: dict[str, object]) -> Callable[[Facts], Any]
     # The source is this module's own, made of a whitelist; no word of the market file is in it but
     # known field names inside quotes.
     exec(compile(source, "<condition>", "exec"), namespace)  # noqa: S102 - see above
-    test: Callable[[Facts], Any] = namespace["test"]
+    test: Callable[[Facts], bool] = namespace["test"]
     return test

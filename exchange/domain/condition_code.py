@@ -62,7 +62,9 @@ class Writer:
 
     def __init__(self, text: str, names: Mapping[str, Name]) -> None:
         self.constants: dict[str, object] = {}
-        self._text = text
+        self.asked: set[str] = set()
+        """Every name that was met."""
+        self._text = text.encode()
         self._names = names
 
     def constant(self, value: object) -> str:
@@ -240,6 +242,7 @@ class Writer:
         known = self._names.get(name)
         if known is None:
             raise ConditionError(f'"{name}" is no field{hint(name, self._names)}')
+        self.asked.add(name)
         return known.kind
 
     def _possible(self, name: str, kind: Kind, literal: str) -> None:
@@ -250,7 +253,8 @@ class Writer:
             raise ConditionError(f'"{name}" is a date: compare it with one such as "2026-12-31"')
 
     def _segment(self, node: ast.expr) -> str:
-        return (ast.get_source_segment(self._text, node) or "")[:80]
+        # The text is one line; `ast` counts its bytes.
+        return self._text[node.col_offset : node.end_col_offset].decode()[:80]
 
 
 def _comparing(kind: Kind) -> Kind:

@@ -1,16 +1,20 @@
 """Which offers may compete for a lead, and one reason for every offer that may not."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from exchange.domain.bid import OfferResult
-from exchange.domain.caps import Used, full
+from exchange.domain.caps import Used, anyones, full
 from exchange.domain.floors import Floors
 from exchange.domain.lead import Facts, Lead
 from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
 from exchange.domain.reason import Reason
+
+FOR_ANOTHER_KIND = "test offers get test leads, and only they"
+EXCLUDED = "excluded by the seller"
+SENT_BEFORE = "this buyer was already sent this lead"
 
 
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,24 +34,45 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """Buyers who were already sent this lead: one buyer gets one post per lead."""
 
 
+class LeftOut(msgspec.Struct, frozen=True):
+    """Offers that may not compete for the same reason.
+
+    A few are listed; where they are many, `places` are the bits of their places in their lineup.
+    """
+
+    reason: Reason
+    detail: str | None
+    """What is to be said of all of them; of a counter without whose it is. Which clause of a
+    filter failed is not: it follows from the lead and the market, and is told to who asks."""
+    offer_ids: tuple[str, ...] = ()
+    places: int = 0
+
+
 class Screening(msgspec.Struct, frozen=True):
     """Every offer exactly once: it competes, or it has its reason."""
 
     eligible: tuple[Offer, ...]
-    left_out: tuple[OfferResult, ...]
+    """In their order."""
+    left_out: tuple[LeftOut, ...]
 
 
 def screen(offers: Iterable[Offer], around: Circumstances) -> Screening:
-    """Divide the offers into those that may compete and those that may not, in their order."""
+    """Divide a few offers into those that may compete and those that may not.
+
+    This is what eligibility means; a lineup finds the same for thousands.
+    """
     eligible: list[Offer] = []
-    left_out: list[OfferResult] = []
+    left_out: defaultdict[tuple[Reason, str | None], list[str]] = defaultdict(list)
     for offer in offers:
         verdict = left_out_for(offer, around)
         if verdict is None:
             eligible.append(offer)
         else:
-            left_out.append(OfferResult(offer_id=offer.id, reason=verdict[0], detail=verdict[1]))
-    return Screening(tuple(eligible), tuple(left_out))
+            left_out[verdict].append(offer.id)
+    return Screening(
+        tuple(eligible),
+        tuple(LeftOut(*verdict, tuple(ids)) for verdict, ids in left_out.items()),
+    )
 
 
 def left_out_for(offer: Offer, around: Circumstances) -> tuple[Reason, str | None] | None:
@@ -57,20 +82,20 @@ def left_out_for(offer: Offer, around: Circumstances) -> tuple[Reason, str | Non
     if offer.paused or buyer.paused:
         return Reason.PAUSED, None
     if offer.test is not lead.test:
-        return Reason.FILTERED, "test offers get test leads, and only they"
+        return Reason.FILTERED, None
     if buyer.currency != around.currency:
         return Reason.CURRENCY, None
     if buyer.id in lead.exclude_buyers:
-        return Reason.SUPPRESSED, "excluded by the seller"
+        return Reason.SUPPRESSED, EXCLUDED
     if buyer.id in around.posted_to:
-        return Reason.DUPLICATE_FOR_BUYER, "this buyer was already sent this lead"
+        return Reason.DUPLICATE_FOR_BUYER, SENT_BEFORE
     if buyer.id in around.bought_by and buyer.duplicate_window_s:
         return Reason.DUPLICATE_FOR_BUYER, None
     if offer.where is not None and not offer.where.holds(around.facts):
-        return Reason.FILTERED, offer.where.explain(around.facts)
+        return Reason.FILTERED, None
     if offer.schedule is not None and not offer.schedule.is_open(around.at_us):
         return Reason.SCHEDULE, None
-    return full(
+    found = full(
         offer,
         around.floors.of(offer),
         around.at_us,
@@ -78,3 +103,13 @@ def left_out_for(offer: Offer, around: Circumstances) -> tuple[Reason, str | Non
         credited=around.credited.get(buyer.id, Micros(0)),
         test=lead.test,
     )
+    return None if found is None else (found[0], anyones(found[1]))
+
+
+def filtered_by(offer: Offer, facts: Facts, *, test: bool) -> str | None:
+    """Return which clause of an offer's filter this lead fails, or None where it fails none."""
+    if offer.test is not test:
+        return FOR_ANOTHER_KIND
+    if offer.where is None:
+        return None
+    return offer.where.explain(facts) or None

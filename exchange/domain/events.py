@@ -70,3 +70,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     ranking the first stands best, and the others are outbid unless a later line tells more."""
     left_out: dict[int, tuple[str, ...]] | None = msgspec.field(default=None, name="lo")
     """Offers left out without a word of their own, by reason code; unfolded when read."""
+    places: dict[int, str] | None = msgspec.field(default=None, name="pl")
+    """The same where they are many: the set of their places in the stage, see domain.places."""
+    version: int | None = msgspec.field(default=None, name="v")
+    """Of the market under which offers were left out: it tells whose places these are, and whose
+    filters; what they failed follows from it and the lead, and is not stored."""

@@ -10,14 +10,16 @@ from exchange.domain.pricing import least_price
 class Floors:
     """The floors of one lead in one stage; what does not depend on the offer is computed once."""
 
-    __slots__ = ("_common", "promise")
+    __slots__ = ("common", "promise")
 
     def __init__(self, lead: Lead, stage: Stage, margin: Margin, promised: Micros) -> None:
         """Take what the seller must get at least: its `min_price`, or what a quote promised."""
         self.promise = least_price(promised, margin)
         """The price that keeps the seller's least payout; above it a loss is excluded, too."""
-        self._common = Micros(max(stage.floor, lead.source.floor, self.promise))
+        self.common = Micros(max(stage.floor, lead.source.floor, self.promise))
+        """The least that any offer may pay."""
 
     def of(self, offer: Offer) -> Micros:
         """Return the least price that this offer may pay."""
-        return Micros(max(self._common, offer.floor))
+        floor, common = offer.floor, self.common
+        return max(common, floor)

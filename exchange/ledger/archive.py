@@ -54,9 +54,16 @@ class Archive:
     async def record(self, lead_id: LeadId) -> bytes | None:
         """Return the latest full record in clear; None where there is none, or it was erased."""
         rows = await self._fetch("record", lead_id)
-        if not rows or rows[0]["wrapped_key"] is None:
+        return self._record(rows[0], lead_id) if rows else None
+
+    async def records(self, lead_id: LeadId) -> list[bytes | None]:
+        """Return the full records in clear, a quote's before its lead's; None for an erased one."""
+        return [self._record(row, lead_id) for row in await self._fetch("records", lead_id)]
+
+    def _record(self, row: Any, lead_id: LeadId) -> bytes | None:
+        if row["wrapped_key"] is None:
             return None
-        sealed = Sealed(rows[0]["sealed"], rows[0]["wrapped_key"])
+        sealed = Sealed(row["sealed"], row["wrapped_key"])
         return self._vault.open(sealed, place("record", lead_id))
 
     async def captures(self, lead_id: LeadId) -> list[Capture]:

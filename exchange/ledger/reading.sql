@@ -41,6 +41,9 @@ SELECT * FROM quote WHERE lead_id = $1;
 -- record --
 SELECT sealed, wrapped_key FROM record WHERE lead_id = $1 ORDER BY number DESC LIMIT 1;
 
+-- records --
+SELECT sealed, wrapped_key FROM record WHERE lead_id = $1 ORDER BY number;
+
 -- captures --
 SELECT number, at, sealed, wrapped_key
   FROM capture

@@ -1,15 +1,15 @@
 """A stage of the routing plan: who may compete, what they bid, and who stands how."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from exchange.auction.auction import AuctionResult, Contender, Tender
 from exchange.auction.ping import Showing
-from exchange.domain import anonymize
+from exchange.domain import anonymize, places
 from exchange.domain.bid import Bid, OfferResult
 from exchange.domain.campaign import Campaign, Method, Stage
 from exchange.domain.deadline import asking_left_ms
-from exchange.domain.eligibility import Circumstances, Screening, screen
+from exchange.domain.eligibility import Circumstances, LeftOut, Screening, screen
 from exchange.domain.events import EventName
 from exchange.domain.exclusivity import person_keys
 from exchange.domain.floors import Floors
@@ -53,6 +53,7 @@ class Competing:
         self._lead = submission.lead
         self._campaign: Campaign = snapshot.campaigns[self._lead.campaign_id]
         self._vertical = snapshot.verticals[self._campaign.vertical_id]
+        self._lineups = snapshot.lineups[self._campaign.id]
         self.score = score
         """What the lead was scored."""
         self._facts: Facts = {**submission.facts(), "score": score}
@@ -134,11 +135,14 @@ class Competing:
             bought_by=self._bought_by,
             posted_to=posted_to,
         )
-        ids = stage.offer_ids if only is None else only
+        lineup = self._lineups[stage.number - 1]
         with self._stations.timed("eligibility"):
-            screening = screen([offers[name] for name in ids if name in offers], around)
+            if only is None:
+                screening = lineup.screen(around)
+            else:
+                screening = screen([offers[name] for name in only if name in offers], around)
         self._chain.note(EventName.STAGE, stage=stage.number, detail=stage.method.value)
-        self._note_left_out(screening.left_out)
+        self._note_left_out(screening.left_out, stage, lineup.offer_ids)
         self._course.eligible += len(screening.eligible)
         return screening, floors
 
@@ -169,24 +173,29 @@ class Competing:
 
     # What is written down
 
-    def _note_left_out(self, left_out: Iterable[OfferResult]) -> None:
-        """Note offers left out: one line each where there is more to say, else one for all."""
-        plain: defaultdict[int, list[str]] = defaultdict(list)
-        for result in left_out:
-            assert result.reason is not None, "an offer that is left out has its reason"
-            self._stations.observer.offer_left_out(result.offer_id, result.reason)
-            if result.detail is None:
-                plain[result.reason.value].append(result.offer_id)
-            else:
-                self._chain.note(
-                    EventName.OFFER_LEFT_OUT,
-                    offer=result.offer_id,
-                    reason=result.reason,
-                    detail=result.detail,
-                )
-        if plain:
-            grouped = {code: tuple(ids) for code, ids in plain.items()}
-            self._chain.note(EventName.OFFER_LEFT_OUT, left_out=grouped)
+    def _note_left_out(
+        self, left_out: Iterable[LeftOut], stage: Stage, lineup: Sequence[str]
+    ) -> None:
+        """Note offers left out, many in one line: by reason, and apart where there is more to say.
+
+        Which clause of its filter each one failed follows from the lead and the market.
+        """
+        together: defaultdict[str | None, list[LeftOut]] = defaultdict(list)
+        for some in left_out:
+            self._stations.observer.offers_left_out(some.reason, some.offer_ids)
+            self._stations.observer.places_left_out(some.reason, lineup, some.places)
+            together[some.detail].append(some)
+        for detail, group in together.items():
+            self._chain.note(
+                EventName.OFFER_LEFT_OUT,
+                stage=stage.number,
+                version=self._snapshot.version,
+                detail=detail,
+                left_out={one.reason.value: one.offer_ids for one in group if one.offer_ids}
+                or None,
+                places={one.reason.value: places.pack(one.places) for one in group if one.places}
+                or None,
+            )
 
     def _note_auction(self, result: AuctionResult, began_us: int) -> None:
         """Note every contender's result at the moment when it was known."""

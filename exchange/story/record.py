@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from exchange.domain.lead import Fingerprint, Value
+from exchange.domain.lead import Facts, Fingerprint, Value
 from exchange.domain.person import Consent, Person
 
 
@@ -29,6 +29,21 @@ class WireRecord(msgspec.Struct, frozen=True):
     fingerprint: Fingerprint = Fingerprint()
 
 
+class WireFields(msgspec.Struct, frozen=True):
+    """What a lead said, and what followed from it, as it was written."""
+
+    fields: dict[str, object] = {}
+    derived: dict[str, object] = {}
+
+
+class WireFacts(WireFields, frozen=True):
+    """The same of a record: a ping's has it at its top, a lead's one step below."""
+
+    lead: WireFields = WireFields()
+    person: WirePerson = WirePerson()
+
+
+_decode_facts = msgspec.json.Decoder(WireFacts, float_hook=Decimal).decode
 _decode = msgspec.json.Decoder(WireRecord, float_hook=Decimal).decode
 
 
@@ -37,3 +52,10 @@ def read(record: bytes) -> Kept:
     wire = _decode(record)
     identity = {n: v for n, v in wire.person.identity.items() if isinstance(v, Value)}
     return Kept(Person(identity=identity, consent=wire.person.consent), wire.fingerprint)
+
+
+def facts(record: bytes) -> Facts:
+    """Return what a condition could ask of, but for the score, as `Submission.facts` does."""
+    wire = _decode_facts(record)
+    parts = (wire.person.identity, wire.lead.fields, wire.lead.derived, wire.fields, wire.derived)
+    return {n: v for part in parts for n, v in part.items() if isinstance(v, Value)}

@@ -1,7 +1,7 @@
 """What the story stands on: each station by the few methods that the story calls."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -90,6 +90,12 @@ class Observer(Protocol):
 
     def offer_left_out(self, offer_id: str, reason: Reason) -> None:
         """Note an offer that was not asked."""
+
+    def offers_left_out(self, reason: Reason, offer_ids: Iterable[str]) -> None:
+        """Note some offers that were not asked."""
+
+    def places_left_out(self, reason: Reason, lineup: Sequence[str], places: int) -> None:
+        """Note many: those of a lineup whose places are in this set."""
 
     def post_answered(self, offer_id: str, word: str, ms: float) -> None:
         """Note what a post came to."""

@@ -22,9 +22,11 @@ from exchange.market.errors import MarketUnavailable
 from exchange.story.captures import published
 from exchange.story.chain import Broken, Fenced
 from exchange.story.ending import PENDING, Ending, answer
+from exchange.story.explaining import Screened, explained
 from exchange.story.fencing import fence
 from exchange.story.quoting import Quoting
 from exchange.story.reading import as_original, standing
+from exchange.story.record import facts
 from exchange.story.sale import Carried, LeadSale
 from exchange.story.stations import Stations
 from exchange.story.waiting import Waiting
@@ -61,6 +63,16 @@ class Archive(Protocol):
     async def record(self, lead_id: LeadId) -> bytes | None:
         """Return the full record; None once it was erased."""
 
+    async def records(self, lead_id: LeadId) -> list[bytes | None]:
+        """Return the full records, a quote's before its lead's; None for one that was erased."""
+
+
+class Past(Protocol):
+    """The market as it was."""
+
+    async def at(self, version: int) -> Snapshot | None:
+        """Return the market of a version; None where it cannot be read any more."""
+
 
 class Answering(Protocol):
     """Who answers for which open leads."""
@@ -81,13 +93,15 @@ class Story:
         archive: Archive,
         leases: Answering,
         market: Callable[[], Snapshot],
+        past: Past,
         waiting: Waiting,
     ) -> None:
-        """Take the stations, what can be read back, the leases, and the market as it is."""
+        """Take the stations, what can be read back, the leases, the market as it is and was."""
         self._stations = stations
         self._archive = archive
         self._leases = leases
         self._market = market
+        self._past = past
         self._waiting = waiting
         self._under_way: dict[asyncio.Task[Ending], LeadSale] = {}
         self.left_open: set[LeadId] = set()
@@ -144,6 +158,25 @@ class Story:
         first = None if stored.end is None else stored.end.original
         original = await self._original(stored.row.seller_id, first)
         return standing(stored, events, self._market(), original)
+
+    async def explained(self, standing: Standing) -> Standing:
+        """Return it with every offer that was left out by itself, and all there is to say of it."""
+        versions = {event.version for event in standing.events if event.version is not None}
+        if not versions:
+            return standing
+        records = await self._archive.records(LeadId(standing.answer.lead_id))
+        screened = Screened(
+            campaign_id=standing.campaign_id,
+            test=standing.test,
+            markets={version: await self._past.at(version) for version in versions},
+            records=[None if one is None else facts(one) for one in records],
+        )
+        told: Standing = msgspec.structs.replace(
+            standing,
+            events=tuple(explained(standing.events, screened)),
+            buyers=screened.buyers(),
+        )
+        return told
 
     async def captures(self, lead_id: LeadId) -> tuple[CaptureOut, ...]:
         """Return the exact requests and answers that are still kept, identity masked."""

@@ -3,6 +3,7 @@
 Labels are ids of the configuration and words of the contract, never a lead's values.
 """
 
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from prometheus_client import (
@@ -17,6 +18,7 @@ from prometheus_client import (
 )
 
 from exchange.domain.reason import Reason
+from exchange.telemetry.place_counts import PlaceCounts
 from exchange.telemetry.shared import ProcessFigures, SharedFolder
 from exchange.telemetry.tallies import Counts, Durations
 
@@ -65,6 +67,7 @@ class Metrics:
         self.answer_times = self._seconds("offer_answer", "From a ping to its answer", "offer")
         self.late_times = self._seconds("late_answer", "From a ping to a late answer", "offer")
         self.left_out = self._counter("offer_left_out", "Not pinged", "offer", "reason")
+        self._left_out_places = PlaceCounts(self.left_out)
         self.posts = self._counter("posts", "Answers to posts", "offer", "answer")
         self.post_times = self._seconds("post", "From a post to its answer", "offer")
         self.shed = self._counter("shed", "Leads turned away under overload", "cause")
@@ -111,6 +114,17 @@ class Metrics:
         """Count an offer that was not asked."""
         self.left_out.add((offer_id, reason.word))
 
+    def offers_left_out(self, reason: Reason, offer_ids: Iterable[str]) -> None:
+        """Count some offers that were not asked."""
+        word = reason.word
+        for offer_id in offer_ids:
+            self.left_out.add((offer_id, word))
+
+    def places_left_out(self, reason: Reason, lineup: Sequence[str], places: int) -> None:
+        """Count many: those of a lineup whose places are bits of this number."""
+        if places:
+            self._left_out_places.add(lineup, reason.word, places)
+
     def post_answered(self, offer_id: str, word: str, ms: float) -> None:
         """Count a post by its end: accepted, refused, in_doubt, unreachable."""
         self.posts.add((offer_id, word))
@@ -135,6 +149,7 @@ class Metrics:
         """
         if self.process is not None:
             self.process.read()
+        self._left_out_places.hand_over()
         for tally in self._tallies:
             tally.hand_over()
 

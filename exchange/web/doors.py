@@ -66,6 +66,9 @@ class Story(Protocol):
     async def standing(self, lead_id: LeadId) -> Standing | None:
         """Tell where a lead stands; None where there is none, or only a quote."""
 
+    async def explained(self, standing: Standing) -> Standing:
+        """Return it with every offer that was left out by itself, and all there is to say of it."""
+
     async def captures(self, lead_id: LeadId) -> tuple[CaptureOut, ...]:
         """Return the exact requests and answers that are still kept, identity masked."""
 

@@ -47,7 +47,7 @@ async def get_lead_as_operator(request: web.Request) -> web.Response:
     doors = request.app[DOORS]
     snapshot = doors.market()
     allow(role_of(header_key(request), snapshot), "operator", "admin")
-    standing = await standing_of(request, doors)
+    standing = await doors.story.explained(await standing_of(request, doors))
     captures = await doors.story.captures(LeadId(standing.answer.lead_id))
     return json_response(encode(operator_view(standing, snapshot.offers, captures)))
 

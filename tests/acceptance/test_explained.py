@@ -221,3 +221,50 @@ async def test_a_quotes_post_asks_nobody_again(house, refusing):
             "acme": ["bid below_floor"],
             "bravo": ["refused refused" if refusing else "accepted"],
         }
+
+
+CROWD = 40
+"""More than are ever listed in what is stored."""
+
+
+def a_crowd(clause: str) -> str:
+    """Return one buyer who asks, takes what it gets, and many who want something else."""
+    others = (
+        buyer(f"other-{number:02}", offer=f"price = 2.00\nwhere = '{clause} or score > {number}00'")
+        for number in range(1, CROWD + 1)
+    )
+    return market(
+        buyer("acme", offer='price = 3.00\nwhere = "age >= 18"'),
+        buyer("young", offer='price = 3.00\nwhere = "currently_insured and age < 18"'),
+        *others,
+        campaign(stages=['method = "waterfall"']),
+    )
+
+
+@pytest.mark.parametrize("is_quoted", [False, True])
+async def test_each_of_many_offers_is_told_its_clause_though_the_market_changed(house, is_quoted):
+    """What is not stored of a lead is found in the market that it met; an erased one says so."""
+    await house.apply(a_crowd('state == "NY"'))
+    await house.open()
+    quoted = await house.post(person(1), path="/v1/pings") if is_quoted else None
+    sent = {} if quoted is None else {"ping_id": quoted.body["ping_id"]}
+    answer = await house.post(person(1), **sent)
+    lead_id = answer.body["lead_id"]
+    assert answer.body["status"] == "sold"
+    before = await house.timeline(lead_id)
+    told = {line["offer"]: line["detail"] for line in of(before, "offer_left_out")}
+    assert told == {
+        "young": "age < 18",
+        **{f"other-{n:02}": f'state == "NY" or score > {n}00' for n in range(1, CROWD + 1)},
+    }
+    assert len(of(before, "offer_left_out")) == CROWD + 1
+    stored = await house.fetch("SELECT events::text AS events FROM moment")
+    assert not any("score >" in row["events"] or "other-01" in row["events"] for row in stored)
+    await house.apply(a_crowd('state == "FL"').replace("other-01", "another-01"))
+    assert await house.timeline(lead_id) == before
+    async with house.ledger() as ledger:
+        assert await ledger.erase(lead_id)
+    after = await house.timeline(lead_id)
+    assert verdicts(after) == verdicts(before)
+    unknown = {line["detail"] for line in of(after, "offer_left_out")}
+    assert unknown == {"which clause failed is not known any more: the record was erased"}

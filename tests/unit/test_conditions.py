@@ -113,6 +113,7 @@ def test_a_number_that_is_none_holds_nowhere():
     rule = condition("bill > 1 and insured")
     assert not rule.holds({"bill": Decimal("sNaN"), "insured": True})
     assert isinstance(rule.explain({"bill": Decimal("sNaN")}), str)
+    assert not condition("bill in [1, 2]").holds({"bill": Decimal("sNaN")})
 
 
 def test_an_explanation_is_a_clause_of_the_file_and_no_value():

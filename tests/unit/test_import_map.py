@@ -57,7 +57,10 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
         *("exchange.intake", "exchange.telemetry", "exchange.trying", "exchange.wire"),
     ],
     "bidders": ["exchange.contract"],
-    "bench": ["exchange.contract", "exchange.wire", "exchange.dialect", "exchange.domain.dialect"],
+    "bench": [  # what it measures by itself, apart from a whole exchange
+        *("exchange.contract", "exchange.wire", "exchange.dialect", "exchange.domain"),
+        *("exchange.auction", "exchange.configuration", "exchange.story", "exchange.telemetry"),
+    ],
 }
 NEVER = {  # not even by way of others
     "exchange.supervision.roster": {"asyncio", "os", "signal", "socket", "time"},

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -103,6 +104,28 @@ def test_the_page_shows_all(metrics):
         "process_resident_memory_bytes",
     ):
         assert line in page
+
+
+@given(st.lists(st.sets(st.integers(0, 80)), max_size=40), st.integers(1, 5))
+def test_many_offers_left_out_together_are_counted_each_by_itself(leads, every):
+    """However often the counts are handed over: what a lead leaves out counts once for each."""
+    metrics = Metrics(CollectorRegistry())
+    lineup = tuple(f"offer-{place}" for place in range(81))
+    counted = Counter()
+    for number, lead in enumerate(leads):
+        metrics.places_left_out(Reason.FILTERED, lineup, sum(1 << place for place in lead))
+        metrics.offers_left_out(Reason.FILTERED, ["offer-0"])
+        counted.update(["offer-0", *(lineup[place] for place in lead)])
+        if number % every == 0:
+            metrics.hand_over()
+    metrics.hand_over()
+    found = {
+        sample.labels["offer"]: sample.value
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if sample.name == "exchange_offer_left_out_total"
+    }
+    assert found == counted
 
 
 WORKER = """

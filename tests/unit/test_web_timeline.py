@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.contract.timeline import operator_timeline, seller_timeline, utc_text
+from exchange.domain import places
 from exchange.domain.events import Event, EventName
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
@@ -33,6 +34,8 @@ def names(text):
         sale_id=st.sampled_from([None, f"{text}-sale"]),
         detail=st.none(),
         left_out=st.sampled_from([None, {201: (text, f"{text}-2"), 203: (text,)}]),
+        places=st.sampled_from([None, {207: places.pack(7)}]),
+        version=st.sampled_from([None, 7]),
     )
 
 
@@ -104,6 +107,21 @@ def test_offers_left_out_are_a_number_to_sellers_and_names_to_operators():
         ("beta", None, 203),
     ]
     assert {entry.at for entry in for_operator} == {"2026-11-18T11:06:40.000000Z"}
+
+
+def test_many_offers_left_out_are_a_number_to_sellers_too():
+    """Whose places they are is nothing that a seller has to know."""
+    left_out, many = {Reason.CAP: ("beta",)}, {Reason.FILTERED: places.pack((1 << 960) - 1)}
+    event = Event(
+        at_us=NOW_US,
+        event=EventName.OFFER_LEFT_OUT,
+        left_out=left_out,
+        places=many,
+        version=7,
+        detail="offer|leads|day|1795",
+    )
+    told = [(entry.reason.reason, entry.detail) for entry in seller_timeline([event], ())]
+    assert told == [("cap", "1 offer"), ("filtered", "960 offers")]
 
 
 @given(st.integers(0, 4_000_000_000_000_000))
