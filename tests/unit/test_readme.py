@@ -44,6 +44,12 @@ def test_links_lead_somewhere(page):
     assert missing == []
 
 
+@pytest.mark.parametrize("page", [*PAGES, "CHANGELOG.md"])
+def test_no_page_shows_two_sides_of_a_merge(page):
+    """What two people wrote at once was put together, and not left lying side by side."""
+    assert not re.search(r"^(?:<{7}|>{7}|={7})(?: |$)", read(page), re.MULTILINE)
+
+
 def test_every_page_is_in_the_index():
     """docs/README.md names all pages, and nothing that is none."""
     pages = {path.name for path in ROOT.glob("docs/*.md")} - {"README.md"}
