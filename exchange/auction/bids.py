@@ -1,5 +1,7 @@
 """Reading what a buyer answered to a ping: a bid, a no-bid, or what was wrong with it."""
 
+from functools import lru_cache
+
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
@@ -13,10 +15,11 @@ NO_CONTENT = 204
 OK = 200
 TEXT_MAX = 200
 """No text of a buyer is kept beyond this length."""
+CONSENT_TEXT_MAX = 4 * TEXT_MAX
 TTL_MAX_S = 86_400
 
 
-class BidWire(msgspec.Struct, frozen=True):
+class BidWire(msgspec.Struct, frozen=True, gc=False):
     """The answer as it comes; every field is checked before it is believed."""
 
     bid: Raw | UnsetType = UNSET
@@ -29,14 +32,14 @@ class BidWire(msgspec.Struct, frozen=True):
     accepted: bool | None = None
 
 
-class NotABid(msgspec.Struct, frozen=True):
+class NotABid(msgspec.Struct, frozen=True, gc=False):
     """Why an answer is no bid: the buyer's own no, or what made it invalid."""
 
     reason: Reason
     detail: str | None = None
 
 
-class Asked(msgspec.Struct, frozen=True):
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """The terms under which one offer was pinged."""
 
     offer: Offer
@@ -46,13 +49,15 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 _decode = msgspec.json.Decoder(BidWire).decode
+_amount = lru_cache(maxsize=8192)(parse_json)
+"""Prices repeat: buyers bid whole cents of a few dozen dollars. A refused one is not kept."""
 
 
 def read_bid(status: int, body: bytes, asked: Asked) -> Bid | NotABid:
     """Return the bid in an answer, or why it is none; nothing in it can raise."""
-    if status == NO_CONTENT:
-        return NotABid(Reason.NO_BID)
     if status != OK:
+        if status == NO_CONTENT:
+            return NotABid(Reason.NO_BID)
         return NotABid(Reason.INVALID_BID, f"status {status}")
     try:
         wire = _decode(body)
@@ -62,14 +67,14 @@ def read_bid(status: int, body: bytes, asked: Asked) -> Bid | NotABid:
 
 
 def _price(wire: BidWire, asked: Asked) -> Bid | NotABid:
-    if isinstance(wire.bid, UnsetType) or bytes(wire.bid) == b"null":
+    if isinstance(wire.bid, UnsetType) or (raw := bytes(wire.bid)) == b"null":
         if wire.accepted is False or wire.reason is not None:
             return NotABid(Reason.NO_BID, clean(wire.reason))
         if asked.static_price is None:
             return NotABid(Reason.INVALID_BID, "no price, and the offer names none")
         return _checked(asked.static_price, wire, asked)
     try:
-        price = parse_json(bytes(wire.bid))
+        price = _amount(raw)
     except MoneyError:
         return NotABid(Reason.INVALID_BID, "bid is no amount")
     return _checked(price, wire, asked)
@@ -87,8 +92,10 @@ def _checked(price: Micros, wire: BidWire, asked: Asked) -> Bid | NotABid:
         ping_id=asked.ping_id,
         bid_id=None if wire.bid_id is None else clean(wire.bid_id),
         ttl_s=None if wire.ttl_s is None else int(wire.ttl_s),
-        buyer_name=clean(wire.buyer_name),
-        consent_text=clean(wire.consent_text, 4 * TEXT_MAX),
+        buyer_name=None if wire.buyer_name is None else clean(wire.buyer_name),
+        consent_text=(
+            None if wire.consent_text is None else clean(wire.consent_text, CONSENT_TEXT_MAX)
+        ),
     )
 
 
@@ -120,7 +127,7 @@ def _foreign(said: Offered, asked: Asked) -> Bid | NotABid:
         bid_id=said.bid_id,
         ttl_s=said.ttl_s,
         buyer_name=clean(said.buyer_name),
-        consent_text=clean(said.consent_text, 4 * TEXT_MAX),
+        consent_text=clean(said.consent_text, CONSENT_TEXT_MAX),
         token=said.token,
     )
 
@@ -139,9 +146,9 @@ def _wrong(price: Micros, currency: str | None, ttl_s: float | None, asked: Aske
 
 def clean(text: object, longest: int = TEXT_MAX) -> str | None:
     """Return a buyer's words bounded and printable, or None for anything but text and numbers."""
-    if isinstance(text, bool) or not isinstance(text, str | int):
+    if isinstance(text, str):
+        words = text if len(text) <= longest else text[:longest]
+        return words if words.isprintable() else "".join(c for c in words if c.isprintable())
+    if isinstance(text, bool) or not isinstance(text, int):
         return None
-    if isinstance(text, int) and abs(text) >= 2**64:
-        return None
-    words = str(text)[:longest]
-    return words if words.isprintable() else "".join(c for c in words if c.isprintable())
+    return str(text) if abs(text) < 2**64 else None

@@ -4,6 +4,7 @@ The auction is handed what may be shown; this module cannot reach for more.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -49,22 +50,33 @@ def shared_part(showing: Showing, hidden: frozenset[str]) -> bytes:
 
 def own_head(ping_id: str, floor: Micros, tmax_ms: int, source: str, showing: Showing) -> bytes:
     """Encode what stands before the shared part: ids and terms of one buyer's ping."""
-    channel = b"" if showing.channel is None else b',"channel":' + encode(showing.channel)
     return (
-        (
-            f'{{"ping_id":"{ping_id}","auction":{{"type":"first_price","floor":{to_text(floor)},'
-            f'"currency":"{showing.currency}","tmax_ms":{tmax_ms},"max_buyers":1}},'
-            f'"source":{{"id":"{source}"'
-        ).encode()
-        + channel
-        + b"},"
-    )
+        f'{{"ping_id":"{ping_id}","auction":{{"type":"first_price","floor":{_amount(floor)},'
+        f'"currency":"{showing.currency}","tmax_ms":{tmax_ms},"max_buyers":1}},'
+        f'"source":{{"id":"{source}"{_channel(showing.channel)}}},'
+    ).encode()
+
+
+_amount = lru_cache(maxsize=4096)(to_text)
+"""Floors are few, and most offers of an auction have the same."""
+
+
+@lru_cache(maxsize=1024)
+def _channel(channel: str | None) -> str:
+    """Return a source's channel as a member that others stand before."""
+    return "" if channel is None else f',"channel":{encode(channel).decode()}'
 
 
 def own_tail(hashes: Mapping[str, str]) -> bytes:
     """Encode what stands after the shared part: this buyer's hashes, then the closing braces."""
-    text = "".join(f',"{name}_hash":"{digest}"' for name, digest in hashes.items())
+    if not hashes:
+        return b"}}"
+    text = "".join([f',"{name}_hash":"{digest}"' for name, digest in hashes.items()])
     return f"{text}}}}}".encode()
+
+
+NUMBERS = [f"{number:04x}" for number in range(1024)]
+"""More than most auctions have pings; the text of each is made once."""
 
 
 class PingIds:
@@ -79,4 +91,6 @@ class PingIds:
 
     def number(self, index: int) -> str:
         """Return the id of the ping with this number."""
+        if index < len(NUMBERS):
+            return self._stem + NUMBERS[index]
         return f"{self._stem}{index & 0xFFFF:04x}"

@@ -5,6 +5,7 @@ its buyer alone can compare, and what is shown coarsely is made coarse here.
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from exchange.domain.age import age_band, age_on, local_day
@@ -18,6 +19,8 @@ HASHED_TYPES = frozenset({FieldType.PHONE, FieldType.EMAIL})
 SCORE = "score"
 ZIP3_LENGTH = 3
 ALIAS_BYTES = 12
+ALIASES_MAX = 32_768
+"""So many are remembered: every ping says one, and it is always the same."""
 
 Coarsen = Callable[[str, Lead], Value]
 
@@ -134,7 +137,7 @@ def person_hash(fingerprint: Fingerprint, field: str, offer: Offer) -> str | Non
     Keyed: hex HMAC-SHA-256 of the hex SHA-256, with the buyer's own key, so that no two buyers
     can compare what they were shown. A ping that brought only an MD5 has no keyed hash.
     """
-    if field in offer.hidden or f"{field}_hash" in offer.hidden:
+    if offer.hidden and (field in offer.hidden or f"{field}_hash" in offer.hidden):
         return None
     if offer.hash_kind is HashKind.MD5:
         return fingerprint.md5.get(field)
@@ -149,5 +152,10 @@ def person_hash(fingerprint: Fingerprint, field: str, offer: Offer) -> str | Non
 def source_alias(seller_id: str, source_id: str, offer: Offer) -> str:
     """Return a source's name for one buyer: always the same, and telling nothing of the seller."""
     assert offer.hash_key, "a keyed alias has a key"
+    return _alias(offer.hash_key, seller_id, source_id)
+
+
+@lru_cache(maxsize=ALIASES_MAX)
+def _alias(key: bytes, seller_id: str, source_id: str) -> str:
     named = f"source\0{seller_id}\0{source_id}".encode()
-    return hmac_sha256(offer.hash_key, named)[:ALIAS_BYTES].hex()
+    return hmac_sha256(key, named)[:ALIAS_BYTES].hex()

@@ -7,7 +7,7 @@ from exchange.domain.offer import Offer
 from exchange.domain.reason import Reason
 
 
-class Bid(msgspec.Struct, frozen=True, kw_only=True):
+class Bid(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A price that binds its buyer until it expires."""
 
     offer: Offer

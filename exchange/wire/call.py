@@ -45,8 +45,12 @@ class Detail(StrEnum):
 WAITING = Outcome.WAITING
 
 
-class Call(msgspec.Struct, eq=False):
-    """One request and what became of it. Times are seconds of the wire's clock."""
+class Call(msgspec.Struct, eq=False, gc=False):
+    """One request and what became of it. Times are seconds of the wire's clock.
+
+    The collector of cycles does not look at calls: none is part of one once its fan-out has
+    ended, and they are most of what an auction makes.
+    """
 
     endpoint: Endpoint
     request: bytes  # from `endpoint.request(…)`

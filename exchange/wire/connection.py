@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import select
 from typing import Protocol, cast
 
 import msgspec
@@ -15,6 +14,9 @@ HEAD_END = b"\r\n\r\n"
 SAYS_LENGTH = re.compile(rb"\r\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
 KEEP_ALIVE = re.compile(rb"\r\nkeep-alive:[^\r]*timeout=\s*(\d{1,6})", re.IGNORECASE)
 INTERIM_MAX = 8
+KNOWN_HEADS_MAX = 64
+KNOWN_HEAD_MAX = 1024
+"""Of one host so many heads are known again, none longer than this."""
 READ_PER_BODY_MAX = 8
 """Chunk framing may make an answer this many times its body's limit, not more."""
 
@@ -37,14 +39,38 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Taken off the time for which a server says it keeps a connection."""
 
 
+class Head(msgspec.Struct, frozen=True):
+    """The head of an answer, and what it says of the whole."""
+
+    text: bytes  # status line and headers as received
+    status: int
+    keep: bool  # the connection may be used again
+    size: int  # of the whole answer that was read under it, head included
+
+
+class Wired(Protocol):
+    """What a connection needs of the transport under it."""
+
+    closed: bool
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+    def quiet(self) -> bool:
+        """True where the server has neither closed the connection nor sent anything unread."""
+
+
 class Owner(Protocol):
     """Who hears what becomes of a connection and its calls."""
 
     def made(self, connection: "Connection") -> None:
         """The connection stands."""
 
-    def answered(self, connection: "Connection", call: Call) -> None:
-        """A whole answer lies in the connection; it carries no call any more."""
+    def answered(self, connection: "Connection", call: Call, head: Head, body: bytes) -> None:
+        """A whole answer came; the connection carries no call any more."""
 
     def failed(self, connection: "Connection", call: Call, outcome: Outcome, why: Detail) -> None:
         """The call ended without an answer; the connection is closing or closed."""
@@ -54,7 +80,7 @@ class Owner(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """One kept connection: send with `carry`, hear of the end through its owner."""
+    """One kept connection: its owner sets `call` and writes, and hears how the call ended."""
 
     __slots__ = (
         "body",
@@ -64,12 +90,14 @@ class Connection(asyncio.Protocol):
         "feed",
         "head",
         "head_max",
+        "heads",
         "idle_s",
         "idle_since",
         "interims",
         "keep",
         "limits",
         "made",
+        "met",
         "old_at",
         "owner",
         "parser",
@@ -77,37 +105,33 @@ class Connection(asyncio.Protocol):
         "received",
         "round_trip_ms",
         "size",
-        "stale_at",
         "status",
         "transport",
-        "uses",
     )
 
     def __init__(self, owner: Owner, pool: "Pool[Connection]", limits: Limits) -> None:
         self.owner = owner
         self.pool = pool
+        self.heads = pool.heads
         self.limits = limits
         self.head_max = limits.head_bytes_max
         self.body_max = limits.answer_max_bytes
-        self.transport: asyncio.Transport | None = (
-            None  # None before it stands and after it is lost
-        )
+        self.transport: Wired | None = None  # None before it stands and after it is lost
         self.made = False
         self.call: Call | None = None
-        self.uses = 0
+        self.met = False  # it has answered a call already
         self.idle_s = limits.connection_idle_max_s  # how long it may be idle
         self.idle_since = 0.0
-        self.stale_at = 0.0  # idle for too long from then on
         self.old_at = 0.0  # too old from then on, however busy it is
         self.round_trip_ms = 0.0  # what connecting took on the network
         self.parser = HttpResponseParser(self)
         self.feed = self.parser.feed_data
-        self.keep = False
         self.clear()
 
     def clear(self) -> None:
-        """Forget the last answer."""
+        """Forget the last answer that the parser has read."""
         self.status = 0
+        self.keep = False
         self.head = b""
         self.body: bytes | bytearray = b""
         self.size = 0
@@ -120,48 +144,23 @@ class Connection(asyncio.Protocol):
     @property
     def closing(self) -> bool:
         """True where nothing can be sent any more, or not yet."""
-        return self.transport is None or self.transport.is_closing()
-
-    def carry(self, call: Call) -> None:
-        """Send this call; its end is told to the owner."""
-        assert self.transport is not None, "a connection carries calls once it stands"
-        self.call = call
-        self.uses += 1
-        self.transport.write(call.request)
+        return self.transport is None or self.transport.closed
 
     def stand(self, now: float) -> None:
         """Note when the connection was made."""
         self.old_at = now + self.limits.age_max_s
 
-    def learn_patience(self) -> None:
-        """Read from the first answer how long the server keeps a connection that is idle."""
-        self.idle_s = self.limits.connection_idle_max_s
-        if said := KEEP_ALIVE.search(self.head):
-            self.idle_s = min(self.idle_s, int(said[1]) - self.limits.server_margin_s)
-
-    def rest(self, now: float) -> None:
-        """Note that the connection is idle from now on."""
-        self.idle_since = now
-        self.stale_at = now + self.idle_s
+    def stale(self, now: float) -> bool:
+        """True where the connection has been idle for too long."""
+        return now - self.idle_since >= self.idle_s
 
     def usable(self, now: float, *, repeatable: bool) -> bool:
         """True where a call may be sent on this idle connection."""
         transport = self.transport
-        if now >= self.stale_at or transport is None or transport.is_closing():
+        idle_s = now - self.idle_since
+        if idle_s >= self.idle_s or transport is None or transport.closed:
             return False
-        if repeatable:
-            return True
-        return now - self.idle_since <= self.limits.idle_unrepeatable_max_s and self.quiet()
-
-    def quiet(self) -> bool:
-        """True where the server has neither closed the connection nor sent anything unasked."""
-        assert self.transport is not None, "only a standing connection can be asked"
-        sock = self.transport.get_extra_info("socket")
-        if sock is None:
-            return True
-        poll = select.poll()
-        poll.register(sock.fileno(), select.POLLIN)
-        return not poll.poll(0)
+        return repeatable or (idle_s <= self.limits.idle_unrepeatable_max_s and transport.quiet())
 
     def shut(self) -> None:
         """Close at once, without a word to the call."""
@@ -173,43 +172,30 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Stand, and tell the owner."""
-        self.transport = cast("asyncio.Transport", transport)
+        self.transport = cast("Wired", transport)
         self.made = True
         self.owner.made(self)
 
     def data_received(self, data: bytes) -> None:
-        """Read a piece of an answer; a piece that nobody asked for ends the connection."""
+        """Read a piece of an answer; a piece that nobody asked for ends the connection.
+
+        A server's heads repeat: what the parser once made of the same head, with an answer of the
+        same size under it, it would make of it again, so it is not asked.
+        """
         call = self.call
         if call is None:
             self.shut()
             return
-        if self.head:
-            self.gather(data)
-        else:
-            self.head = data
-        try:
-            self.feed(data)
-        except HttpParserUpgrade:
-            self.fail(Outcome.BAD_HTTP, Detail.UPGRADE_REFUSED)
-            return
-        except HttpParserError:
-            if not self.status:
-                self.fail(Outcome.BAD_HTTP, Detail.NONE)
+        if not self.head:
+            end = data.find(HEAD_END)
+            head = self.heads.get(data[:end])
+            if head is not None and head.size == len(data):
+                self.call = None
+                if not self.met:
+                    self.meet(call, head.text)
+                self.owner.answered(self, call, head, data[end + 4 :])
                 return
-            self.extra = True
-        end = self.head.find(HEAD_END)
-        if self.status and end <= self.head_max and self.size <= self.body_max:
-            self.call = None
-            self.head = self.head[:end]
-            if self.extra:
-                self.keep = False
-            if self.uses == 1:
-                self.learn_patience()
-            self.owner.answered(self, call)
-            return
-        why = self.too_large(end)
-        if why is not None:
-            self.fail(Outcome.OVERSIZE, why)
+        self.parse(call, data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the call that was under way; an answer without a length ends well here."""
@@ -219,10 +205,9 @@ class Connection(asyncio.Protocol):
         self.owner.gone(self)
         if call is not None:
             if exc is None and self.ends_with_close():
-                self.status = self.parser.get_status_code()
-                self.head = self.head.partition(HEAD_END)[0]
-                self.keep = False
-                self.owner.answered(self, call)
+                text = self.head.partition(HEAD_END)[0]
+                head = Head(text, self.parser.get_status_code(), keep=False, size=0)
+                self.end(call, head, bytes(self.body))
             elif self.head or self.interims:
                 self.owner.failed(self, call, Outcome.BROKEN, Detail.CLOSED_HALFWAY)
             else:
@@ -264,6 +249,57 @@ class Connection(asyncio.Protocol):
         self.head = self.head.partition(HEAD_END)[2]
 
     # Steps of its own
+
+    def parse(self, call: Call, data: bytes) -> None:
+        """Let the parser read a piece; end the call where the answer is whole, or never will be."""
+        if self.head:
+            self.gather(data)
+        else:
+            self.head = data
+        try:
+            self.feed(data)
+        except HttpParserUpgrade:
+            self.fail(Outcome.BAD_HTTP, Detail.UPGRADE_REFUSED)
+            return
+        except HttpParserError:
+            if not self.status:
+                self.fail(Outcome.BAD_HTTP, Detail.NONE)
+                return
+            self.extra = True
+        end = self.head.find(HEAD_END)
+        if self.status and end <= self.head_max and self.size <= self.body_max:
+            head = Head(self.head[:end], self.status, self.keep and not self.extra, len(data))
+            if len(data) == end + 4 + self.size and not (self.received or self.interims):
+                self.learn(head)
+            body = bytes(self.body)
+            self.clear()
+            self.end(call, head, body)
+            return
+        why = self.too_large(end)
+        if why is not None:
+            self.fail(Outcome.OVERSIZE, why)
+
+    def learn(self, head: Head) -> None:
+        """Know this head again: its answer was one piece, and nothing but head and body."""
+        if len(head.text) <= KNOWN_HEAD_MAX:
+            if len(self.heads) >= KNOWN_HEADS_MAX:
+                self.heads.clear()
+            self.heads[head.text] = head
+
+    def end(self, call: Call, head: Head, body: bytes) -> None:
+        """Hand over a whole answer."""
+        self.call = None
+        if not self.met:
+            self.meet(call, head.text)
+        self.owner.answered(self, call, head, body)
+
+    def meet(self, call: Call, head: bytes) -> None:
+        """Learn from the first answer how long the server keeps a connection that is idle."""
+        self.met = True
+        call.round_trip_ms = self.round_trip_ms
+        self.idle_s = self.limits.connection_idle_max_s
+        if said := KEEP_ALIVE.search(head):
+            self.idle_s = min(self.idle_s, int(said[1]) - self.limits.server_margin_s)
 
     def gather(self, data: bytes) -> None:
         """Add a later piece to the head for as long as the head is not whole."""

@@ -1,16 +1,22 @@
 """Connections are opened to addresses that may be called, one after the other until one answers."""
 
 import asyncio
+import functools
 import ssl
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from exchange.wire.call import Detail
 from exchange.wire.endpoint import Endpoint
+from exchange.wire.line import Line, connect_tcp
 from exchange.wire.resolver import Resolver, Unresolved
-from exchange.wire.tls import connect_tcp, start_tls
+from exchange.wire.tls import Cipher, TlsLine, shake_hands
 
 ADDRESS_TIMEOUT_MIN_S = 0.25
+HANDSHAKE_THREADS = 2
+SESSIONS_MAX = 4096
+"""Servers whose sessions are kept at most; a market's are far fewer."""
 
 
 class Unreachable(Exception):  # noqa: N818 - what the wire's outcome is called
@@ -22,7 +28,7 @@ class Unreachable(Exception):  # noqa: N818 - what the wire's outcome is called
 
 
 class Dialer:
-    """Opens connections; http on the loop's own transports, https through `tls.py`."""
+    """Opens lines; encrypted ones go on where the last one to that server ended, if it agrees."""
 
     def __init__(
         self,
@@ -38,6 +44,13 @@ class Dialer:
         self.tls = tls
         self.clock = clock
         self.connect_timeout_s = connect_timeout_ms / 1000.0
+        self.threads = ThreadPoolExecutor(HANDSHAKE_THREADS, "handshake")
+        self.sessions: dict[str, ssl.SSLSession] = {}
+
+    def close(self) -> None:
+        """Let the threads end; no connection is opened any more."""
+        self.threads.shutdown(wait=False, cancel_futures=True)
+        self.sessions.clear()
 
     async def dial(self, endpoint: Endpoint, connection: asyncio.Protocol) -> float:
         """Connect `connection` to the host and return the round trip in ms; else `Unreachable`.
@@ -72,13 +85,26 @@ class Dialer:
     ) -> float:
         """Connect to one address and return the round trip in ms; an `OSError` says what failed."""
         began = self.clock()
-        if not endpoint.secure:
-            await self.loop.create_connection(lambda: connection, address, endpoint.port)
-            return (self.clock() - began) * 1000.0
         sock = await connect_tcp(self.loop, (address, endpoint.port))
         round_trip_ms = (self.clock() - began) * 1000.0
-        await start_tls(self.loop, sock, self.tls, endpoint.host, connection)
+        try:
+            if not endpoint.secure:
+                Line(self.loop, sock, connection)
+            else:
+                keep = functools.partial(self.keep, endpoint.key)
+                cipher = Cipher(self.tls, endpoint.host, self.sessions.get(endpoint.key))
+                await shake_hands(self.loop, sock, cipher, self.threads)
+                TlsLine(self.loop, sock, connection, cipher, keep)
+        except BaseException:
+            sock.close()
+            raise
         return round_trip_ms
+
+    def keep(self, key: str, session: ssl.SSLSession) -> None:
+        """Keep what the server gave last: the next handshake with it costs a tenth."""
+        if len(self.sessions) >= SESSIONS_MAX:
+            self.sessions.clear()
+        self.sessions[key] = session
 
 
 def reason_of(error: OSError) -> Detail:

@@ -56,7 +56,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     def request(self, *body: bytes, headers: bytes = b"") -> bytes:
         """One whole request; `headers` are ready lines, as `header_lines` makes them."""
-        content = b"".join(body)
+        content = body[0] if len(body) == 1 else b"".join(body)
         size = len(content)
         if not size and self.method == "GET":
             return b"".join((self.head, headers, b"\r\n"))

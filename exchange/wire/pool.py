@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import deque
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from exchange.wire.call import Call, Outcome
 
@@ -10,10 +10,11 @@ from exchange.wire.call import Call, Outcome
 class Kept(Protocol):
     """What a pool needs of a connection."""
 
-    stale_at: float
-
     def usable(self, now: float, *, repeatable: bool) -> bool:
         """True where a call may be sent on it."""
+
+    def stale(self, now: float) -> bool:
+        """True where it has been idle for too long."""
 
     def shut(self) -> None:
         """Close it."""
@@ -23,13 +24,14 @@ K = TypeVar("K", bound=Kept)
 
 
 class Pool(Generic[K]):
-    """Idle connections, and calls that wait for theirs to stand."""
+    """Idle connections, calls that wait for theirs to stand, and what its answers look like."""
 
-    __slots__ = ("idle", "open", "waiting")
+    __slots__ = ("heads", "idle", "open", "waiting")
 
     def __init__(self) -> None:
         self.idle: list[K] = []
         self.waiting: deque[Call] = deque()
+        self.heads: dict[bytes, Any] = {}  # of connections: the heads that they know again
         self.open = 0  # idle, busy and being connected
 
     def take(self, now: float, *, repeatable: bool) -> K | None:
@@ -64,7 +66,7 @@ class Pool(Generic[K]):
 
     def drop_stale(self, now: float) -> None:
         """Close the connections that have been idle for too long."""
-        stale = [connection for connection in self.idle if now >= connection.stale_at]
-        self.idle = [connection for connection in self.idle if now < connection.stale_at]
+        stale = [connection for connection in self.idle if connection.stale(now)]
+        self.idle = [connection for connection in self.idle if not connection.stale(now)]
         for connection in stale:
             connection.shut()

@@ -1,178 +1,207 @@
-"""TLS straight on the socket: less than half of what a loop's own TLS layer costs per request."""
+"""TLS as a translation between a line and its connection; OpenSSL never touches the socket.
+
+It reads and writes memory alone. So a record that the socket takes in two halves is the line's
+business, which knows how; what OpenSSL wants to say of its own accord (keys that change, goodbyes)
+lies there to be sent after every step; and one read of the socket takes a whole record, where
+OpenSSL itself would read its head and its body apart. A loop's own TLS layer costs twice as much.
+"""
 
 import asyncio
 import contextlib
 import socket
 import ssl
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import Executor
 
-READ_BYTES = 65_536
-"""More than one TLS record, so that one read takes all that a record holds."""
+from exchange.wire.line import READ_BYTES, READ_FIRST_BYTES, Line
+
+RECORD_BYTES = 16_384
+"""OpenSSL encrypts so much in one call, and no more."""
+WORDLESS_BYTES_MAX = 65_536
+"""So many bytes may come without a byte of an answer in them: several records that are not whole
+yet, tickets, keys that change. More is somebody who keeps us busy."""
 
 
 def client_tls(*, authorities_file: str | None = None) -> ssl.SSLContext:
     """A context that verifies names and certificates and speaks HTTP/1.1 only."""
     context = ssl.create_default_context(cafile=authorities_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION  # a handshake's work, in the middle of a ping
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
-class TlsTransport(asyncio.Transport):
-    """A connected, encrypted socket as a transport: `write`, `abort`, `close`, `is_closing`."""
+class Cipher:
+    """One side of one TLS connection: ciphertext in and out of memory."""
+
+    __slots__ = ("incoming", "outgoing", "tls")
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, sock: ssl.SSLSocket, protocol: asyncio.Protocol
+        self, context: ssl.SSLContext, name: str, session: ssl.SSLSession | None = None
     ) -> None:
-        super().__init__()
-        self.loop = loop
-        self.sock = sock
-        self.protocol = protocol
-        self.unsent = bytearray()
-        self.closed = False
-        self.number = sock.fileno()
-        loop.add_reader(self.number, self.readable)
-        protocol.connection_made(self)
+        """Prepare to speak to the server called `name`, going on where a session ended."""
+        self.incoming = ssl.MemoryBIO()
+        self.outgoing = ssl.MemoryBIO()
+        self.tls = context.wrap_bio(
+            self.incoming, self.outgoing, server_hostname=name, session=session
+        )
 
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """`socket` and `ssl_object` are the socket itself."""
-        return self.sock if name in ("socket", "ssl_object") else default
 
-    def is_closing(self) -> bool:
-        """True once nothing can be sent any more."""
-        return self.closed
+Keep = Callable[[ssl.SSLSession], None]
+"""Takes the session that a server gave, for the next connection to it."""
+
+
+class TlsLine(Line):
+    """An encrypted connection as a transport, once its handshake is done."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        protocol: asyncio.Protocol,
+        cipher: Cipher,
+        keep: Keep,
+    ) -> None:
+        """Take over the socket; `keep` hears of the server's session with its first answer."""
+        self.cipher = cipher
+        self.keep = keep
+        self.incoming = cipher.incoming
+        self.outgoing = cipher.outgoing
+        self.encrypt = cipher.tls.write
+        self.decrypt = cipher.tls.read
+        self.left = cipher.tls.pending
+        self.unencrypted = bytearray()
+        self.wordless = 0  # bytes since the last words
+        super().__init__(loop, sock, protocol)
+        self.take = self.translate
+        self.hear = self.hear_first
+        if self.incoming.pending:  # what came along with the end of the handshake
+            self.listen(self.incoming.pending)
+
+    def quiet(self) -> bool:
+        """True where nothing came since the last words, not even half a record."""
+        return not self.wordless and super().quiet()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send now what the socket takes, the rest when it is writable."""
+        """Encrypt now and send what the socket takes, the rest when it is writable."""
         if self.closed:
             return
-        if self.unsent:
-            self.unsent += data
+        if self.unencrypted or len(data) > RECORD_BYTES:
+            self.unencrypted += data
+            self.write_on()
             return
         try:
-            sent = self.sock.send(data)
-        except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
-            sent = 0
-        except OSError as error:
+            self.encrypt(data)
+        except ssl.SSLWantReadError:  # in the middle of a message of its own: after that
+            self.unencrypted += data
+        except ssl.SSLError as error:
             self.lose(error)
             return
-        if sent < len(data):
-            self.unsent += memoryview(data)[sent:]
-            self.loop.add_writer(self.number, self.writable)
+        super().write(self.outgoing.read())
+
+    def write_on(self) -> None:
+        """Encrypt what has waited, a record at a time."""
+        try:
+            while self.unencrypted:
+                with memoryview(self.unencrypted) as waiting:
+                    done = self.encrypt(waiting[:RECORD_BYTES])
+                del self.unencrypted[:done]
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError as error:
+            self.lose(error)
+            return
+        self.flush()
+
+    def end(self) -> None:
+        """The server has closed: with a goodbye, or what it said may have lost its end."""
+        self.incoming.write_eof()
+        self.listen(0)
+
+    def translate(self, data: bytes) -> None:
+        """Take ciphertext that arrived."""
+        self.incoming.write(data)
+        self.listen(len(data))
+
+    def listen(self, arrived: int) -> None:
+        """Decrypt all that is whole; say what OpenSSL wants to say in return."""
+        try:
+            while words := self.decrypt(READ_FIRST_BYTES):
+                self.wordless = 0
+                self.hear(words if len(words) < READ_FIRST_BYTES else self.decrypt_on(words))
+                if self.closed:
+                    return
+                if not self.incoming.pending and not self.left():
+                    break
+            else:
+                self.close()  # the server said goodbye
+                return
+        except ssl.SSLWantReadError:
+            self.wordless += arrived
+            if self.wordless > WORDLESS_BYTES_MAX:
+                self.lose(ssl.SSLError("many bytes without a word"))
+                return
+        except ssl.SSLError as error:
+            self.flush()  # an alert says why
+            self.lose(error)
+            return
+        if self.outgoing.pending:
+            self.flush()
+        if self.unencrypted:
+            self.write_on()
+
+    def decrypt_on(self, words: bytes) -> bytes:
+        """Return these words with the rest of their record."""
+        return words + self.decrypt(self.left()) if self.left() else words
+
+    def flush(self) -> None:
+        """Send what OpenSSL has written."""
+        if self.outgoing.pending:
+            super().write(self.outgoing.read())
+
+    def hear_first(self, data: bytes) -> None:
+        """Keep the session: a server's tickets come before its first answer."""
+        self.hear = self.protocol.data_received
+        session = self.cipher.tls.session
+        if session is not None:
+            self.keep(session)
+        self.hear(data)
 
     def close(self) -> None:
-        """Say goodbye and close; what was not sent yet is dropped."""
-        if not self.closed:
-            with contextlib.suppress(OSError, ValueError):
-                self.sock.unwrap()
+        """Say goodbye, if the socket takes it, and close; what was not sent yet is dropped.
+
+        A goodbye behind half a record would be garbage, so then there is none.
+        """
+        if not self.closed and not self.unsent and not self.unencrypted:
+            with contextlib.suppress(ssl.SSLError):
+                self.cipher.tls.unwrap()
+            with contextlib.suppress(OSError):
+                self.transmit(self.outgoing.read())
         self.lose(None)
 
-    def abort(self) -> None:
-        """Close without a goodbye."""
-        self.lose(None)
 
-    def readable(self) -> None:
-        """Hand what arrived to the protocol."""
-        while not self.closed:
-            try:
-                data = self.sock.recv(READ_BYTES)
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                return
-            except OSError as error:
-                self.lose(error)
-                return
-            if not data:
-                self.lose(None)
-                return
-            self.protocol.data_received(data)
-            if not self.sock.pending():
-                return
+async def shake_hands(
+    loop: asyncio.AbstractEventLoop, sock: socket.socket, cipher: Cipher, threads: Executor
+) -> None:
+    """Finish the handshake; an `OSError` says why it could not be (`SSLError` is one).
 
-    def writable(self) -> None:
-        """Send more of what is left."""
-        try:
-            sent = self.sock.send(self.unsent)
-        except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
-            return
-        except OSError as error:
-            self.lose(error)
-            return
-        del self.unsent[:sent]
-        if not self.unsent:
-            self.loop.remove_writer(self.number)
-
-    def lose(self, error: Exception | None) -> None:
-        """Close the socket now; the protocol hears of it in the loop's next turn."""
-        if self.closed:
-            return
-        self.closed = True
-        self.unsent.clear()
-        self.loop.remove_reader(self.number)
-        self.loop.remove_writer(self.number)
-        self.sock.close()
-        self.loop.call_soon(self.protocol.connection_lost, error)
-
-
-async def connect_tcp(loop: asyncio.AbstractEventLoop, address: tuple[str, int]) -> socket.socket:
-    """Return a connected socket; an `OSError` says what failed."""
-    sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
-    try:
-        sock.setblocking(False)
-        await loop.sock_connect(sock, address)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-async def start_tls(
-    loop: asyncio.AbstractEventLoop,
-    sock: socket.socket,
-    context: ssl.SSLContext,
-    name: str,
-    protocol: asyncio.Protocol,
-) -> TlsTransport:
-    """Shake hands with the server called `name` and hand the protocol its transport.
-
-    Takes the socket over, also where it fails; an `OSError` says why (`SSLError` is one).
+    Its arithmetic (keys, the server's certificate and those above it) takes as long as a hundred
+    pings: it is done in a thread, which needs no lock of Python's for it, and never on the loop.
     """
-    try:
-        secured = context.wrap_socket(
-            sock, server_hostname=name, do_handshake_on_connect=False, suppress_ragged_eofs=False
-        )
-    except BaseException:
-        sock.close()
-        raise
-    try:
-        await shake_hands(loop, secured)
-    except BaseException:
-        secured.close()
-        raise
-    return TlsTransport(loop, secured, protocol)
-
-
-async def shake_hands(loop: asyncio.AbstractEventLoop, sock: ssl.SSLSocket) -> None:
-    """Finish the handshake without blocking the loop."""
-    number = sock.fileno()
     while True:
-        turn = loop.create_future()
         try:
-            sock.do_handshake()
+            await loop.run_in_executor(threads, cipher.tls.do_handshake)
         except ssl.SSLWantReadError:
-            loop.add_reader(number, wake, turn)
-        except ssl.SSLWantWriteError:
-            loop.add_writer(number, wake, turn)
+            await loop.sock_sendall(sock, cipher.outgoing.read())
+            data = await loop.sock_recv(sock, READ_BYTES)
+            if data:
+                cipher.incoming.write(data)
+            else:
+                cipher.incoming.write_eof()
+        except ssl.SSLError:
+            with contextlib.suppress(OSError):
+                await loop.sock_sendall(sock, cipher.outgoing.read())  # an alert says why
+            raise
         else:
+            await loop.sock_sendall(sock, cipher.outgoing.read())
             return
-        try:
-            await turn
-        finally:
-            loop.remove_reader(number)
-            loop.remove_writer(number)
-
-
-def wake(turn: asyncio.Future[None]) -> None:
-    """Let the handshake go on."""
-    if not turn.done():
-        turn.set_result(None)

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Protocol
 
 from exchange.wire.call import Call, Detail, Outcome
-from exchange.wire.connection import Connection, Limits
+from exchange.wire.connection import Connection, Head, Limits
 from exchange.wire.dialer import Unreachable
 from exchange.wire.endpoint import Endpoint
 from exchange.wire.pool import Pool
@@ -32,6 +32,9 @@ class Dials(Protocol):
 
     async def dial(self, endpoint: Endpoint, connection: asyncio.Protocol) -> float:
         """Connect `connection` to the host and return the round trip in ms; else `Unreachable`."""
+
+    def close(self) -> None:
+        """Open no connection any more."""
 
 
 class FanOut:
@@ -142,6 +145,7 @@ class Wire:
         if self.standing:
             self.emptied = self.loop.create_future()
             await self.emptied
+        self.dialer.close()
         self.pools.clear()
 
     @property
@@ -159,18 +163,14 @@ class Wire:
         if call.due_at <= now:
             self.settle(call, unsent(call), Detail.NO_TIME, now)
             return
-        key = call.endpoint.key
-        pool = self.pools.get(key)
+        pool = self.pools.get(call.endpoint.key)
         if pool is None:
-            pool = self.pools[key] = Pool()
-        if not fresh:
-            connection = pool.take(now, repeatable=call.repeatable)
-            if connection is not None:
-                self.reused_count += 1
-                call.line = connection
-                call.sent_at = now
-                connection.carry(call)
-                return
+            pool = self.pools[call.endpoint.key] = Pool()
+        connection = None if fresh else pool.take(now, repeatable=call.repeatable)
+        if connection is not None:
+            self.reused_count += 1
+            self.send(call, connection, now)
+            return
         if pool.open >= self.limits.connections_per_host_max:
             self.throttled_count += 1
             if call.sent_at:
@@ -186,9 +186,11 @@ class Wire:
 
     def send(self, call: Call, connection: Connection, now: float) -> None:
         """Hand the request to the connection."""
+        assert connection.transport is not None, "a connection carries calls once it stands"
         call.line = connection
         call.sent_at = now
-        connection.carry(call)
+        connection.call = call
+        connection.transport.write(call.request)
 
     async def connect(self, pool: Pool[Connection], call: Call) -> None:
         """Open one connection: for this call, else for whoever waits, else for later."""
@@ -225,7 +227,7 @@ class Wire:
             if call is not None:
                 self.send(call, connection, now)
                 return
-        connection.rest(now)
+        connection.idle_since = now
         pool.idle.append(connection)
         if self.sweep_timer is None:
             self.sweep_timer = self.loop.call_later(self.sweep_s, self.sweep)
@@ -263,7 +265,8 @@ class Wire:
                 if call.outcome is WAITING:
                     self.abandon(call, Outcome.ABANDONED, why, now)
             batch.left = 0
-        batch.calls = batch.order = ()  # the calls hold it: without a cycle, nothing waits for gc
+        batch.calls = batch.order = ()  # the calls hold it, and no collector looks for cycles there
+        batch.on_answer = None
         if not batch.done.done():
             batch.done.set_result(None)
 
@@ -349,28 +352,28 @@ class Wire:
         connection.stand(self.clock())
         self.standing.add(connection)
 
-    def answered(self, connection: Connection, call: Call) -> None:
+    def answered(self, connection: Connection, call: Call, head: Head, body: bytes) -> None:
         """A whole answer came: in time, or late."""
         now = self.clock()
         in_time = call.outcome is WAITING
         if in_time:
-            call.status = connection.status
-            call.head = connection.head
-            body = connection.body
-            call.body = body if type(body) is bytes else bytes(body)
-            if connection.uses == 1:
-                call.round_trip_ms = connection.round_trip_ms
+            call.status = head.status
+            call.head = head.text
+            call.body = body
             call.outcome = ANSWERED
             call.ended_at = now
         else:
             self.note_late(call, now)
-        if connection.keep and now < connection.old_at and not self.closing:
+        if head.keep and now < connection.old_at and not self.closing:
             self.release(connection, now)
-            connection.clear()
         else:
             connection.shut()
         if in_time:
-            self.tell(call)
+            batch: FanOut = call.batch
+            if batch.on_answer is None and batch.left > 1:
+                batch.left -= 1  # the everyday way of `tell`
+            else:
+                self.tell(call)
 
     def failed(self, connection: Connection, call: Call, outcome: Outcome, why: Detail) -> None:
         """The connection broke under its call; a repeatable one gets a second chance."""
@@ -378,7 +381,7 @@ class Wire:
             return
         now = self.clock()
         call.line = None
-        stale = why is Detail.CLOSED_SILENTLY and connection.uses > 1
+        stale = why is Detail.CLOSED_SILENTLY and connection.met
         if stale and call.repeatable and not call.repeated:
             call.repeated = True
             self.repeated_count += 1

@@ -60,6 +60,7 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
     "bench": [  # what it measures by itself, apart from a whole exchange
         *("exchange.contract", "exchange.wire", "exchange.dialect", "exchange.domain"),
         *("exchange.auction", "exchange.configuration", "exchange.story", "exchange.telemetry"),
+        "bidders.fleet",  # answers where no other server is installed
     ],
 }
 NEVER = {  # not even by way of others

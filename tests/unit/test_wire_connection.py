@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.wire.call import Call, Detail, Outcome
-from exchange.wire.connection import Connection, Limits
+from exchange.wire.connection import KNOWN_HEAD_MAX, KNOWN_HEADS_MAX, Connection, Limits
 from exchange.wire.endpoint import compile_endpoint
 from exchange.wire.pool import Pool
 
@@ -32,11 +32,8 @@ class Line:
     def abort(self):
         self.closed = True
 
-    def is_closing(self):
-        return self.closed
-
-    def get_extra_info(self, _name):
-        return None
+    def quiet(self):
+        return not self.closed
 
 
 class Listener:
@@ -49,11 +46,12 @@ class Listener:
     def made(self, connection):
         connection.stand(0.0)
 
-    def answered(self, connection, call):
+    def answered(self, connection, call, head, body):
         assert isinstance(call, Call)
-        self.heard.append((connection.status, bytes(connection.body), connection.keep))
-        connection.rest(0.0)
-        connection.clear()
+        self.heard.append((head.status, body, head.keep))
+        connection.idle_since = 0.0
+        if not head.keep:
+            connection.shut()
 
     def failed(self, _connection, _call, outcome, why):
         self.heard.append((outcome, why))
@@ -71,7 +69,7 @@ def connect(limits=LIMITS):
 
 
 def carry(connection):
-    connection.carry(Call(ENDPOINT, ENDPOINT.request(b"{}"), 100.0))
+    connection.call = Call(ENDPOINT, ENDPOINT.request(b"{}"), 100.0)
 
 
 def feed(connection, line, pieces):
@@ -247,6 +245,89 @@ def test_bytes_after_an_answer_end_the_connection_not_the_answer(form, extra):
     connection, line, listener = connect()
     feed(connection, line, [raw + extra])
     assert listener.heard == [(status, body, False)]
+
+
+PIECES = [
+    *(raw for raw, _ in ANSWERS.values()),
+    OK + b"x",
+    OK[:-1],
+    OK.replace(b"2", b"3"),
+    OK.replace(b"hi", b"ho"),
+    b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nhi",
+    b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nhi",
+    b"HTTP/1.1 200 OK\r\n\r\nhi",
+    CHUNKED,
+    CHUNKED + b"0\r\n\r\n",
+    CHUNKED + b"2\r\nhi\r\n0\r\n\r\n",
+    b"hi",
+]
+
+
+class Forgetful(dict):
+    """Heads that are never known again: the parser reads every answer."""
+
+    def get(self, _head):
+        return None
+
+
+@given(st.lists(st.lists(st.sampled_from(PIECES), min_size=1, max_size=3), max_size=6))
+def test_a_known_head_is_read_as_the_parser_would(answers):
+    """Over many connections to one host, whose heads are known or not: the same is heard."""
+    heard = []
+    for heads in ({}, Forgetful()):
+        listener, pool = Listener(), Pool()
+        pool.heads = heads
+        for pieces in answers * 2:
+            line, connection = Line(), Connection(listener, pool, LIMITS)
+            connection.connection_made(line)
+            for piece in pieces:
+                if connection.call is None and not line.closed:
+                    carry(connection)
+                feed(connection, line, [piece])
+            listener.heard.append(line.closed)
+            connection.connection_lost(None)
+        heard.append(listener.heard)
+    assert heard[0] == heard[1]
+
+
+@given(st.sampled_from(list(ANSWERS.values())), st.data())
+def test_a_changed_byte_is_seen_in_a_known_head(sent, data):
+    """Once known is not trusted for ever: any other byte is the parser's business again."""
+    raw = bytearray(sent[0])
+    heard = []
+    at, byte = data.draw(st.integers(0, len(raw) - 1)), data.draw(st.integers(0, 255))
+    for known in (True, False):
+        listener, pool = Listener(), Pool()
+        for piece in (sent[0], bytes(raw[:at] + bytes([byte]) + raw[at + 1 :])):
+            line, connection = Line(), Connection(listener, pool, LIMITS)
+            connection.connection_made(line)
+            carry(connection)
+            feed(connection, line, [piece])
+            connection.connection_lost(None)
+            if not known:
+                pool.heads.clear()
+        heard.append(listener.heard)
+    assert heard[0] == heard[1]
+
+
+def test_heads_are_not_kept_without_end():
+    """A host that never says the same twice fills no memory."""
+    connection, line, listener = connect()
+    for number in range(3 * KNOWN_HEADS_MAX):
+        if number:
+            carry(connection)
+        feed(connection, line, [b"HTTP/1.1 204 No Content\r\nX: %d\r\n\r\n" % number])
+    assert len(listener.heard) == 3 * KNOWN_HEADS_MAX
+    assert 0 < len(connection.heads) <= KNOWN_HEADS_MAX
+
+
+def test_a_very_long_head_is_not_kept():
+    """It is read, each time."""
+    connection, line, listener = connect(Limits())
+    feed(connection, line, [b"HTTP/1.1 204 N\r\nX: " + b"x" * KNOWN_HEAD_MAX + b"\r\n\r\n"])
+    assert listener.heard == [(204, b"", True)]
+    assert not connection.heads
 
 
 def test_a_byte_that_nobody_asked_for_ends_the_connection():

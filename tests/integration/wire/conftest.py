@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from ipaddress import ip_network
 
@@ -112,13 +113,19 @@ class Server:
 
 
 @pytest.fixture
-async def serve():
+def secure():
+    """Whether servers and wires speak TLS unless a test says otherwise; many try both."""
+    return False
+
+
+@pytest.fixture
+async def serve(secure, good):
     """Start servers with scripts; all are stopped after the test."""
     servers = []
 
     async def start(script, context=None, port=0):
         server = Server(script)
-        await server.listen(context, port)
+        await server.listen(context or (good if secure else None), port)
         servers.append(server)
         return server
 
@@ -128,7 +135,7 @@ async def serve():
 
 
 @pytest.fixture
-async def open_wire():
+async def open_wire(secure, trusting):
     """Open wires with limits; after the test each is closed and has left nothing behind."""
     opened = []
 
@@ -137,7 +144,8 @@ async def open_wire():
     ):
         loop = asyncio.get_running_loop()
         resolver = Resolver(loop, Guard([ip_network(allowed)]))
-        dialer = Dialer(loop, resolver, tls or client_tls(), connect_timeout_ms=connect_timeout_ms)
+        tls = tls or (trusting if secure else client_tls())
+        dialer = Dialer(loop, resolver, tls, connect_timeout_ms=connect_timeout_ms)
         wire = Wire(loop, dialer, Limits(**limits), on_late=on_late)
         opened.append((wire, resolver))
         return wire
@@ -170,6 +178,26 @@ def make_call():
 def authority():
     """A certificate authority of the tests."""
     return trustme.CA()
+
+
+def serving(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    return context
+
+
+@pytest.fixture(scope="session")
+def good(authority):
+    """A server's context for loopback and `localhost`."""
+    return serving(authority.issue_cert("127.0.0.1", "localhost"))
+
+
+@pytest.fixture
+def trusting(authority, tmp_path):
+    """A client's context that trusts the tests' authority."""
+    path = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return client_tls(authorities_file=str(path))
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ import pytest
 
 from exchange.wire.call import Detail, Outcome
 
+pytestmark = pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+
 
 async def silent(peer):
     await peer.request()

@@ -7,6 +7,8 @@ import pytest
 
 from exchange.wire.call import Detail, Outcome
 
+pytestmark = pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+
 
 async def answers(peer):
     """Answer every request with its own body."""
@@ -171,7 +173,7 @@ async def test_a_post_sees_a_close_that_the_loop_has_not_seen_yet(
     wire = open_wire()
     await wire.request(make_call(server.url))
     (connection,) = wire.standing
-    await until(lambda: connection.closing or not connection.quiet())
+    await until(lambda: connection.closing or not connection.transport.quiet())
     call = make_call(server.url, b"post", repeatable=False)
     await wire.request(call)
     assert (call.outcome, call.body) == (Outcome.ANSWERED, b"post")
@@ -212,7 +214,9 @@ async def test_trailing_bytes_are_not_the_next_answer(serve, open_wire, make_cal
     assert server.accepted == 3
 
 
-async def test_connections_to_a_host_are_bounded_and_nothing_queues(serve, open_wire, make_call):
+async def test_connections_to_a_host_are_bounded_and_nothing_queues(
+    serve, open_wire, make_call, until
+):
     """Calls beyond the limit are refused at once; those within it are answered."""
     gate = asyncio.Event()
 
@@ -237,7 +241,8 @@ async def test_connections_to_a_host_are_bounded_and_nothing_queues(serve, open_
     assert [call.outcome for call in calls[:8]] == [Outcome.ANSWERED] * 8
     assert [call.outcome for call in calls[8:]] == [Outcome.THROTTLED] * 42
     assert not any(call.sent_at for call in calls[8:])
-    assert server.accepted == 8
+    await until(lambda: not wire.dialing)
+    await until(lambda: server.accepted == 8)
     assert wire.throttled_count == 42
     again = [make_call(server.url) for _ in range(8)]
     await wire.fan_out(again, wire.clock() + 5)
@@ -304,12 +309,13 @@ async def test_the_warmest_connection_is_used_first(serve, open_wire, make_call)
         assert pool.idle[-1] is warmest
 
 
-async def test_idle_connections_are_closed_after_a_while(serve, open_wire, make_call):
+async def test_idle_connections_are_closed_after_a_while(serve, open_wire, make_call, until):
     """Nothing stays open for nobody, and the host is forgotten."""
     server = await serve(answers)
     wire = open_wire(connection_idle_max_s=0.05)
     await wire.fan_out([make_call(server.url) for _ in range(3)], wire.clock() + 5)
-    assert wire.connections_open == 3
+    await until(lambda: not wire.dialing)
+    assert wire.opened_count == 3
     async with asyncio.timeout(5):
         await server.all_closed()
     wire.sweep()
@@ -363,11 +369,14 @@ async def test_calls_that_gave_up_are_not_remembered(serve, open_wire, make_call
     assert len(pool.idle) == pool.open == 5
 
 
-async def test_a_post_that_wants_a_fresh_connection_leaves_the_others(serve, open_wire, make_call):
+async def test_a_post_that_wants_a_fresh_connection_leaves_the_others(
+    serve, open_wire, make_call, until
+):
     """What is too long idle for a post is still good for pings."""
     server = await serve(answers)
     wire = open_wire(idle_unrepeatable_max_s=-1.0)
     await wire.fan_out([make_call(server.url) for _ in range(3)], wire.clock() + 5)
+    await until(lambda: not wire.dialing)
     post = make_call(server.url, repeatable=False)
     await wire.request(post)
     assert post.outcome is Outcome.ANSWERED

@@ -6,6 +6,8 @@ import pytest
 
 from exchange.wire.call import Detail, Outcome
 
+pytestmark = pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+
 
 async def answers(peer):
     while True:
@@ -147,7 +149,7 @@ async def test_draining_has_an_end(serve, open_wire, make_call):
     """A server that never answers keeps no connection."""
     server = await serve(silent)
     wire = open_wire(late_grace_ms=30)
-    await wire.fan_out([make_call(server.url, timeout_ms=20) for _ in range(3)], wire.clock() + 5)
+    await wire.fan_out([make_call(server.url, timeout_ms=400) for _ in range(3)], wire.clock() + 5)
     assert wire.connections_open == 3
     async with asyncio.timeout(5):
         await server.all_closed()
@@ -215,7 +217,7 @@ async def test_closing_ends_every_call_and_connection(serve, open_wire, make_cal
     quick, slow = await serve(answers), await serve(silent)
     wire = open_wire()
     await wire.request(make_call(quick.url))
-    await wire.request(make_call(slow.url, timeout_ms=20))
+    await wire.request(make_call(slow.url, timeout_ms=400))
     busy = [make_call(slow.url), make_call(quick.url.replace("127.0.0.1", "127.0.0.2"))]
     waiting = asyncio.create_task(wire.fan_out(busy, wire.clock() + 60))
     await until(lambda: len(slow.requests) >= 2)
@@ -231,11 +233,12 @@ async def test_closing_ends_every_call_and_connection(serve, open_wire, make_cal
     assert (refused.outcome, refused.detail) == (Outcome.UNREACHABLE, Detail.WIRE_CLOSED)
 
 
-async def test_no_task_is_made_for_a_ping(serve, open_wire, make_call):
+async def test_no_task_is_made_for_a_ping(serve, open_wire, make_call, until):
     """On kept connections a fan-out costs one future and one timer, and no task."""
     server = await serve(answers)
     wire = open_wire()
     await wire.fan_out([make_call(server.url) for _ in range(10)], wire.clock() + 5)
+    await until(lambda: not wire.dialing)
     made = []
     loop = asyncio.get_running_loop()
     tasks, timers, futures = loop.create_task, loop.call_later, loop.create_future

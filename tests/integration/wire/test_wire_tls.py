@@ -2,13 +2,16 @@
 
 import asyncio
 import datetime as dt
+import os
+import socket
 import ssl
+import threading
+from functools import partial
 
 import pytest
 import trustme
 
 from exchange.wire.call import Detail, Outcome
-from exchange.wire.tls import client_tls
 
 
 async def answers(peer):
@@ -16,24 +19,10 @@ async def answers(peer):
         await peer.answer(await peer.request())
 
 
-@pytest.fixture
-def trusting(authority, tmp_path):
-    """A client's context that trusts the tests' authority."""
-    path = tmp_path / "authority.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return client_tls(authorities_file=str(path))
-
-
 def serving(certificate):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate.configure_cert(context)
     return context
-
-
-@pytest.fixture
-def good(authority):
-    """A server's context for loopback and `localhost`."""
-    return serving(authority.issue_cert("127.0.0.1", "localhost"))
 
 
 async def test_an_encrypted_call_is_answered_and_its_connection_kept(
@@ -49,9 +38,10 @@ async def test_an_encrypted_call_is_answered_and_its_connection_kept(
     assert server.accepted == 1
 
 
-async def test_a_name_is_sent_and_verified(serve, open_wire, make_call, good, trusting):
+async def test_a_name_is_sent_and_verified(serve, open_wire, make_call, authority, trusting):
     """The server hears which host is meant, and that only HTTP/1.1 is spoken."""
     heard = []
+    good = serving(authority.issue_cert("localhost"))
     good.sni_callback = lambda _sock, name, _context: heard.append(name)
     good.set_alpn_protocols(["h2", "http/1.1"])
     protocols = []
@@ -67,6 +57,143 @@ async def test_a_name_is_sent_and_verified(serve, open_wire, make_call, good, tr
     assert call.outcome is Outcome.ANSWERED
     assert heard == ["localhost"]
     assert protocols == ["http/1.1"]
+
+
+async def test_the_next_connection_goes_on_with_the_session(
+    serve, open_wire, make_call, good, trusting
+):
+    """Certificates are exchanged and checked once in a while, not for every connection."""
+    reused = []
+
+    async def script(peer):
+        reused.append(peer.writer.get_extra_info("ssl_object").session_reused)
+        await peer.answer(await peer.request(), b"Connection: close")
+
+    server = await serve(script, good)
+    wire = open_wire(tls=trusting)
+    for _ in range(3):
+        call = make_call(server.url)
+        await wire.request(call)
+        assert call.outcome is Outcome.ANSWERED
+    assert reused == [False, True, True]
+
+
+async def test_no_handshake_is_worked_out_on_the_loop(serve, open_wire, make_call, good, trusting):
+    """A hundred connections at once do not keep pings waiting for their arithmetic."""
+    threads = set()
+
+    class Watched(ssl.SSLObject):
+        def do_handshake(self):
+            threads.add(threading.get_ident())
+            super().do_handshake()
+
+    trusting.sslobject_class = Watched
+    server = await serve(answers, good)
+    wire = open_wire(tls=trusting)
+    calls = [make_call(server.url, timeout_ms=5000) for _ in range(20)]
+    await wire.fan_out(calls, wire.clock() + 5)
+    assert {call.outcome for call in calls} == {Outcome.ANSWERED}
+    assert threads
+    assert threading.get_ident() not in threads
+
+
+async def test_a_cut_off_end_is_not_taken_for_a_goodbye(
+    serve, open_wire, make_call, good, trusting
+):
+    """TCP's own end may be anybody's doing."""
+
+    async def cut(peer):
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\n\r\nhalf of")
+        with socket.socket(fileno=os.dup(peer.writer.get_extra_info("socket").fileno())) as raw:
+            raw.shutdown(socket.SHUT_WR)
+        await peer.gone()
+
+    server = await serve(cut, good)
+    wire = open_wire(tls=trusting)
+    call = make_call(server.url)
+    await wire.request(call)
+    assert (call.outcome, call.detail) == (Outcome.BROKEN, Detail.CLOSED_HALFWAY)
+
+
+@pytest.fixture
+async def openssl(authority, tmp_path):
+    """OpenSSL's own server, told at its standard input what to say and to do."""
+    running = []
+
+    async def start(*options):
+        certificate, port = authority.issue_cert("127.0.0.1"), free_port()
+        key, chain = tmp_path / "key.pem", tmp_path / "chain.pem"
+        certificate.private_key_pem.write_to_path(str(key))
+        certificate.cert_chain_pems[0].write_to_path(str(chain))
+        process = await asyncio.create_subprocess_exec(
+            *("openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-key", key, "-cert", chain),
+            *options,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        running.append(process)
+        async with asyncio.timeout(10):
+            while b"ACCEPT" not in await process.stdout.readline():
+                pass
+        return process, f"https://127.0.0.1:{port}/"
+
+    yield start
+    for process in running:
+        process.kill()
+        await process.communicate()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def more_than(line, before):
+    return line.wordless > before
+
+
+async def told(process, word):
+    """Read what the server prints until this word stands there."""
+    async with asyncio.timeout(10):
+        await process.stdout.readuntil(word)
+
+
+@pytest.mark.parametrize("command", [b"K", b"k"], ids=["both sides", "its own"])
+async def test_keys_that_change_in_the_middle_of_a_call_are_followed(
+    openssl, open_wire, make_call, trusting, until, command
+):
+    """TLS 1.3 lets a server do so at any time, and ask for the same in return."""
+    process, url = await openssl("-tls1_3", "-crlf")
+    wire = open_wire(tls=trusting)
+    for body in (b"one", b"two"):
+        call = make_call(url, body, timeout_ms=5000)
+        waiting = asyncio.create_task(wire.request(call))
+        await told(process, body)
+        (connection,) = wire.standing
+        if not connection.met:  # the server's tickets come first
+            await until(partial(more_than, connection.transport, 0))
+        before = connection.transport.wordless
+        process.stdin.write(command + b"\n")
+        await until(partial(more_than, connection.transport, before))
+        process.stdin.write(b"HTTP/1.1 200 OK\nContent-Length: 5\n\n" + body + b"\n")
+        await waiting
+        assert (call.outcome, call.body) == (Outcome.ANSWERED, body + b"\r\n")
+    assert wire.opened_count == 1
+
+
+async def test_a_second_handshake_is_refused(openssl, open_wire, make_call, trusting):
+    """TLS 1.2 let a server ask for one at any time: work for the loop at anybody's wish."""
+    process, url = await openssl("-tls1_2", "-crlf")
+    wire = open_wire(tls=trusting)
+    call = make_call(url, b"one", timeout_ms=5000)
+    waiting = asyncio.create_task(wire.request(call))
+    await told(process, b"one")
+    process.stdin.write(b"r\n")
+    await waiting
+    assert (call.outcome, call.detail) == (Outcome.BROKEN, Detail.CLOSED_SILENTLY)
 
 
 def other_name(authority):
