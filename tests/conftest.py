@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 import redis.asyncio
+from hypothesis import settings
 
 from exchange.stores.embedded import EmbeddedStores, StoreUrls
 from tests.places import store_folder
@@ -17,6 +18,10 @@ MARKETS = 15
 """Valkey's numbered databases but for the first, which the product uses."""
 
 numbers = count()
+
+# No test is about how long it takes; on a busy machine any of them may take long.
+settings.register_profile("calm", deadline=None)
+settings.load_profile("calm")
 
 
 @pytest.fixture(scope="session")

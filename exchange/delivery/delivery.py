@@ -1,7 +1,7 @@
 """Posts the full record to a winner and says what came of it; one call, one result."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -24,7 +24,10 @@ class Parcel(msgspec.Struct, frozen=True):
 
 
 class Delivered(msgspec.Struct, frozen=True):
-    """What a post came to, and the exact bytes that were exchanged, but for secrets."""
+    """What a post came to, and the bytes that were exchanged, less secrets.
+
+    In a foreign dialect also less the person: what was made of an identity value is `***`.
+    """
 
     result: PostResult
     ms: float
@@ -77,36 +80,56 @@ class Delivery:
         if offer.post is None:
             return Delivered(Accepted(), 0.0)  # nothing to call: the buyer fetches its leads
         post, dialect = offer.post, offer.post.dialect
-        call = self._call(parcel, post, dialect)
-        await self._wire.fan_out((call,), float("inf"))
-        request, answer = call.request, call.body
-        if dialect is not None:
-            request, answer = dialect.redacted(request), dialect.redacted(answer)
-        result = _result(call, dialect, repeated=repeated)
-        return Delivered(result, call.took_ms, request, call.status, answer)
-
-    def _call(self, parcel: Parcel, post: PostTerms, dialect: PostDialect | None) -> Call:
-        """Return the call of a parcel, with what proves who sends it made anew."""
-        message, at_us = parcel.message, self._now_us()
-        key = b"Idempotency-Key: " + parcel.sale_id.encode() + b"\r\n"
-        if dialect is None:
-            endpoint = self._endpoints.of(post.url)
-            secret = parcel.offer.secret
-            if secret is not None:
-                at_s = at_us // 1_000_000
-                key += signature_headers(secret, parcel.sale_id, at_s, message.body)
-            request = endpoint.request(message.body, headers=key)
-        else:
-            endpoint = self._endpoints.speaking(post.url, dialect.method, dialect.headers)
-            headers = message.headers + dialect.proof(post.url, message, at_us)
-            if not foreign.names_key(dialect.headers, headers):
-                headers = key + headers
-            request = endpoint.asking(message.query, message.body, headers)
-        return Call(
-            endpoint=endpoint,
-            request=request,
+        sending = self._native(parcel, post) if dialect is None else self._foreign(parcel, post)
+        call = Call(
+            endpoint=sending.endpoint,
+            request=sending.request,
             timeout_ms=post.timeout_ms + self._late_grace_ms,
         )
+        await self._wire.fan_out((call,), float("inf"))
+        result = _result(call, dialect, repeated=repeated)
+        answer = call.body if dialect is None else dialect.redacted(call.body)
+        return Delivered(result, call.took_ms, sending.shown, call.status, answer)
+
+    def _native(self, parcel: Parcel, post: PostTerms) -> "Sending":
+        """Return a post in the exchange's own format, signed anew."""
+        body, secret = parcel.message.body, parcel.offer.secret
+        endpoint, lines = self._endpoints.of(post.url), key_line(parcel)
+        if secret is not None:
+            at_s = self._now_us() // 1_000_000
+            lines += signature_headers(secret, parcel.sale_id, at_s, body)
+        request = endpoint.request(body, headers=lines)
+        return Sending(endpoint, request, shown=request)
+
+    def _foreign(self, parcel: Parcel, post: PostTerms) -> "Sending":
+        """Return a post in the buyer's own dialect, with what proves who sends it made anew."""
+        dialect, message = post.dialect, parcel.message
+        assert dialect is not None, "a foreign post has a dialect"
+        endpoint = self._endpoints.speaking(post.url, dialect.method, dialect.headers)
+        proof = dialect.proof(post.url, message, self._now_us())
+        named = foreign.names_key(dialect.headers, message.headers + proof)
+        key = b"" if named else key_line(parcel)
+
+        def asking(spoken: Message) -> bytes:
+            return endpoint.asking(spoken.query, spoken.body, key + spoken.headers + proof)
+
+        request, seen = asking(message), message.shown
+        shown = dialect.redacted(request if seen is None else asking(seen))
+        return Sending(endpoint, request, shown)
+
+
+class Sending(NamedTuple):
+    """One request that is about to go out."""
+
+    endpoint: Endpoint
+    request: bytes
+    shown: bytes
+    """As it is kept: without secrets, and in a foreign dialect without the person."""
+
+
+def key_line(parcel: Parcel) -> bytes:
+    """Return the line by which a buyer knows a repetition again."""
+    return b"Idempotency-Key: " + parcel.sale_id.encode() + b"\r\n"
 
 
 def _result(call: Call, dialect: PostDialect | None, *, repeated: bool) -> PostResult:

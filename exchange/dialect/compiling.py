@@ -69,9 +69,10 @@ def post_dialect(mapping: MappingPart, setting: Setting) -> PostDialect:
     if mapping.post is None:
         place.fault(f'mapping "{mapping.id}" has no post')
         raise DialectError(tuple(place.faults))
-    made = post_of(mapping, mapping.post, post_scope(mapping, setting), place.at("post"))
+    here = place.at("post")
+    made = post_of(mapping, mapping.post, post_scope(mapping, setting), here)
     place.close()
-    return made
+    return made.shown_by(mapping, mapping.post, post_scope(mapping, setting, masked=True))
 
 
 def param_faults(mapping: MappingPart, vertical_id: str, own: Mapping[str, Scalar]) -> list[Fault]:

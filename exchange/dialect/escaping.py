@@ -10,7 +10,7 @@ HEADER_LENGTH_MAX = 8_192
 
 # `strip` ends at the first character that is not among these, in C: what is left over is unsafe.
 # Most values are letters and digits alone, which is told faster still.
-_PLAIN = string.ascii_letters + string.digits + "-_.~"
+_PLAIN = string.ascii_letters + string.digits + "-_.~*"
 _PLAIN_XML = string.ascii_letters + string.digits + " -_.,:;/@+()#!?*%=$"
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NO_HEADER = re.compile(r"[\x00-\x1f\x7f]+")

@@ -65,6 +65,18 @@ class Post(msgspec.Struct, frozen=True):
     read: Callable[[Heard], PostSaid]
     idempotent: bool
 
+    def shown_by(self, mapping: MappingPart, part: MappedPostPart, masked: Scope) -> "Post":
+        """Return the posts that are also rendered as people may see them later."""
+        shown = speaking(mapping, part, masked, Place()).render
+        sent = self.render
+
+        def render(view: PostView) -> Message:
+            message = sent(view)
+            seen = shown(view)
+            return message if seen == message else msgspec.structs.replace(message, shown=seen)
+
+        return msgspec.structs.replace(self, render=render)
+
     def __repr__(self) -> str:
         """Say the method; the rest may hold a secret."""
         return f"Post({self.method})"

@@ -20,7 +20,7 @@ SECRET = "secret:"  # noqa: S105 - what a secret's name begins with
 PARAM = "param."
 VALUE = "value."
 UNTOLD = "***"
-"""What stands for a secret while none is looked up."""
+"""What stands for a secret while none is looked up, and for a person who is not shown."""
 
 
 class Broken(msgspec.Struct, frozen=True):
@@ -40,6 +40,8 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     params: Mapping[str, object] = {}
     secrets: Mapping[str, bytes] | None = {}
     """None: not looked up; each is `***`."""
+    masked: frozenset[str] = frozenset()
+    """Names whose values are `***`, whatever filters would make of them."""
 
     def without(self, beginning: str) -> "Scope":
         """Return this scope less the names that begin so."""

@@ -12,11 +12,11 @@ from exchange.dialect.dates import moment_at
 from exchange.dialect.kinds import FOLLOWS, ping_kinds, post_kinds
 from exchange.dialect.scope import VALUE, Broken, Getter, Scope
 from exchange.dialect.values import Asking, usable
-from exchange.domain.anonymize import ping_names
+from exchange.domain.anonymize import hashed_fields, ping_names
 from exchange.domain.dialect import PingView, PostView
 from exchange.domain.lead import Facts, Value
 from exchange.domain.money import to_decimal
-from exchange.domain.vertical import Vertical
+from exchange.domain.vertical import Privacy, Vertical
 
 PING_CONSENT = ("tcpa", "jornaya_id", "trustedform_ping_url")
 POST_CONSENT = (
@@ -38,6 +38,9 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Name the vertical; a setting holds secrets."""
         return f"Setting({self.vertical.id})"
+
+
+NOBODY: frozenset[str] = frozenset()
 
 
 def lead_getter(name: str) -> Getter:
@@ -102,12 +105,21 @@ def _hiding(field: str, vertical: Vertical, shown: frozenset[str]) -> str:
     return f'a ping of "{vertical.id}" does not show it to this offer{instead}'
 
 
-def post_scope(mapping: MappingPart, setting: Setting) -> Scope:
-    """Return what this offer's posts may name: the whole lead."""
+def post_scope(mapping: MappingPart, setting: Setting, *, masked: bool = False) -> Scope:
+    """Return what this offer's posts may name: the whole lead; `masked`: less who it is."""
     vertical = setting.vertical
     names: dict[str, Getter | Broken] = dict(IN_POSTS)
     names.update({f"lead.{name}": lead_getter(name) for name in lead_names(vertical)})
-    return _with_values(mapping, setting, names, Asking(post_kinds(vertical), facts))
+    asking = Asking(post_kinds(vertical), facts)
+    return _with_values(mapping, setting, names, asking, _telling(vertical) if masked else NOBODY)
+
+
+def _telling(vertical: Vertical) -> frozenset[str]:
+    """Return the names of what tells who somebody is."""
+    fields = vertical.fields.values()
+    own = {f"lead.{field.name}" for field in fields if field.privacy is Privacy.IDENTITY}
+    hashes = {f"lead.{name}_hash" for name in hashed_fields(vertical)}
+    return frozenset({*own, *hashes, "consent.ip"})
 
 
 def lead_names(vertical: Vertical) -> frozenset[str]:
@@ -124,13 +136,18 @@ def facts(view: PingView | PostView) -> Facts:
 
 
 def _with_values(
-    mapping: MappingPart, setting: Setting, names: dict[str, Getter | Broken], asking: Asking
+    mapping: MappingPart,
+    setting: Setting,
+    names: dict[str, Getter | Broken],
+    asking: Asking,
+    masked: frozenset[str] = NOBODY,
 ) -> Scope:
     within = partial(
         Scope,
         maps=mapping.maps,
         params=params_of(mapping, setting.vertical.id, setting.params),
         secrets=setting.secrets,
+        masked=masked,
     )
     base = within(names=names)
     values = {f"{VALUE}{name}": usable(part, base, asking) for name, part in mapping.value.items()}

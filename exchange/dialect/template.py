@@ -8,7 +8,7 @@ import msgspec
 from exchange.dialect.dates import iso
 from exchange.dialect.filters import FILTERS, Filter, make_filter
 from exchange.dialect.placeholders import Placeholder, parse_template
-from exchange.dialect.scope import Getter, Scope, source_of
+from exchange.dialect.scope import UNTOLD, Getter, Scope, source_of
 from exchange.dialect.words import text_of
 
 NOW = "now"
@@ -74,7 +74,14 @@ def compile_placeholder(placeholder: Placeholder, scope: Scope) -> Template:
         return constant(value, tuple(filter(None, shown)), is_single=True)
     if placeholder.name == NOW and not filters:
         filters = [(iso, False)]
+    if placeholder.name in scope.masked:
+        filters = [*filters, (masking, False)]
     return from_getter(piped(source.getter, filters))
+
+
+def masking(_: object) -> str:
+    """Return what is shown of a value that people may not see."""
+    return UNTOLD
 
 
 def from_getter(getter: Getter) -> Template:

@@ -27,6 +27,9 @@ class Message(msgspec.Struct, frozen=True):
     headers: bytes = b""
     """Ready lines, each ended."""
     body: bytes = b""
+    shown: "Message | None" = None
+    """The same message as people may see it later: whatever was made of an identity value is
+    masked, were it a hash or a first letter. None: there is none of it."""
 
     def __repr__(self) -> str:
         """Say how large it is; a post holds a person, and a message may hold a secret."""

@@ -19,6 +19,7 @@ from bidders import Bid, Refused, app, email_hash, phone_hash
 from bidders.fleet import Fleet, PingFault, PostFault, Received
 from bidders.signature import Signatures
 from tests.acceptance.buyers import bidding, bodies
+from tests.acceptance.foreign import Says, foreign, offer
 from tests.acceptance.house import ANN, House, Process, person
 from tests.acceptance.market import SELLERS, buyer, campaign, market
 from tests.acceptance.timelines import of, offers
@@ -326,6 +327,49 @@ async def test_an_operator_sees_what_was_exchanged_without_the_person(house):
         text = json.dumps(view, ensure_ascii=False)
         assert not leaks(text, [*hidden, CHOICE, "canaryville", "quux", "row \\"])
         assert text.count("***") >= len(IDENTITY)
+
+
+PIECES = """
+[[mapping]]
+id = "pieces"
+[mapping.ping]
+body.json = { zip = "{lead.zip3}", insured = "{lead.currently_insured|y_n}" }
+yes = { path = "ok", equals = [true] }
+[mapping.post]
+query = { initial = "{lead.last_name|first(1)}" }
+headers = { X-Tail = "{lead.phone|last(4)}" }
+body.json = { mail = "{lead.email|lower|sha256}", born = "{lead.born|date(D.M.YY)}", \
+    ssn = "{lead.ssn|digits|base64}", ip = "{consent.ip}", rich = "{lead.income|round(0)}", \
+    insured = "{lead.currently_insured|y_n}" }
+accepted = { path = "ok", equals = [true] }
+"""
+OK = Says('{"ok": true}')
+
+
+async def test_no_piece_of_a_person_is_kept_of_what_a_foreign_buyer_is_told(house):
+    """A hash, an initial, four digits, a date the other way round: an operator sees their place."""
+    async with foreign(pieces_ping=OK, pieces_post=OK) as server:
+        await house.apply(
+            canary_market(PIECES.replace("\\\n", ""), offer(server, "pieces", more="price = 9"),
+                          campaign())
+        )  # fmt: skip
+        await house.open()
+        answer = await house.post(LEAD, **BESIDE)
+        assert answer.body["status"] == "sold"
+        view = await house.admin(answer.body["lead_id"])
+        [ping], [post] = server.seen["/pieces/ping"], server.seen["/pieces/post"]
+    captures = {one["kind"]: one["request"] for one in view["captures"]}
+    assert not leaks(ping.whole)
+    assert json.loads(ping.body) == {"zip": "787", "insured": "Y"}
+    told = json.loads(post.body)
+    assert post.path.endswith("?initial=Q")
+    assert post.header("X-Tail") == ["0147"]
+    assert (told["born"], told["rich"], told["ip"]) == ("9.3.47", 123457, "203.0.113.78")
+    head, _, body = captures["post"].partition("\r\n\r\n")
+    assert json.loads(body) == {**dict.fromkeys(told, "***"), "insured": "Y"}
+    assert "/pieces/post?initial=*** " in head
+    assert "X-Tail: ***" in head
+    assert told["mail"] not in json.dumps(view)
 
 
 async def test_a_buyers_words_about_a_person_are_masked(house):
