@@ -25,7 +25,9 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 def view_of(showing: Showing, offer: Offer, hashes: Mapping[str, str], terms: Terms) -> PingView:
     """Return all that the ping may speak of: the standard ping's fields under their names."""
-    lead = {name: value for name, value in showing.fields.items() if name not in offer.hidden}
+    lead = dict(showing.fields)
+    for name in offer.hidden:
+        lead.pop(name, None)
     for name, digest in hashes.items():
         lead[f"{name}_hash"] = digest
     return PingView(

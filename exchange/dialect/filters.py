@@ -7,6 +7,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Mapping
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -143,9 +144,13 @@ def whole_part(number: Decimal | None) -> int | None:
     return None if number is None else int(number.to_integral_value(ROUND_DOWN))
 
 
+TO_CENTS = rounded(2)
+
+
+@lru_cache(maxsize=4096)
 def money(number: Decimal) -> str | None:
-    """Return an amount with two decimals."""
-    return text_of(rounded(2)(number))
+    """Return an amount with two decimals; amounts repeat, a floor is the same in all pings."""
+    return text_of(TO_CENTS(number))
 
 
 def _simple(filtered: Filter) -> Callable[[Call, Maps], Filter]:

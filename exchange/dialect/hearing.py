@@ -1,6 +1,7 @@
 """From a whole answer to one of few values: what a buyer said to a ping or to a post."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -70,16 +71,8 @@ class PingEar(msgspec.Struct, frozen=True):
             raise WrongError("a yes without a price that can be read")
         if price == 0:
             return Declined(yes.reason)
-        found = {name: read(answer) for name, read in self.reads.items()}
-        return Offered(
-            price=price,
-            currency=currency_of(found.get("currency")),
-            bid_id=token_of(found.get("bid_id"), "bid_id"),
-            token=token_of(found.get("token"), "token"),
-            ttl_s=ttl_of(found.get("ttl_s")),
-            buyer_name=printable(found.get("buyer_name"), NAME_MAX),
-            consent_text=printable(found.get("consent_text"), CONSENT_MAX),
-        )
+        terms = {name: TERMS[name](read(answer)) for name, read in self.reads.items()}
+        return Offered(price=price, **terms)
 
 
 class PostEar(msgspec.Struct, frozen=True):
@@ -183,10 +176,20 @@ def url_of(value: Found) -> str | None:
     )
 
 
+TERMS: dict[str, Callable[[Found], Any]] = {
+    "token": lambda value: token_of(value, "token"),
+    "bid_id": lambda value: token_of(value, "bid_id"),
+    "currency": currency_of,
+    "ttl_s": ttl_of,
+    "buyer_name": lambda value: printable(value, NAME_MAX),
+    "consent_text": lambda value: printable(value, CONSENT_MAX),
+}
+"""All that a bid may bring beside its price, and what of it is kept."""
+
+
 def ping_ear(part: MappedPingPart, place: Place) -> PingEar:
     """Return how answers to pings are read; what is wrong is kept at its place."""
     reads = Reads(pages=part.html)
-    names = ("token", "bid_id", "currency", "ttl_s", "buyer_name", "consent_text")
     if part.yes == ():
         place.at("yes").fault("needs a rule: what is not named is not success")
     return PingEar(
@@ -195,7 +198,7 @@ def ping_ear(part: MappedPingPart, place: Place) -> PingEar:
         price=None if part.price is None else reads.price(part.price, place.at("price")),
         reads={
             name: reads.read(read, place.at(name))
-            for name in names
+            for name in TERMS
             if (read := getattr(part, name)) is not None
         },
     )

@@ -1,7 +1,7 @@
 """Names and values as forms and URLs hold them."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from exchange.contract.mapping import Empty, FieldValuePart, Pairs
 from exchange.dialect.faults import Place, TemplateError
@@ -9,6 +9,7 @@ from exchange.dialect.scope import Scope
 from exchange.dialect.template import Template, constant
 from exchange.dialect.trees import Planter
 from exchange.dialect.values import scalar_template
+from exchange.dialect.words import text_of
 from exchange.dialect.xml_templates import compile_xml
 
 PAIRS_MAX = 500
@@ -24,7 +25,7 @@ def compile_pairs(
     if len(pairs) > PAIRS_MAX:
         place.fault(f"has more than {PAIRS_MAX} names")
         return constant("")
-    pieces: list[tuple[str, Callable[[Any], str | None] | None]] = []
+    pieces: list[Piece] = []
     secrets: list[str] = []
     for name, value in pairs.items():
         here = place.at(name)
@@ -34,11 +35,11 @@ def compile_pairs(
         secrets += template.secrets
         head = f"{escape(name)}="
         if not template.is_constant:
-            pieces.append((head, template.text))
+            pieces.append(Piece(head, template.text, template.lead_name))
         elif (text := template.text(None)) is not None:
-            pieces.append((head + escape(text), None))
+            pieces.append(Piece(head + escape(text)))
         elif empty is not Empty.OMIT:
-            pieces.append((head, None))
+            pieces.append(Piece(head))
     return _filled(_merged(pieces), empty, escape, tuple(secrets))
 
 
@@ -56,35 +57,46 @@ def _value(value: object, scope: Scope, empty: Empty, place: Place) -> Template:
         return constant("")
 
 
-Piece = tuple[str, Callable[[Any], str | None] | None]
+class Piece(NamedTuple):
+    """A name with its value."""
+
+    head: str
+    """All that is always the same."""
+    text: Callable[[Any], str | None] | None = None
+    """None: there is nothing else."""
+    lead_name: str | None = None
+    """Which of the lead's values it is, where it is one as it stands."""
 
 
 def _merged(pieces: list[Piece]) -> list[Piece]:
     """Return the pieces with constants that stand side by side made one."""
     merged: list[Piece] = []
-    for head, text in pieces:
-        if text is None and merged and merged[-1][1] is None:
-            merged[-1] = (f"{merged[-1][0]}&{head}", None)
+    for piece in pieces:
+        if piece.text is None and merged and merged[-1].text is None:
+            merged[-1] = Piece(f"{merged[-1].head}&{piece.head}")
         else:
-            merged.append((head, text))
+            merged.append(piece)
     return merged
 
 
 def _filled(
     pieces: list[Piece], empty: Empty, escape: Escape, secrets: tuple[str, ...]
 ) -> Template:
-    if all(text is None for _, text in pieces):
-        return constant("&".join(head for head, _ in pieces), secrets)
+    if all(piece.text is None for piece in pieces):
+        return constant("&".join(piece.head for piece in pieces), secrets)
     omit = empty is Empty.OMIT
+    has_lead = any(piece.lead_name is not None for piece in pieces)
 
-    def filled(view: object) -> str:
+    def filled(view: Any) -> str:
         made = []
-        for head, text in pieces:
+        known = view.lead.get if has_lead else None
+        for head, text, lead_name in pieces:
             if text is None:
                 made.append(head)
                 continue
-            value = text(view)
-            if value is None:
+            # Most are the lead's values as they stand: two calls less for each.
+            value = text(view) if lead_name is None or known is None else known(lead_name)
+            if type(value) is not str and (value := text_of(value)) is None:
                 if not omit:
                     made.append(head)
             elif value.isascii() and value.isalnum():

@@ -9,6 +9,8 @@ from exchange.contract.mapping import Point
 from exchange.domain.money import AMOUNT_MAX, MICROS_PER_CENT, MICROS_PER_UNIT, Micros
 
 LENGTH_MAX = 60
+PLAIN_WHOLE_MAX = 9
+MICRO_PLACES = 6
 ZERO = Decimal(0)
 MOST = Decimal(AMOUNT_MAX)
 BLANKS = " \t\r\n\u00a0\u202f\u2009"
@@ -52,9 +54,24 @@ def price_of(value: object, form: PriceForm) -> Micros | None:
         micros = int(value * scale)  # type: ignore[operator] # it is one
         return Micros(micros) if 0 <= micros <= AMOUNT_MAX else None
     if isinstance(value, str) and len(value) <= LENGTH_MAX:
+        if (plain := _plain(value, form)) is not None:
+            return plain
         number = _number(value, form.decimal)
         return None if number is None else _scaled(number, form)
     return None
+
+
+def _plain(text: str, form: PriceForm) -> Micros | None:
+    """Return what nearly every buyer writes, `12` or `12.50`, without any pattern; else None."""
+    whole, point, fraction = text.partition(form.decimal)
+    if form.in_cents or not text.isascii() or not whole.isdecimal() or len(whole) > PLAIN_WHOLE_MAX:
+        return None
+    if not point:
+        return Micros(int(whole) * MICROS_PER_UNIT)
+    if not fraction.isdecimal() or len(fraction) > MICRO_PLACES:
+        return None
+    micros = int(fraction) * 10 ** (MICRO_PLACES - len(fraction))
+    return Micros(int(whole) * MICROS_PER_UNIT + micros)
 
 
 def _number(text: str, point: Point) -> Decimal | None:

@@ -18,6 +18,7 @@ Getter = Callable[[Any], object]
 
 SECRET = "secret:"  # noqa: S105 - what a secret's name begins with
 PARAM = "param."
+LEAD = "lead."
 VALUE = "value."
 UNTOLD = "***"
 """What stands for a secret while none is looked up, and for a person who is not shown."""
@@ -40,6 +41,8 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     params: Mapping[str, object] = {}
     secrets: Mapping[str, bytes] | None = {}
     """None: not looked up; each is `***`."""
+    in_lead: frozenset[str] = frozenset()
+    """Names such as `lead.zip` whose value is `view.lead.get("zip")`, and nothing else."""
     masked: frozenset[str] = frozenset()
     """Names whose values are `***`, whatever filters would make of them."""
 
@@ -58,6 +61,8 @@ class Source(msgspec.Struct, frozen=True):
 
     constant: object = None
     getter: Getter | None = None
+    lead_name: str | None = None
+    """Which of the lead's values it is: who fills in many looks them up all at once."""
     secret: str | None = None
     """The value, where it is a secret's."""
 
@@ -76,7 +81,8 @@ def source_of(name: str, scope: Scope) -> Source:
     if isinstance(found, Broken):
         raise TemplateError(f"cannot name {name} here: {found.why}")
     if found is not None:
-        return Source(getter=found)
+        own = name.removeprefix(LEAD) if name in scope.in_lead else None
+        return Source(getter=found, lead_name=own)
     if name.startswith(scope.anything_under):
         return Source(getter=_nothing)
     raise TemplateError(f'names "{name}", which is not known here{_meant(name, scope)}')

@@ -10,7 +10,7 @@ import msgspec
 from exchange.contract.mapping import MappingPart, Scalar
 from exchange.dialect.dates import moment_at
 from exchange.dialect.kinds import FOLLOWS, ping_kinds, post_kinds
-from exchange.dialect.scope import VALUE, Broken, Getter, Scope
+from exchange.dialect.scope import LEAD, VALUE, Broken, Getter, Scope
 from exchange.dialect.values import Asking, usable
 from exchange.domain.anonymize import hashed_fields, ping_names
 from exchange.domain.dialect import PingView, PostView
@@ -147,6 +147,7 @@ def _with_values(
         maps=mapping.maps,
         params=params_of(mapping, setting.vertical.id, setting.params),
         secrets=setting.secrets,
+        in_lead=frozenset(name for name in names if name.startswith(LEAD)),
         masked=masked,
     )
     base = within(names=names)

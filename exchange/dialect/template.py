@@ -31,6 +31,8 @@ class Template(msgspec.Struct, frozen=True):
     """What must not be shown: secrets, and what filters made of them."""
     is_single: bool = False
     """It is one placeholder and nothing else."""
+    lead_name: str | None = None
+    """Which of the lead's values it is, as it stands; None where it is more."""
 
     def __repr__(self) -> str:
         """Say what kind it is; it may hold a secret."""
@@ -76,7 +78,8 @@ def compile_placeholder(placeholder: Placeholder, scope: Scope) -> Template:
         filters = [(iso, False)]
     if placeholder.name in scope.masked:
         filters = [*filters, (masking, False)]
-    return from_getter(piped(source.getter, filters))
+    template = from_getter(piped(source.getter, filters))
+    return template if filters else msgspec.structs.replace(template, lead_name=source.lead_name)
 
 
 def masking(_: object) -> str:

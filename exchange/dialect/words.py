@@ -57,9 +57,14 @@ def _scalar_text(value: object) -> str | None:
 
 def decimal_text(value: Decimal) -> str | None:
     """Return a number in plain digits, without an exponent; None for an absurd one."""
-    if not value.is_finite() or not -DIGITS_MAX < value.adjusted() < DIGITS_MAX:
-        return "0" if value.is_finite() and not value else None
-    return format(value, "f")
+    if not is_sayable(value):
+        return None
+    return format(value, "f") if value.adjusted() > -DIGITS_MAX else "0"
+
+
+def is_sayable(value: Decimal) -> bool:
+    """Tell whether a number is one that somebody would write out."""
+    return value.is_finite() and (not value or -DIGITS_MAX < value.adjusted() < DIGITS_MAX)
 
 
 def moment_text(moment: datetime) -> str:
@@ -90,7 +95,7 @@ def number_of(value: object) -> int | Decimal | None:
     if isinstance(value, int):
         return value if -INT_MAX < value < INT_MAX else None
     if isinstance(value, Decimal):
-        return value if decimal_text(value) is not None else None
+        return value if is_sayable(value) else None
     if isinstance(value, list | tuple):
         return None
     text = text_of(value)
