@@ -105,7 +105,7 @@ class Breaker:
         """Count a call that the buyer answered well, or failed."""
         if self.state is BreakerState.CLOSED:
             self.count(sound=sound)
-            if self.too_many_failed():
+            if self.failed and self.too_many_failed():
                 self.move(BreakerEvent.TRIPPED, now)
                 self.open_count += 1
         elif self.is_probe(begun_at):
@@ -189,11 +189,13 @@ class Health:
         health.in_flight = max(0, health.in_flight - 1)
         if call.round_trip_ms:
             health.network.add(call.round_trip_ms)
-        if call.outcome in UNHEARD or call.detail in OWN_FAULT:
+        # Answered first, by identity: hashing an enumeration's member is a call in Python.
+        if call.outcome is Outcome.ANSWERED:
+            health.breaker.ended(self.clock(), call.begun_at, sound=sound)
+        elif call.outcome in UNHEARD or call.detail in OWN_FAULT:
             health.breaker.ended_unheard(call.begun_at)
         else:
-            sound = sound and call.outcome is Outcome.ANSWERED
-            health.breaker.ended(self.clock(), call.begun_at, sound=sound)
+            health.breaker.ended(self.clock(), call.begun_at, sound=False)
 
     def network_ms(self, offer: Offer) -> float:
         """Estimate how much of a call's time the network takes (95th percentile); 0 if unknown."""

@@ -10,14 +10,17 @@ REMEMBERED = 200
 class Quantile:
     """A decaying histogram: every so many values, older ones count half."""
 
-    __slots__ = ("counts", "total")
+    __slots__ = ("counts", "known", "total")
 
     def __init__(self) -> None:
         self.counts = [0.0] * (len(BOUNDS_MS) + 1)
         self.total = 0.0
+        self.known: dict[float, float] = {}
+        """Of shares asked for since the last value: it is asked far more often than told."""
 
     def add(self, value_ms: float) -> None:
         """Count one value."""
+        self.known.clear()
         self.counts[bisect_left(BOUNDS_MS, value_ms)] += 1
         self.total += 1
         if self.total >= REMEMBERED:
@@ -26,6 +29,12 @@ class Quantile:
 
     def at(self, share: float) -> float:
         """The value that `share` of all lie at or below, rounded up; 0 where none was seen."""
+        known = self.known.get(share)
+        if known is None:
+            known = self.known[share] = self._found(share)
+        return known
+
+    def _found(self, share: float) -> float:
         wanted = self.total * share
         seen = 0.0
         for bound, count in zip(BOUNDS_MS, self.counts, strict=False):

@@ -1,11 +1,12 @@
 """What one caller waits for: rows that are written together, once, or not at all."""
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
 from exchange.domain.ids import LeadId
-from exchange.ledger.errors import LedgerError, MomentRefused, RejectionRefused
+from exchange.ledger.errors import LedgerError, LedgerUnavailable, MomentRefused, RejectionRefused
 from exchange.ledger.rows import Row, Table
 
 logger = structlog.get_logger(__name__)
@@ -14,15 +15,21 @@ logger = structlog.get_logger(__name__)
 class Entry:
     """Rows that stand or fall together, and who waits for them."""
 
-    __slots__ = ("key", "queued_at", "rows", "sent", "waiter", "write")
+    __slots__ = ("doubted", "key", "queued_at", "rows", "sent", "waiter", "write")
 
     def __init__(
-        self, write: int, key: tuple[LeadId, int] | None, rows: list[tuple[int, Row]]
+        self,
+        write: int,
+        key: tuple[LeadId, int] | None,
+        rows: list[tuple[int, Row]],
+        doubted: Callable[["Entry"], None] = lambda _entry: None,
     ) -> None:
         self.write = write
         self.key = key
         """A moment's lead and number; None for what nobody else could write."""
         self.rows = rows
+        self.doubted = doubted
+        """Told where somebody waited, and heard that this may be written or not."""
         self.sent = False
         """It may have been written by a flush whose answer never came."""
         self.queued_at = 0.0
@@ -46,6 +53,8 @@ class Entry:
     def fail(self, error: LedgerError) -> None:
         """Tell who waits, if they still do."""
         if not self.waiter.done():
+            if self.sent and isinstance(error, LedgerUnavailable):
+                self.doubted(self)
             self.waiter.set_exception(error)
 
 

@@ -1,6 +1,8 @@
 """The ledger: what it says was written is on disk, once, and nobody else wrote in its place."""
 
+import asyncio
 import os
+from functools import partial
 from itertools import count
 
 from exchange.domain.ids import ENTROPY_BYTES, LeadId, uuid7
@@ -8,7 +10,7 @@ from exchange.domain.moment import Moment
 from exchange.ledger.archive import Archive
 from exchange.ledger.connections import Connections, problem
 from exchange.ledger.entry import Entry
-from exchange.ledger.errors import LedgerUnavailable, MomentRefused, RejectionRefused
+from exchange.ledger.errors import LedgerError, MomentRefused, RejectionRefused
 from exchange.ledger.keys import LeadKeys
 from exchange.ledger.lanes import GroupCommit
 from exchange.ledger.rows import Rejection, Table, pack, rejection_row
@@ -55,20 +57,19 @@ class Ledger(Archive):
         """Finish all commits under way, then disconnect."""
         await self._group.close()
 
-    async def commit(self, moment: Moment) -> bool:
-        """Return True once the moment is durable, False if somebody else wrote that number.
+    def commit(self, moment: Moment) -> "asyncio.Future[bool]":
+        """Tell once the moment is durable, or False if somebody else wrote that number.
 
         Goes on if its caller is cancelled. Raises LedgerUnavailable when the time is over, after
         which the moment may or may not be written: commit the same value again to learn it, or
         read `open_lead`. Raises MomentRefused for what no database can hold; nothing is written.
         """
-        entry = self._tried_before(moment) or self._entry(moment)
         try:
-            return await self._group.put(entry)
-        except LedgerUnavailable:
-            if entry.sent:
-                self._remember(moment, entry)
-            raise
+            return self._group.put(self._tried_before(moment) or self._entry(moment))
+        except LedgerError as error:
+            failed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            failed.set_exception(error)
+            return failed
 
     async def reject(self, rejection: Rejection) -> None:
         """Return once the rejection is durable; raises like `commit`."""
@@ -87,7 +88,7 @@ class Ledger(Archive):
             raise MomentRefused(
                 lead_id=moment.lead_id, number=moment.number, problem=problem(error)
             ) from None
-        return Entry(write, (moment.lead_id, moment.number), rows)
+        return Entry(write, (moment.lead_id, moment.number), rows, partial(self._remember, moment))
 
     def _tried_before(self, moment: Moment) -> Entry | None:
         """Return the entry under which this very value may have been written already."""

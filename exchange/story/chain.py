@@ -8,6 +8,7 @@ from exchange.domain.events import Event, EventName
 from exchange.domain.ids import LeadId
 from exchange.domain.moment import Moment, MomentKind, SaleEnd
 from exchange.story.captures import Captured, pack
+from exchange.story.patience import any_done
 
 
 class Fenced(Exception):  # noqa: N818 - said as people say it
@@ -21,7 +22,7 @@ class Broken(Exception):  # noqa: N818 - said as people say it
 class Commits(Protocol):
     """Where moments are written."""
 
-    async def commit(self, moment: Moment) -> bool:
+    def commit(self, moment: Moment) -> Awaitable[bool]:
         """Write the moment durably; False where somebody else has its number."""
 
 
@@ -41,6 +42,9 @@ class Chain:
         self._ended_sale: SaleEnd | None = None
         self._due: list[Callable[[], Awaitable[None]]] = []
         self._order = asyncio.Lock()
+        self._begun: asyncio.Future[bool] | None = None
+        self._is_settled = True
+        """What came of that is known."""
         self._broken = False
         self.ended_at_us = 0
         """When the lead's end was, once it is written."""
@@ -49,6 +53,10 @@ class Chain:
         """Add an event, of now where no other time is given, to the next moment."""
         when = self._now_us() if at_us is None else at_us
         self._events.append(Event(at_us=when, event=name, **what))
+
+    def add(self, event: Event) -> None:
+        """Add an event to the next moment: `note` without its detour, for what comes often."""
+        self._events.append(event)
 
     def captured(self, call: Captured) -> None:
         """Keep the exact bytes of a call for the next moment."""
@@ -60,6 +68,22 @@ class Chain:
         self._ended_sale = end
         self._due.append(then)
 
+    def begin(self, kind: MomentKind, **rows: Any) -> None:
+        """Hand the first moment over and go on beside it; what is written next waits for it.
+
+        `begun` tells what came of it.
+        """
+        moment = self._next(kind, rows)
+        self._begun = asyncio.ensure_future(self._ledger.commit(moment))
+        self._is_settled = False
+
+    async def begun(self) -> None:
+        """Return once what was begun is durable; raise Fenced where its number is taken."""
+        assert self._begun is not None, "a moment was begun"
+        await self._settled(self._begun)
+        if not self._begun.result():
+            raise Fenced
+
     async def write(self, kind: MomentKind, **rows: Any) -> None:
         """Write a moment with all events noted so far; raise Fenced where its number is taken.
 
@@ -67,23 +91,11 @@ class Chain:
         even where the caller is cancelled. Returns once what was due with it is done, too.
         """
         async with self._order:
+            if self._begun is not None:
+                await self._settled(self._begun)
             if self._broken:
                 raise Broken
-            events, self._events = tuple(self._events), []
-            exchanged, self._exchanged = self._exchanged, []
-            rows.setdefault("sale_end", self._ended_sale)
-            self._ended_sale = None
-            self._number += 1
-            moment = Moment(
-                lead_id=self.lead_id,
-                number=self._number,
-                kind=kind,
-                at_us=self._now_us(),
-                events=events,
-                capture=pack(exchanged) if exchanged else None,
-                **rows,
-            )
-            self._broken = True  # until the ledger says otherwise: no gap is ever left
+            moment = self._next(kind, rows)
             due, self._due = self._due, []
             if not await self._ledger.commit(moment):
                 raise Fenced
@@ -92,3 +104,30 @@ class Chain:
                 self.ended_at_us = moment.at_us
         for then in due:
             await then()
+
+    def _next(self, kind: MomentKind, rows: dict[str, Any]) -> Moment:
+        """Return the next moment, with all events noted so far."""
+        events, self._events = tuple(self._events), []
+        exchanged, self._exchanged = self._exchanged, []
+        rows.setdefault("sale_end", self._ended_sale)
+        self._ended_sale = None
+        self._number += 1
+        self._broken = True  # until the ledger says otherwise: no gap is ever left
+        return Moment(
+            lead_id=self.lead_id,
+            number=self._number,
+            kind=kind,
+            at_us=self._now_us(),
+            events=events,
+            capture=pack(exchanged) if exchanged else None,
+            **rows,
+        )
+
+    async def _settled(self, begun: "asyncio.Future[bool]") -> None:
+        """Return once it is known what came of the moment that was begun; let the chain go on."""
+        if not begun.done():
+            await any_done((begun,), None)
+        if not self._is_settled:
+            self._is_settled = True
+            is_durable = begun.exception() is None and begun.result()
+            self._broken = not is_durable

@@ -10,7 +10,7 @@ from exchange.domain.bid import Bid, OfferResult
 from exchange.domain.campaign import Campaign, Method, Stage
 from exchange.domain.deadline import asking_left_ms
 from exchange.domain.eligibility import Circumstances, LeftOut, Screening, screen
-from exchange.domain.events import EventName
+from exchange.domain.events import Event, EventName
 from exchange.domain.exclusivity import person_keys
 from exchange.domain.floors import Floors
 from exchange.domain.lead import Facts
@@ -228,14 +228,16 @@ class Competing:
         )
 
     def _note_bid(self, one: OfferResult, price: Micros, at_us: int | None = None) -> None:
-        self._chain.note(
-            EventName.BID,
-            offer=one.offer_id,
-            price=price,
-            floor=one.floor,
-            reason=one.reason,
-            ms=one.ms,
-            at_us=at_us,
+        self._chain.add(
+            Event(
+                at_us=self._stations.now_us() if at_us is None else at_us,
+                event=EventName.BID,
+                offer=one.offer_id,
+                price=price,
+                floor=one.floor,
+                reason=one.reason,
+                ms=one.ms,
+            )
         )
 
     def _note_ranking(self, standing: Iterable[Bid]) -> None:

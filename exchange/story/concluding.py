@@ -1,7 +1,6 @@
 """A post and what comes of it: accepted, refused, advanced or void; the end of one sale."""
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 
 import msgspec
@@ -58,15 +57,12 @@ class Concluding:
         chain: Chain,
         course: Course,
         sale: Sale,
-        *,
-        is_told: Callable[[], bool],
     ) -> None:
-        """Take the lead's chain and whether its seller was told `pending` already."""
+        """Take the lead's chain, and what is met on its way."""
         self._stations = stations
         self._chain = chain
         self._course = course
         self._sale = sale
-        self._is_told = is_told
         self.waits = False
         """A post is in doubt now: only its buyer or time can end that."""
 
@@ -192,9 +188,12 @@ class Concluding:
                 ),
                 lead_end=LeadEnd(status=LeadStatus.SOLD, price=award.payout),
                 transfers=() if self._sale.test else booked,
-                announce=self._is_told(),
+                announce=self._course.told_pending,
             )
-            await asyncio.gather(self._settle(award, charge), self._remember(offer))
+            if offer.buyer.duplicate_window_s and not self._sale.test:
+                await asyncio.gather(self._settle(award, charge), self._remember(offer))
+            else:
+                await self._settle(award, charge)
         return Sold(
             sale_id=award.sale_id,
             payout=award.payout,
@@ -277,11 +276,8 @@ class Concluding:
 
     async def _remember(self, offer: Offer) -> None:
         """Let the buyer's own duplicate window begin."""
-        window_s = offer.buyer.duplicate_window_s
-        if not window_s or self._sale.test:
-            return
         keys = person_keys(self._sale.fingerprint, self._stations.claim_secret)
-        until_us = self._stations.now_us() + window_s * US_PER_S
+        until_us = self._stations.now_us() + offer.buyer.duplicate_window_s * US_PER_S
         try:
             await self._stations.market.remember_purchase(keys, offer.buyer.id, until_us)
         except MarketUnavailable:

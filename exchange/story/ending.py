@@ -59,6 +59,8 @@ class Course(msgspec.Struct):
     """A buyer did not answer its post, and was left for the next."""
     promised: bool = False
     """A quote's promise stood in the way of lower bids."""
+    told_pending: bool = False
+    """The seller hears, or has heard, `pending`: the lead's end is announced to who waits."""
 
 
 def unsold(course: Course) -> Ending:

@@ -1,5 +1,6 @@
 """Making sure that a lead of which nothing is written never will be."""
 
+from collections.abc import Awaitable
 from typing import Protocol
 
 from exchange.domain.ids import LeadId
@@ -20,7 +21,7 @@ class Written(Protocol):
 class Commits(Protocol):
     """Where moments are written."""
 
-    async def commit(self, moment: Moment) -> bool:
+    def commit(self, moment: Moment) -> Awaitable[bool]:
         """Write the moment durably; False where somebody else has its number."""
 
 

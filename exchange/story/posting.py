@@ -10,6 +10,7 @@ from exchange.domain.moment import MomentKind
 from exchange.domain.reason import Reason
 from exchange.story.captures import CallKind, Captured
 from exchange.story.chain import Chain
+from exchange.story.patience import any_done
 from exchange.story.stations import Stations
 
 MS = 0.001
@@ -117,9 +118,9 @@ class Posting:
         """Return the next answer of any call under way, or None where none comes in time."""
         if not self._calls:
             return None
-        ended, self._calls = await asyncio.wait(
-            self._calls, timeout=within_s, return_when=asyncio.FIRST_COMPLETED
-        )
+        await any_done(self._calls, within_s)
+        ended = [call for call in self._calls if call.done()]
+        self._calls.difference_update(ended)
         results = [self._note(call.result()) for call in ended]
         decided = [one for one in results if isinstance(one, Accepted | Refused)]
         return (decided or results or [None])[0]

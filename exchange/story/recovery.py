@@ -185,7 +185,7 @@ class Recovery:
             self._stations.ledger, lead.lead_id, self._stations.now_us, written=lead.last_number
         )
         chain.note(EventName.RECOVERED, detail="in doubt" if lead.awards else "not awarded")
-        course = Course()
+        course = Course(told_pending=True)
         for award in lead.awards:
             if await self._resolve(lead, award, chain, course):
                 await self._keep_claim(lead)
@@ -205,7 +205,7 @@ class Recovery:
             chain.sale_ended(end, then=partial(self._release, award))
             return False
         sale = _sale(lead, campaign, await self._archive.record(lead.lead_id))
-        concluding = Concluding(self._stations, chain, course, sale, is_told=lambda: True)
+        concluding = Concluding(self._stations, chain, course, sale)
         return await concluding.repeat(award, offer, award.post) is not None
 
     async def _close(self, lead: OpenLead, chain: Chain, course: Course) -> None:

@@ -56,7 +56,6 @@ class LeadSale:
         self.lead = submission.lead
         self.campaign = snapshot.campaigns[self.lead.campaign_id]
         self.ending: Ending | None = None
-        self.told_pending = False
         self._on_books = asyncio.Event()
         """Set once the lead's own row is on its way to the ledger, or will never be."""
         self._stations = stations
@@ -79,9 +78,7 @@ class LeadSale:
             person=submission.person,
             fingerprint=submission.fingerprint,
         )
-        self._concluding = Concluding(
-            stations, self._chain, self._course, sale, is_told=lambda: self.told_pending
-        )
+        self._concluding = Concluding(stations, self._chain, self._course, sale)
         self._awarding = Awarding(
             stations, snapshot, submission, self._chain, self._course, self._concluding
         )
@@ -135,7 +132,7 @@ class LeadSale:
 
     async def tell_pending(self) -> Ending:
         """Let the seller hear `pending`, durably and not before the lead's own row, or its end."""
-        self.told_pending = True
+        self._course.told_pending = True
         await self._on_books.wait()
         if self.ending is None and not self._begun:
             raise Broken  # it ended before anything was written of it
@@ -161,13 +158,12 @@ class LeadSale:
     async def _sell(self) -> Ending:
         """Write the lead down beside the first fan-out, and go through the routing plan."""
         self._begun = True
-        begun = asyncio.ensure_future(self._chain.write(MomentKind.LEAD, **self._rows()))
-        await asyncio.sleep(0)  # it takes its turn now: no award is written before its lead
+        self._chain.begin(MomentKind.LEAD, **self._rows())  # no award is written before its lead
         self._on_books.set()
         try:
             return await self._put_up()
         finally:
-            await begun
+            await self._chain.begun()
 
     async def _put_up(self) -> Ending:
         competing = await self._competing()
@@ -210,7 +206,7 @@ class LeadSale:
         """Tell whether another buyer may be tried: in time, and never behind the seller's back."""
         if self._course.voided:
             return False
-        if self.told_pending or self._stations.now_us() >= self.lead.answer_by_us:
+        if self._course.told_pending or self._stations.now_us() >= self.lead.answer_by_us:
             self._course.out_of_time = True
         return not self._course.out_of_time
 
@@ -232,7 +228,7 @@ class LeadSale:
         )
         rows = {} if self._begun else self._rows()
         await self._chain.write(
-            MomentKind.OUTCOME, lead_end=end, announce=self.told_pending, **rows
+            MomentKind.OUTCOME, lead_end=end, announce=self._course.told_pending, **rows
         )
 
     def _rows(self) -> dict[str, Any]:

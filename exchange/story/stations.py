@@ -1,7 +1,7 @@
 """What the story stands on: each station by the few methods that the story calls."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,7 +20,7 @@ from exchange.story.fencing import Written
 class Ledger(Written, Protocol):
     """The truth."""
 
-    async def commit(self, moment: Moment) -> bool:
+    def commit(self, moment: Moment) -> Awaitable[bool]:
         """Write the moment durably; False where somebody else has its number."""
 
 

@@ -24,6 +24,7 @@ from exchange.story.chain import Broken, Fenced
 from exchange.story.ending import PENDING, Ending, answer
 from exchange.story.explaining import Screened, explained
 from exchange.story.fencing import fence
+from exchange.story.patience import any_done
 from exchange.story.quoting import Quoting
 from exchange.story.reading import as_original, standing
 from exchange.story.record import facts
@@ -207,10 +208,10 @@ class Story:
         self._under_way[task] = sale
         task.add_done_callback(self._finished)
         left_us = sale.lead.answer_by_us - self._stations.now_us()
-        await asyncio.wait({task}, timeout=max(0.0, left_us / US_PER_S))
+        await any_done((task,), max(0.0, left_us / US_PER_S))
         if not task.done() and not sale.attempted:
             # Nobody gets the lead any more: better its end now than `pending` for a moment.
-            await asyncio.wait({task}, timeout=ENDS_WITHIN_S)
+            await any_done((task,), ENDS_WITHIN_S)
         if not task.done() or task.cancelled():
             ending = await sale.tell_pending()
         else:

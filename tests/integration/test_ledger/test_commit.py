@@ -189,7 +189,7 @@ async def test_a_cancelled_caller_does_not_stop_its_commit(
     lead_id = story.new_id()
     async with database.transaction():
         await database.execute("LOCK TABLE record IN ACCESS EXCLUSIVE MODE")
-        caller = asyncio.create_task(ledger.commit(story.received(lead_id)))
+        caller = asyncio.ensure_future(ledger.commit(story.received(lead_id)))
         await blocked(watcher)
         caller.cancel()
         await asyncio.gather(caller, return_exceptions=True)
@@ -203,7 +203,7 @@ async def test_a_cancelled_caller_does_not_stop_its_commit(
 async def test_close_writes_what_still_waits(make_ledger, story):
     """A clean stop loses nothing that was begun, and takes nothing more."""
     ledger = await make_ledger(limits=Limits(batch_max=3, lanes=1))
-    commits = [asyncio.create_task(ledger.commit(story.received(story.new_id()))) for _ in range(9)]
+    commits = [ledger.commit(story.received(story.new_id())) for _ in range(9)]
     await asyncio.sleep(0)
 
     await ledger.close()

@@ -173,7 +173,7 @@ async def test_a_flush_under_way_holds_a_take_over_off(
         arriving.lead_id,
         b"[]",
     )
-    commit = asyncio.create_task(ledger.commit(arriving))
+    commit = asyncio.ensure_future(ledger.commit(arriving))
     await blocked(watcher)
 
     assert await rescuer.take_over(lost.worker_id) is None

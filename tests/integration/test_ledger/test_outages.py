@@ -132,7 +132,7 @@ async def test_a_moment_of_unknown_fate_may_be_committed_again(make_ledger, wire
     ledger = await make_ledger(wire.dsn, QUICK)
     written, waiting = story.received(story.new_id()), story.received(story.new_id())
     wire.swallows = True
-    commit = asyncio.create_task(ledger.commit(written))
+    commit = asyncio.ensure_future(ledger.commit(written))
     await wire.swallowed.wait()
     with pytest.raises(LedgerUnavailable):
         await commit
@@ -171,7 +171,7 @@ async def test_an_outage_while_closing_ends_in_time(make_ledger, wire, story):
     """A stop does not wait for a server that is gone."""
     ledger = await make_ledger(wire.dsn, QUICK)
     wire.silence()
-    commit = asyncio.create_task(ledger.commit(story.received(story.new_id())))
+    commit = asyncio.ensure_future(ledger.commit(story.received(story.new_id())))
     await asyncio.sleep(0)
 
     start = time.monotonic()
