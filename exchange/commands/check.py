@@ -126,8 +126,13 @@ async def database_line(url: str) -> str:
         )
     return (
         f"{state['server']}, tables {found['migration']} of {newest}, "
-        f"configuration {found['configuration']}, {found['workers']} live workers"
+        f"configuration {found['configuration']}, {live(found['workers'])}"
     )
+
+
+def live(workers: int) -> str:
+    """Return how many sell, in words."""
+    return f"{workers} live worker{'' if workers == 1 else 's'}"
 
 
 async def market_line(url: str) -> str:

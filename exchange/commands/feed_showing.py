@@ -75,6 +75,9 @@ def show(course: Course, *, as_json: bool) -> None:
         whole = {**counts, "skipped": course.skipped, "stopped": course.stopped}
         sys.stdout.write(msgspec.json.encode(whole).decode() + "\n")
     skipped = f", {course.skipped} left out that had ended before" if course.skipped else ""
+    untold = course.totals.failed - FAULTS_SHOWN_MAX
+    if untold > 0:
+        tell(f"… and {untold} more that failed; --results FILE has them all")
     tell(f"{told(course.totals)}{skipped}")
     if course.totals.pending:
         tell("pending rows may be sold yet: run it again with --resume to hear how they ended")

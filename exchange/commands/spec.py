@@ -187,5 +187,5 @@ def write(text: str, out: Path | None) -> None:
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise CommandError(f"{out} {error.strerror or 'cannot be written'}") from None
+        raise CommandError(f"{out}: {error.strerror or 'cannot be written'}") from None
     tell(f"Written to {out}.")

@@ -103,7 +103,7 @@ def read(path: Path) -> bytes:
     try:
         body = sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
     except OSError as error:
-        raise CommandError(f"{path} {error.strerror or 'cannot be read'}") from None
+        raise CommandError(f"{path}: {error.strerror or 'cannot be read'}") from None
     if len(body) > BYTES_MAX:
         raise CommandError(f"{path} is larger than a request may be")
     # A form in a file ends with the editor's line feed, what is copied of an address begins so.

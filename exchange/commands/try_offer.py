@@ -27,6 +27,7 @@ from exchange.intake.request import Request, Unparsable
 from exchange.ledger.vault import Vault
 from exchange.settings import Settings
 from exchange.trying.trying import Trying
+from exchange.wire.call import Detail
 from exchange.wire.connection import Limits
 from exchange.wire.dialer import Dialer
 from exchange.wire.endpoints import CALL_HEADERS, FOREIGN_HEADERS, Endpoints
@@ -64,7 +65,7 @@ async def try_offer(
         one an invented lead of the vertical is used.
     send:
         What really goes out, with test = true; without it nothing does. `both` posts only where
-        the ping brought a bid.
+        the ping brought a bid, and alone where the offer is not asked.
     as_json:
         Print one JSON object.
     """
@@ -84,7 +85,7 @@ async def try_offer(
         sys.stdout.write(ENCODER.encode(tried).decode() + "\n")
     else:
         sys.stdout.write("\n".join(lines(tried)) + "\n")
-    tell(*(() if tried.note is None else (tried.note,)))
+    tell(*notes(tried))
     return 1 if any(missed(call) for call in (tried.ping, tried.post)) else 0
 
 
@@ -93,7 +94,7 @@ def request_of(path: Path) -> Request:
     try:
         body = path.read_bytes()
     except OSError as error:
-        raise CommandError(f"{path} {error.strerror or 'cannot be read'}") from None
+        raise CommandError(f"{path}: {error.strerror or 'cannot be read'}") from None
     if len(body) > LEAD_BYTES_MAX:
         raise CommandError(f"{path} is larger than a lead may be")
     parsed = parse(body, MEDIA_TYPES.get(path.suffix.lower(), JSON))
@@ -126,10 +127,20 @@ async def trying(settings: Settings) -> AsyncIterator[Trying]:
 
 
 def listed(errors: Iterable[FieldError]) -> str:
-    """Return what is wrong with a lead, a line for each field."""
-    return "\n".join(
-        ["the lead cannot be used:", *(f"  {one.field}: {one.message}" for one in errors)]
-    )
+    """Return what is wrong with a lead, or with what is to be sent, a line for each field."""
+    return "\n".join(["nothing was tried:", *(f"  {one.field}: {one.message}" for one in errors)])
+
+
+def notes(tried: Tried) -> Iterable[str]:
+    """Yield what to do about a try, beside what it shows."""
+    if tried.note is not None:
+        yield tried.note
+    reads = [call.read for call in (tried.ping, tried.post) if call is not None]
+    if any(read is not None and read.detail == Detail.ADDRESS_NOT_ALLOWED for read in reads):
+        yield (
+            "this command may call the public internet only; "
+            "EXCHANGE_ALLOW_NETWORKS=127.0.0.0/8 before it allows this machine"
+        )
 
 
 def missed(call: TriedCall | None) -> bool:

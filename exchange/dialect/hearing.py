@@ -8,7 +8,7 @@ import msgspec
 
 from exchange.contract.mapping import MappedPingPart, MappedPostPart, ReadPart
 from exchange.dialect.answers import Answer, answer_of
-from exchange.dialect.document import Found
+from exchange.dialect.document import Found, Kind
 from exchange.dialect.faults import Place
 from exchange.dialect.reading import Read, Reads, printable
 from exchange.dialect.rules import Met, RuleList, compile_rules
@@ -59,7 +59,7 @@ class PingEar(msgspec.Struct, frozen=True):
         if no is not None:
             return Declined(no.reason)
         if yes is None:
-            return Unclear(f"meets neither the rule for yes nor for no, status {answer.status}")
+            return Unclear(f"meets neither the rule for yes nor for no, {outside(answer)}")
         try:
             return self._offered(answer, yes)
         except WrongError as error:
@@ -123,7 +123,13 @@ def unclear(met: Mapping[PostWord, Met], answer: Answer) -> str:
     """Say why an answer to a post is not understood."""
     if met:
         return f"meets the rules for {' and '.join(sorted(met))}"
-    return f"meets no rule, status {answer.status}"
+    return f"meets no rule, {outside(answer)}"
+
+
+def outside(answer: Answer) -> str:
+    """Return what can be told of an answer that is not understood, without a word of it."""
+    page = ", an HTML page" if answer.document.kind is Kind.HTML else ""
+    return f"status {answer.status}{page}"
 
 
 def token_of(value: Found, name: str) -> str | None:

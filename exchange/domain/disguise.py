@@ -8,6 +8,9 @@ from html import escape
 from urllib.parse import quote, quote_plus
 
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)\Z", re.ASCII)
+HTML_APOSTROPHE = "&#x27;"
+XML_APOSTROPHES = ("&#39;", "&apos;")
+"""Ours in an attribute, and what most other programs write."""
 HASHES = ("md5", "sha1", "sha256")
 NATIONAL_DIGITS = 10
 
@@ -17,6 +20,7 @@ def spellings(value: str) -> Iterator[str]:
     for text in dict.fromkeys((value, value.lower(), value.upper(), value.title())):
         yield from (quote(text), quote(text, safe=""), quote_plus(text))
         yield from (escape(text, quote=False), escape(text))
+        yield from (escape(text).replace(HTML_APOSTROPHE, one) for one in XML_APOSTROPHES)
         yield base64.b64encode(text.encode()).decode().rstrip("=")
         yield from _hashes(text)
     digits = "".join(filter(str.isdigit, value))

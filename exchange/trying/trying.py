@@ -307,9 +307,11 @@ class Attempt:
 
 
 def _unsendable(offer: Offer, send: Sending | None) -> FieldError | None:
+    # Of an offer that has one half alone, that half is all that `both` can mean.
+    both = send is Sending.BOTH and offer.ping is None and offer.post is None
     wanted = {
-        "ping": send in {Sending.PING, Sending.BOTH} and offer.ping is None,
-        "post": send in {Sending.POST, Sending.BOTH} and offer.post is None,
+        "ping": (send is Sending.PING or both) and offer.ping is None,
+        "post": (send is Sending.POST or both) and offer.post is None,
     }
     lacking = [half for half, lacks in wanted.items() if lacks]
     if not lacking:

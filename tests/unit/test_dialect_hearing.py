@@ -34,6 +34,11 @@ BOTH = (
         ("", 204, Declined(None)),
         ('{"ok":true,"price":9}', 204, Declined(None)),
         ("{}", 200, "meets neither the rule for yes nor for no, status 200"),
+        (
+            "<!doctype html><h1>success</h1>",
+            200,
+            "meets neither the rule for yes nor for no, status 200, an HTML page",
+        ),
         ('{"ok":true}', 200, "a yes without a price that can be read"),
         ('{"ok":true,"price":"soon"}', 200, "a yes without a price that can be read"),
         ('{"ok":true,"price":0}', 200, Declined(None)),

@@ -7,6 +7,8 @@ import pytest
 from exchange.commands.errors import CommandError
 from exchange.commands.feed import key_of_seller, layout
 from exchange.commands.feed_results import Results
+from exchange.commands.feed_sending import Course
+from exchange.commands.feed_showing import FAULTS_SHOWN_MAX, Bar, show
 from exchange.contract.feeds import FeedEnd, FeedRow, FeedTotals, as_cell, end_line, row_line
 from exchange.contract.seller import FieldError, LeadAnswer, Problem, SaleOut
 from exchange.intake.feeds.splitting import Format, Layout
@@ -130,3 +132,16 @@ def test_a_files_name_tells_its_format_unless_it_is_said(tmp_path):
     ):
         with pytest.raises(CommandError):
             layout(tmp_path / name, wanted, delimiter)
+
+
+def test_bad_rows_that_were_not_told_one_by_one_are_counted(capsys, tmp_path):
+    """Whoever sees ten sentences knows that there are more, and where."""
+    file = tmp_path / "leads.csv"
+    file.touch()
+    with file.open("rb") as opened, Bar(opened) as bar:
+        for number in range(1, 14):
+            bar.ended(a_failure(number))
+    show(Course(totals=bar.totals), as_json=False)
+    said = capsys.readouterr().err
+    assert said.count("lead.phone required") == FAULTS_SHOWN_MAX
+    assert "… and 3 more that failed; --results FILE has them all" in said
