@@ -57,6 +57,7 @@ from exchange.web.limits import Limits as WebLimits
 from exchange.web.server import HttpServer
 from exchange.web.specs import links
 from exchange.web.under_way import UnderWay
+from exchange.web.valve import Valve
 from exchange.wire.call import Call
 from exchange.wire.connection import Limits as WireLimits
 from exchange.wire.dialer import Dialer
@@ -72,7 +73,7 @@ PULSE_EVERY_S = 1.0
 COUNT_EVERY_S = 1.0
 TIDY_EVERY_S = 60.0
 TIDIED_AT_ONCE = 1000
-HEARTBEAT_S = 0.05
+HEARTBEAT_S = 0.005
 LET_GO_EVERY_S = 0.1
 COLLECT_AFTER = 20_000
 """Objects that were made and are still there: a few megabytes."""
@@ -422,10 +423,19 @@ class Worker:
         stopping.result()
 
     def _doors(self, intake: Intake) -> Doors:
-        lag = LoopLag(HEARTBEAT_S, self._metrics.loop_lag)
+        settings = self.settings
+        valve = Valve(
+            settings.loop_lag_target_ms,
+            lambda: self._ledger.waiting_ms / settings.ledger_wait_target_ms,
+        )
+
+        def was_late(ms: float) -> None:
+            self._metrics.loop_lag(ms)
+            valve.saw(ms)
+
+        lag = LoopLag(HEARTBEAT_S, was_late)
         lag.start()
         self._stack.callback(lag.stop)
-        settings = self.settings
         stores = {
             "database": lambda: self._ledger.is_up and self._pulse.is_up,
             "market": lambda: self._market.is_up,
@@ -442,6 +452,7 @@ class Worker:
             observer=self._metrics,
             under_way=self._under_way,
             loop_lag_ms=lag.current_ms,
+            valve=valve,
             limits=WebLimits.of(settings),
             digest_secret=self.vault.derive("idempotency"),
             spec_links=links.Links(self.vault.derive(links.DERIVED_AS)),

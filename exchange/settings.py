@@ -58,6 +58,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     body_max_bytes: Count
     request_timeout_s: Duration
+    loop_lag_target_ms: Duration
+    ledger_wait_target_ms: Duration
     loop_lag_max_ms: Duration
     auction_overdue_max_ms: Duration
     leads_under_way_max: Count

@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import io
 import json
+import math
 import os
 import socket
 import time
@@ -31,6 +32,7 @@ from exchange.web.limits import Limits
 from exchange.web.server import HttpServer
 from exchange.web.specs.links import Links
 from exchange.web.under_way import UnderWay
+from exchange.web.valve import Valve
 from tests.making import DOLLAR, NOW_US, a_campaign, an_offer
 from tests.making_intake import SELLER, STRANGER, a_body, a_snapshot, intake
 
@@ -234,7 +236,9 @@ class Edge:
 
 
 @asynccontextmanager
-async def an_edge(*, once=None, limits=LIMITS, lag_ms=lambda: 0.0, worker_id="w1", market=None):
+async def an_edge(
+    *, once=None, limits=LIMITS, lag_ms=lambda: 0.0, valve=None, worker_id="w1", market=None
+):
     script = Script()
     metrics = Metrics(CollectorRegistry())
     under_way = UnderWay(metrics.in_flight.set)
@@ -251,6 +255,7 @@ async def an_edge(*, once=None, limits=LIMITS, lag_ms=lambda: 0.0, worker_id="w1
         observer=metrics,
         under_way=under_way,
         loop_lag_ms=lag_ms,
+        valve=valve or Valve(math.inf),
         limits=limits,
         digest_secret=b"s" * 32,
         spec_links=Links(b"l" * 32),

@@ -64,6 +64,13 @@ class GroupCommit:
         """Tell whether an entry would be taken now."""
         return not self.closing and any(lane.is_up for lane in self._lanes)
 
+    @property
+    def waiting_s(self) -> float:
+        """For how long the oldest entry has waited that no lane has taken yet."""
+        if not self.queue:
+            return 0.0
+        return asyncio.get_running_loop().time() - self.queue[0].queued_at
+
     async def open(self) -> None:
         """Connect all lanes; raise LedgerUnavailable where that fails."""
         try:

@@ -40,6 +40,11 @@ class Ledger(Archive):
         """Tell whether a commit would be tried now; False at once fails every call."""
         return self._group.is_up
 
+    @property
+    def waiting_ms(self) -> float:
+        """For how long the oldest moment has waited for a flush; 0 where none does."""
+        return self._group.waiting_s * 1000
+
     async def until_up(self) -> None:
         """Return as soon as a commit would be tried."""
         await self._group.up.wait()

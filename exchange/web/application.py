@@ -14,6 +14,7 @@ from exchange.web.pages.reference import DOCUMENT
 from exchange.web.pages.shelf import SHELF, Shelf
 from exchange.web.routes import OPERATIONS, ROUTES, Route
 from exchange.web.selling import REPEATS
+from exchange.web.shedding import SHEDDING, Shedding
 
 
 def create_app(doors: Doors, *, with_operations: bool = True) -> web.Application:
@@ -27,6 +28,7 @@ def create_app(doors: Doors, *, with_operations: bool = True) -> web.Application
     app[FEEDS] = FeedsUnderWay()
     app[DOCUMENT] = document(routes)
     app[SHELF] = Shelf()
+    app[SHEDDING] = Shedding(doors)
     return app
 
 

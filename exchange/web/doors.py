@@ -1,7 +1,8 @@
 """What the HTTP edge is given: each station by the few methods that are called here."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
 from typing import Protocol
 
 from aiohttp import web
@@ -25,6 +26,7 @@ from exchange.market.once import Done, New, OnceKey, OtherBody, Running
 from exchange.web.limits import Limits
 from exchange.web.specs.links import Links
 from exchange.web.under_way import UnderWay
+from exchange.web.valve import Valve
 
 
 class Intake(Protocol):
@@ -161,6 +163,8 @@ class Doors:
     observer: Observer
     under_way: UnderWay
     loop_lag_ms: Callable[[], float]
+    valve: Valve = field(default_factory=lambda: Valve(inf))
+    """How many new leads are let in; one whose target is never missed lets in all."""
     limits: Limits
     digest_secret: bytes
     """Under which bodies and idempotency keys are digested."""

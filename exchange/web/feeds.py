@@ -64,7 +64,7 @@ FEEDS = web.AppKey("feeds", FeedsUnderWay)
 async def post_feed(request: web.Request) -> web.StreamResponse:
     """Sell a feed row by row: `POST /v1/feeds?campaign=auto-us&source=partner`."""
     doors = request.app[DOORS]
-    admit(doors)
+    admit(doors, request)
     caller = seller_of(request, header_key(request), doors.market())
     order = order_of(request, doors.limits)
     with request.app[FEEDS].one_more(doors.limits):

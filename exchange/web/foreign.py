@@ -73,7 +73,7 @@ async def hear(request: web.Request, door: Door, call: Call, voice: Voice) -> He
     """Return what was sent and by whom, or raise the first check's denial."""
     doors = request.app[DOORS]
     if voice.does is not Does.STATUS:
-        admit(doors)
+        admit(doors, request)
     arrived_us, arrived_s = doors.now_us(), doors.monotonic()
     key = header_key(request)
     caller = None if key is None else seller_of(request, key, doors.market())

@@ -61,20 +61,36 @@ def allow(role: Role, *roles: str) -> None:
         raise DeniedError(Kind.FORBIDDEN, f"this needs a key of the role {' or '.join(roles)}")
 
 
-def admit(doors: Doors) -> None:
+def admit(doors: Doors, request: web.BaseRequest) -> None:
     """Raise 503 at once where a new lead would only be late: before its body is read."""
     limits = doors.limits
     if doors.under_way.closing.is_set():
         doors.observer.turned_away(ShedCause.CLOSING)
         raise DeniedError(Kind.CLOSING, retry_after_s=limits.retry_after_s, close=True)
-    cause = overload(doors)
+    # Its connection may have decided on its first bytes: nobody is asked for twice.
+    cause = hard_limit(doors) if was_let_in(request) else overload(doors)
     if cause is not None:
         doors.observer.turned_away(cause)
         raise DeniedError(Kind.OVERLOADED, retry_after_s=limits.retry_after_s)
 
 
+def was_let_in(request: web.BaseRequest) -> bool:
+    """Tell whether the connection counted this request among those that are let in."""
+    connection = request.protocol
+    was, connection.let_in = getattr(connection, "let_in", False), False  # type: ignore[attr-defined]
+    return was
+
+
 def overload(doors: Doors) -> ShedCause | None:
-    """Return what there is too much of, or None."""
+    """Return what there is too much of, or None; whoever asks counts as a lead that came."""
+    cause = hard_limit(doors)
+    if cause is None and not doors.valve.takes():
+        return ShedCause.LOOP_LAG
+    return cause
+
+
+def hard_limit(doors: Doors) -> ShedCause | None:
+    """Return the limit beyond which nobody is let in, or None."""
     limits = doors.limits
     if doors.under_way.count >= limits.leads_under_way_max:
         return ShedCause.LEADS_UNDER_WAY

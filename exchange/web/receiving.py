@@ -47,7 +47,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
 
 async def receive(request: web.Request, doors: Doors) -> Received:
     """Return what was sent and by whom, or raise the first check's denial."""
-    admit(doors)
+    admit(doors, request)
     arrived_us, arrived_s = doors.now_us(), doors.monotonic()
     key = header_key(request)
     caller = None if key is None else seller_of(request, key, doors.market())

@@ -14,6 +14,7 @@ from exchange.web.answers import problem_response
 from exchange.web.crowd import Crowd
 from exchange.web.limits import Limits
 from exchange.web.problems import ClientGoneError, Kind, problem
+from exchange.web.shedding import SHEDDING, Shedding
 from exchange.web.under_way import UnderWay
 
 logger = structlog.get_logger()
@@ -32,11 +33,54 @@ LAST_WRITES_S = 2.0
 class Connection(web.RequestHandler):
     """A connection whose every error is a problem, and whose errors are never quoted in a log."""
 
-    __slots__ = ("_on_lost",)
+    __slots__ = ("_on_lost", "_shedding", "_unread", "let_in")
 
-    def __init__(self, manager: web.Server, on_lost: Callable[[], None], **options: Any) -> None:
+    def __init__(
+        self,
+        manager: web.Server,
+        on_lost: Callable[[], None],
+        shedding: Shedding | None,
+        **options: Any,
+    ) -> None:
         super().__init__(manager, **options)
         self._on_lost = on_lost
+        self._shedding = shedding
+        self._unread = 0
+        """Bytes that are still to come of a request that was answered."""
+        self.let_in = False
+        """The next request was counted as one that is sold; the guard need not decide again."""
+
+    def data_received(self, data: bytes) -> None:
+        """Turn a lead away at once where the worker has too much to do, else hand on what came."""
+        if self._unread:
+            skipped = min(self._unread, len(data))
+            self._unread -= skipped
+            data = data[skipped:]
+            if not data:
+                return
+        shedding = self._shedding
+        if shedding is None or not shedding.is_due() or not self.is_idle():
+            super().data_received(data)
+            return
+        head = shedding.head(data)
+        if head is not None and shedding.turns_away(head):
+            self.turn_away(shedding.answer, head.unread)
+            return
+        self.let_in = head is not None
+        super().data_received(data)
+
+    def is_idle(self) -> bool:
+        """Whether nothing is under way here, so that what comes is the beginning of a request."""
+        waiter = self._waiter
+        return waiter is not None and not waiter.done() and not self._messages
+
+    def turn_away(self, answer: bytes, unread: int) -> None:
+        """Answer, and throw away what is still to come of the request."""
+        transport = self.transport
+        assert transport is not None, "what is idle is connected"
+        transport.write(answer)
+        self._unread = unread
+        self._next_keepalive_close_time = self._loop.time() + KEEP_ALIVE_S
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Have it forgotten by all who count it."""
@@ -84,6 +128,7 @@ class HttpServer:
         self.limits = limits
         self.share = share
         self.under_way = under_way
+        self.shedding = app.get(SHEDDING)
         self.runner = web.AppRunner(app, access_log=None, shutdown_timeout=LAST_WRITES_S)
         self.listening: list[asyncio.Server | Acceptor] = []
         self.open = 0
@@ -112,6 +157,7 @@ class HttpServer:
         return Connection(
             manager,
             self.lost,
+            self.shedding,
             loop=asyncio.get_running_loop(),
             access_log=None,  # as its own runner turns it off
             keepalive_timeout=KEEP_ALIVE_S,

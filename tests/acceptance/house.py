@@ -337,6 +337,8 @@ async def a_house(urls: StoreUrls, folder: Path, tables: Path) -> AsyncIterator[
         allow_networks=("127.0.0.0/8",),
         data_dir=tables,
         # Workers, buyers and the test share one loop: late is not overloaded, or away.
+        loop_lag_target_ms=2000.0,
+        ledger_wait_target_ms=2000.0,
         loop_lag_max_ms=2000.0,
         market_timeout_ms=1000.0,
         database_timeout_ms=2000.0,

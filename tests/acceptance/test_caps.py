@@ -16,7 +16,12 @@ from tests.acceptance.timelines import of, reasons
 NO_ROOM = 507
 
 
-UNHURRIED = {"loop_lag_max_ms": 9000, "database_timeout_ms": 9000, "market_timeout_ms": 9000}
+UNHURRIED = {
+    "loop_lag_target_ms": 9000,
+    "loop_lag_max_ms": 9000,
+    "database_timeout_ms": 9000,
+    "market_timeout_ms": 9000,
+}
 """On a busy machine nothing is shed."""
 
 PATIENT = campaign(lines="auction_deadline_ms = 20000")

@@ -1,0 +1,127 @@
+"""Beyond what it can sell a worker turns leads away on their first bytes, and nothing else."""
+
+import asyncio
+import json
+import math
+
+import pytest
+
+from exchange.domain.throttle import Throttle
+from exchange.web.shedding import head_of
+from exchange.web.valve import Valve
+from tests.making_web import SELLER_KEY, a_body, an_edge
+
+BODY = json.dumps(a_body()).encode()
+HEAD = (
+    f"POST /v1/leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SELLER_KEY}\r\n"
+    f"Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n"
+).encode()
+REQUEST = HEAD + b"\r\n" + BODY
+
+
+def shut():
+    """A valve that lets in nobody, for an hour."""
+    valve = Valve(math.inf)
+    valve.throttle = Throttle(rate=1 / 3600)
+    return valve
+
+
+async def heard(reader):
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    return int(head[9:12]), head, await reader.readexactly(length)
+
+
+@pytest.mark.parametrize("pieces", [[REQUEST], [HEAD + b"\r\n", BODY], [REQUEST[:-1], b"}"]])
+async def test_a_lead_is_turned_away_and_its_connection_goes_on(pieces):
+    """503 with Retry-After, however the body comes; when there is room again the next is sold."""
+    valve = shut()
+    async with an_edge(valve=valve) as edge:
+        reader, writer = await edge.raw()
+        for _turn in range(3):
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.01)  # so that the pieces arrive apart
+            status, head, body = await heard(reader)
+            assert status == 503
+            assert b"Retry-After: 1\r\n" in head
+            assert json.loads(body)["type"] == "/problems/overloaded"
+        assert not edge.script.sold
+        valve.throttle = Throttle()
+        writer.write(REQUEST)
+        assert (await heard(reader))[0] == 200
+        assert len(edge.script.sold) == 1
+        writer.close()
+
+
+async def test_the_quick_answer_says_what_the_usual_one_says():
+    """Whoever takes the usual way, such as for XML, is turned away with the same problem."""
+    async with an_edge(valve=shut()) as edge:
+        told = []
+        for more in (b"", b"X-Note: xml is not meant\r\n", b"Connection: close\r\n"):
+            reader, writer = await edge.raw()
+            writer.write(HEAD + more + b"\r\n" + BODY)
+            status, _, body = await heard(reader)
+            told.append((status, json.loads(body)))
+            writer.close()
+        assert told == [told[0]] * 3
+        edge.doors.observer.hand_over()
+        page = edge.doors.observer.exposition().decode()
+        assert 'exchange_shed_total{cause="loop_lag"} 3.0' in page
+        assert 'exchange_requests_total{route="/v1/leads",status="503"} 3.0' in page
+
+
+async def test_each_lead_is_decided_on_once():
+    """One that its connection let in is not counted again by the guard."""
+    valve = Valve(math.inf)
+    valve.throttle = Throttle(rate=1 / 3600)
+    valve.tokens = 3.5
+    async with an_edge(valve=valve) as edge:
+        statuses = []
+        for _lead in range(5):
+            reader, writer = await edge.raw()
+            writer.write(REQUEST)
+            statuses.append((await heard(reader))[0])
+            writer.close()
+        assert statuses == [200, 200, 200, 503, 503]
+        assert valve.offered == 5
+
+
+async def test_all_else_is_answered_as_ever():
+    """Health, reads and what is no lead."""
+    async with an_edge(valve=shut()) as edge:
+        assert (await edge.get("/healthz", key=None))[0] == 200
+        reader, writer = await edge.raw()
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await heard(reader))[0] == 200
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET /v1/leads HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+        b"POST /v1/leads?x=1 HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+        b"POST /v1/leads HTTP/1.0\r\nContent-Length: 0\r\n\r\n",
+        b"POST /v1/leads HTTP/1.1\r\nContent-Length: 0\r\n",
+        b"POST /v1/leads HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /v1/leads HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n1",
+        b"POST /v1/leads HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n1",
+        b"POST /v1/leads HTTP/1.1\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n",
+        b"POST /v1/leads HTTP/1.1\r\nContent-Length: 1\r\nConnection: close\r\n\r\n1",
+        b"POST /v1/leads HTTP/1.1\r\nContent-Length: 1\r\nAccept: text/xml\r\n\r\n1",
+        b"POST /v1/leads HTTP/1.1\r\nContent-Length: 1\r\n\r\n1POST /v1/leads HTTP/1.1\r\n",
+        b"POST /v1/leads HTTP/1.1\r\nContent-Length: 999999\r\n\r\n",
+        b"POST /v1/leads HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    ],
+)
+def test_what_is_not_surely_a_plain_lead_takes_the_usual_way(data):
+    """Other methods, versions and framings, an unusual wish, two requests at once."""
+    assert head_of(data, 10_000) is None
+
+
+def test_a_plain_lead_is_recognized_however_it_is_spelled():
+    """Names of headers in any case; a ping as well."""
+    head = head_of(b"POST /v1/pings HTTP/1.1\r\ncontent-length:  5\r\n\r\n12", 10)
+    assert (head.route, head.unread) == ("/v1/pings", 3)
