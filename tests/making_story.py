@@ -11,7 +11,7 @@ from enum import Enum, auto
 import msgspec
 
 from exchange.auction.auction import AuctionResult
-from exchange.configuration.compiling import lineups_of
+from exchange.configuration.compiling import plans_of
 from exchange.delivery.answer import Accepted
 from exchange.delivery.delivery import Delivered
 from exchange.domain.bid import Bid
@@ -264,5 +264,5 @@ def a_market(on_no_answer):
         campaigns=campaigns,
         keys={},
         credited={},
-        lineups=lineups_of(campaigns.values(), offers, verticals),
+        plans=plans_of(1, campaigns.values(), offers, verticals),
     )

@@ -36,7 +36,7 @@ from exchange.domain.campaign import (
 )
 from exchange.domain.condition import Condition
 from exchange.domain.dialect import PingDialect, PostDialect
-from exchange.domain.lineup import Lineup
+from exchange.domain.lineup import Lineup, Plan, plan_of
 from exchange.domain.money import Micros, from_decimal
 from exchange.domain.offer import (
     Billing,
@@ -285,11 +285,15 @@ def stage_of(
     )
 
 
-def lineups_of(
-    campaigns: Iterable[Campaign], offers: Mapping[str, Offer], verticals: Mapping[str, Vertical]
-) -> dict[str, tuple[Lineup, ...]]:
-    """Return the prepared offers of every stage; stages with the same offers share them."""
+def plans_of(
+    version: int,
+    campaigns: Iterable[Campaign],
+    offers: Mapping[str, Offer],
+    verticals: Mapping[str, Vertical],
+) -> dict[str, Plan]:
+    """Return every campaign's prepared plan; stages with the same offers share their lineup."""
     made: dict[tuple[str, ...], Lineup] = {}
+    remembers = any(offer.buyer.duplicate_window_s for offer in offers.values())
 
     def lineup_of(campaign: Campaign, stage: Stage) -> Lineup:
         if stage.offer_ids not in made:
@@ -298,7 +302,11 @@ def lineups_of(
         return made[stage.offer_ids]
 
     return {
-        campaign.id: tuple(lineup_of(campaign, stage) for stage in campaign.stages)
+        campaign.id: plan_of(
+            version,
+            [lineup_of(campaign, stage) for stage in campaign.stages],
+            remembers=remembers,
+        )
         for campaign in campaigns
     }
 

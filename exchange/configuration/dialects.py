@@ -16,6 +16,7 @@ from exchange.dialect.compiling import (
     secrets_named,
     secrets_of_params,
 )
+from exchange.dialect.faults import Path
 from exchange.domain.dialect import PingDialect, PostDialect
 from exchange.domain.vertical import Vertical
 
@@ -23,6 +24,10 @@ D = TypeVar("D")
 
 Halves = tuple[PingDialect | None, PostDialect | None]
 """How an offer's endpoints speak."""
+
+
+Likeness = tuple[str, str, frozenset[str], bytes]
+"""What two offers of one market have to have in common to speak alike."""
 
 
 class Basis(NamedTuple):
@@ -36,23 +41,32 @@ class Basis(NamedTuple):
     """As JSON: yes and 1 are two values there."""
     secrets: Mapping[str, bytes]
 
+    @property
+    def likeness(self) -> Likeness:
+        """Return what tells this from any other basis of the same market."""
+        return self.mapping, self.vertical.id, self.hidden, self.params
+
 
 class Kept(Generic[D]):
-    """One half of every offer's dialect, with what it was made of."""
+    """One half of all offers' dialects, with what each was made of."""
 
     def __init__(self, make: Callable[[MappingPart, Setting], D]) -> None:
         """Take what compiles a half."""
         self._make = make
-        self._former: dict[str, tuple[Basis, D]] = {}
-        self._present: dict[str, tuple[Basis, D]] = {}
+        self._former: dict[Likeness, tuple[Basis, D]] = {}
+        self._present: dict[Likeness, tuple[Basis, D]] = {}
 
     def begin(self) -> None:
         """Begin a new market: what none of its offers asks for again is forgotten with the next."""
         self._former, self._present = self._present, {}
 
     def of(self, offer: OfferPart, mapping: MappingPart, basis: Basis) -> D:
-        """Return the half, compiled where anything that it is made of has changed."""
-        former = self._former.get(offer.id)
+        """Return the half, compiled where anything that it is made of has changed.
+
+        Offers that are made of the same share it.
+        """
+        likeness = basis.likeness
+        former = self._present.get(likeness) or self._former.get(likeness)
         if former is None or former[0] != basis:
             setting = Setting(
                 vertical=basis.vertical,
@@ -61,7 +75,7 @@ class Kept(Generic[D]):
                 secrets=basis.secrets,
             )
             former = basis, self._make(mapping, setting)
-        self._present[offer.id] = former
+        self._present[likeness] = former
         return former[1]
 
 
@@ -73,6 +87,7 @@ class Dialects:
         self._posts: Kept[PostDialect] = Kept(post_dialect)
         self._mappings: dict[str, MappingPart] = {}
         self._texts: dict[str, str] = {}
+        self._named: dict[str, list[tuple[Path, str]]] = {}
         self._secrets: Mapping[str, bytes] = {}
 
     def begin(self, mappings: Iterable[MappingPart], secrets: Mapping[str, bytes]) -> None:
@@ -81,6 +96,7 @@ class Dialects:
         self._posts.begin()
         self._mappings = {mapping.id: mapping for mapping in mappings}
         self._texts = {name: encode(mapping) for name, mapping in self._mappings.items()}
+        self._named = {name: secrets_named(mapping) for name, mapping in self._mappings.items()}
         self._secrets = secrets
 
     def of(self, offer: OfferPart, vertical: Vertical) -> Halves:
@@ -100,7 +116,7 @@ class Dialects:
         return ping, post
 
     def _basis(self, mapping: MappingPart, offer: OfferPart, vertical: Vertical) -> Basis:
-        named = secrets_named(mapping) + secrets_of_params(offer.params)
+        named = self._named[mapping.id] + secrets_of_params(offer.params)
         return Basis(
             self._texts[mapping.id],
             vertical,

@@ -11,8 +11,8 @@ from exchange.configuration.compiling import (
     Means,
     buyer_of,
     campaign_of,
-    lineups_of,
     offer_of,
+    plans_of,
     seller_of,
     vertical_of,
 )
@@ -91,7 +91,7 @@ def as_it_was(version: int, market: MarketFile) -> Snapshot:
         campaigns=campaigns,
         keys={},
         credited={},
-        lineups=lineups_of(campaigns.values(), offers, verticals),
+        plans=plans_of(version, campaigns.values(), offers, verticals),
     )
 
 

@@ -11,8 +11,8 @@ from exchange.configuration.compiling import (
     Read,
     buyer_of,
     campaign_of,
-    lineups_of,
     offer_of,
+    plans_of,
     seller_of,
     vertical_of,
 )
@@ -180,7 +180,7 @@ class Compiler:
             },
             credited=stored.credited,
             doors=doors,
-            lineups=lineups_of(campaigns.values(), offers, self._verticals),
+            plans=plans_of(stored.version, campaigns.values(), offers, self._verticals),
         )
 
     def _offers(

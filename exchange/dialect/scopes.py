@@ -13,6 +13,7 @@ from exchange.dialect.kinds import FOLLOWS, ping_kinds, post_kinds
 from exchange.dialect.scope import LEAD, VALUE, Broken, Getter, Scope
 from exchange.dialect.values import Asking, usable
 from exchange.domain.anonymize import hashed_fields, ping_names
+from exchange.domain.condition import Name
 from exchange.domain.dialect import PingView, PostView
 from exchange.domain.lead import Facts, Value
 from exchange.domain.money import to_decimal
@@ -22,6 +23,11 @@ PING_CONSENT = ("tcpa", "jornaya_id", "trustedform_ping_url")
 POST_CONSENT = (
     "tcpa", "text", "url", "ip", "at", "trustedform_url", "jornaya_id", "named_buyers",
 )  # fmt: skip
+
+
+SIGHTS_KEPT = 64
+Sight = tuple[Mapping[str, Getter | Broken], Mapping[str, Name]]
+"""What a message may name of a lead, and what its conditions may ask of; the same for many."""
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,14 +95,19 @@ IN_POSTS: dict[str, Getter] = {
 
 def ping_scope(mapping: MappingPart, setting: Setting) -> Scope:
     """Return what this offer's pings may name."""
-    vertical = setting.vertical
-    shown = ping_names(vertical, setting.hidden)
+    names, kinds = _in_pings(setting.vertical, setting.hidden)
+    return _with_values(mapping, setting, dict(names), Asking(kinds, facts))
+
+
+# Most of a market's offers may see the same.
+@lru_cache(maxsize=SIGHTS_KEPT)
+def _in_pings(vertical: Vertical, hidden: frozenset[str]) -> Sight:
+    shown = ping_names(vertical, hidden)
     names: dict[str, Getter | Broken] = dict(IN_PINGS)
     for field in vertical.fields:
         names[f"lead.{field}"] = Broken(_hiding(field, vertical, shown))
     names.update({f"lead.{name}": lead_getter(name) for name in shown})
-    kinds = ping_kinds(vertical, setting.hidden)
-    return _with_values(mapping, setting, names, Asking(kinds, facts))
+    return names, ping_kinds(vertical, hidden)
 
 
 def _hiding(field: str, vertical: Vertical, shown: frozenset[str]) -> str:
@@ -108,10 +119,17 @@ def _hiding(field: str, vertical: Vertical, shown: frozenset[str]) -> str:
 def post_scope(mapping: MappingPart, setting: Setting, *, masked: bool = False) -> Scope:
     """Return what this offer's posts may name: the whole lead; `masked`: less who it is."""
     vertical = setting.vertical
+    names, kinds = _in_posts(vertical)
+    asking = Asking(kinds, facts)
+    hidden = _telling(vertical) if masked else NOBODY
+    return _with_values(mapping, setting, dict(names), asking, hidden)
+
+
+@lru_cache(maxsize=SIGHTS_KEPT)
+def _in_posts(vertical: Vertical) -> Sight:
     names: dict[str, Getter | Broken] = dict(IN_POSTS)
     names.update({f"lead.{name}": lead_getter(name) for name in lead_names(vertical)})
-    asking = Asking(post_kinds(vertical), facts)
-    return _with_values(mapping, setting, names, asking, _telling(vertical) if masked else NOBODY)
+    return names, post_kinds(vertical)
 
 
 def _telling(vertical: Vertical) -> frozenset[str]:

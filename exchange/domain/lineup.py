@@ -6,7 +6,9 @@ within one. Sets of offers are whole numbers, a bit for each by its place in the
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+
+import msgspec
 
 from exchange.domain import places
 from exchange.domain.caps import Limits, anyones, full
@@ -80,7 +82,10 @@ class Lineup:
             verdict = self._full(place, around)
             if verdict is not None:
                 left = leave_out(1 << place, verdict[0], anyones(verdict[1]))
-        return Screening(tuple(places.picked(self.offers, left)), tuple(self._told(found)))
+        return Screening(
+            tuple(places.picked(self.offers, left)),
+            tuple(self.left_out(those, *verdict) for verdict, those in found.items()),
+        )
 
     # What follows from the configuration
 
@@ -139,9 +144,41 @@ class Lineup:
             test=around.lead.test,
         )
 
-    def _told(self, found: dict[Verdict, int]) -> Iterable[LeftOut]:
-        for (reason, detail), those in found.items():
-            if those.bit_count() > LISTED_MAX:
-                yield LeftOut(reason, detail, places=those)
-            else:
-                yield LeftOut(reason, detail, tuple(places.picked(self.offer_ids, those)))
+    def left_out(self, those: int, reason: Reason, detail: str | None = None) -> LeftOut:
+        """Say of this set of offers why they are left out: a few by name, many by their places."""
+        if those.bit_count() > LISTED_MAX:
+            return LeftOut(reason, detail, places=those)
+        return LeftOut(reason, detail, tuple(places.picked(self.offer_ids, those)))
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The routing plan of a campaign, prepared: the lineup of each of its stages."""
+
+    version: int
+    """Of the market: it tells later whose places were meant."""
+    lineups: tuple[Lineup, ...]
+    newcomers: tuple[int, ...]
+    """For each stage the places of those offers that stand in none before it."""
+    remembers: bool
+    """Some buyer of the market does not want a person twice."""
+
+    def lineup(self, stage: int) -> Lineup:
+        """Return the offers of the stage of this number."""
+        return self.lineups[stage - 1]
+
+    def not_reached(self, ended_in: int) -> Iterator[tuple[int, LeftOut]]:
+        """Yield, by stage, the offers that were never looked at in a lead sold in this stage."""
+        for number, lineup in enumerate(self.lineups[ended_in:], ended_in + 1):
+            if self.newcomers[number - 1]:
+                yield number, lineup.left_out(self.newcomers[number - 1], Reason.OUTBID)
+
+
+def plan_of(version: int, lineups: Sequence[Lineup], *, remembers: bool) -> Plan:
+    """Return a plan of these stages."""
+    newcomers = []
+    seen: set[str] = set()
+    for lineup in lineups:
+        names = enumerate(lineup.offer_ids)
+        newcomers.append(sum(1 << place for place, name in names if name not in seen))
+        seen.update(lineup.offer_ids)
+    return Plan(version, tuple(lineups), tuple(newcomers), remembers)

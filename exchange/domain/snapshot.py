@@ -4,7 +4,7 @@ import msgspec
 
 from exchange.domain.campaign import Campaign
 from exchange.domain.door import Door
-from exchange.domain.lineup import Lineup
+from exchange.domain.lineup import Plan
 from exchange.domain.money import Micros
 from exchange.domain.offer import Buyer, Offer
 from exchange.domain.seller import Seller
@@ -34,5 +34,5 @@ class Snapshot(msgspec.Struct, frozen=True):
     """What each buyer paid in, opening balance and credits, from the ledger."""
     doors: dict[str, Door] = {}
     """Ways in for sellers who speak their own words."""
-    lineups: dict[str, tuple[Lineup, ...]] = {}
+    plans: dict[str, Plan] = {}
     """By campaign: the offers of each of its stages, prepared."""

@@ -76,3 +76,7 @@ class Vertical(msgspec.Struct, frozen=True):
     id: str
     name: str
     fields: dict[str, Field]
+
+    def __hash__(self) -> int:
+        """Let what follows from a vertical be found by it; equal ones have the same id."""
+        return hash(self.id)

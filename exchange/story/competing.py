@@ -1,11 +1,10 @@
 """A stage of the routing plan: who may compete, what they bid, and who stands how."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from exchange.auction.auction import AuctionResult, Contender, Tender
 from exchange.auction.ping import Showing
-from exchange.domain import anonymize, places
+from exchange.domain import anonymize
 from exchange.domain.bid import Bid, OfferResult
 from exchange.domain.campaign import Campaign, Method, Stage
 from exchange.domain.deadline import asking_left_ms
@@ -14,6 +13,7 @@ from exchange.domain.events import Event, EventName
 from exchange.domain.exclusivity import person_keys
 from exchange.domain.floors import Floors
 from exchange.domain.lead import Facts
+from exchange.domain.lineup import Lineup
 from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
 from exchange.domain.reason import Reason
@@ -22,6 +22,7 @@ from exchange.domain.submission import Submission
 from exchange.story.captures import CallKind, Captured
 from exchange.story.chain import Chain
 from exchange.story.ending import Course
+from exchange.story.leaving_out import note_left_out
 from exchange.story.stations import Stations
 
 US_PER_MS = 1000
@@ -53,7 +54,7 @@ class Competing:
         self._lead = submission.lead
         self._campaign: Campaign = snapshot.campaigns[self._lead.campaign_id]
         self._vertical = snapshot.verticals[self._campaign.vertical_id]
-        self._lineups = snapshot.lineups[self._campaign.id]
+        self._plan = snapshot.plans[self._campaign.id]
         self.score = score
         """What the lead was scored."""
         self._facts: Facts = {**submission.facts(), "score": score}
@@ -111,10 +112,17 @@ class Competing:
         self._note_ranking(standing)
         return tuple(standing)
 
-    def leave_out(self, offer_ids: tuple[str, ...], why: Reason, stage: int) -> None:
-        """Note one reason for offers that are not tried any more."""
-        if offer_ids:
-            self._chain.note(EventName.OFFER_LEFT_OUT, stage=stage, left_out={why.value: offer_ids})
+    def leave_out(self, offer_id: str, why: Reason, stage: int) -> None:
+        """Note why an offer is not tried any more."""
+        self._chain.note(EventName.OFFER_LEFT_OUT, offer=offer_id, reason=why, stage=stage)
+
+    def leave_out_all(self, stage: Stage, why: Reason) -> None:
+        """Note one reason for all offers of a stage that is not reached."""
+        lineup = self._plan.lineup(stage.number)
+        if lineup.offers:
+            note_left_out(
+                self._chain, self._plan, stage.number, [lineup.left_out(lineup.everyone, why)]
+            )
 
     # Who may compete
 
@@ -135,14 +143,14 @@ class Competing:
             bought_by=self._bought_by,
             posted_to=posted_to,
         )
-        lineup = self._lineups[stage.number - 1]
+        lineup = self._plan.lineup(stage.number)
         with self._stations.timed("eligibility"):
             if only is None:
                 screening = lineup.screen(around)
             else:
                 screening = screen([offers[name] for name in only if name in offers], around)
         self._chain.note(EventName.STAGE, stage=stage.number, detail=stage.method.value)
-        self._note_left_out(screening.left_out, stage, lineup.offer_ids)
+        self._note_left_out(screening.left_out, stage, lineup)
         self._course.eligible += len(screening.eligible)
         return screening, floors
 
@@ -173,29 +181,11 @@ class Competing:
 
     # What is written down
 
-    def _note_left_out(
-        self, left_out: Iterable[LeftOut], stage: Stage, lineup: Sequence[str]
-    ) -> None:
-        """Note offers left out, many in one line: by reason, and apart where there is more to say.
-
-        Which clause of its filter each one failed follows from the lead and the market.
-        """
-        together: defaultdict[str | None, list[LeftOut]] = defaultdict(list)
+    def _note_left_out(self, left_out: Iterable[LeftOut], stage: Stage, lineup: Lineup) -> None:
         for some in left_out:
             self._stations.observer.offers_left_out(some.reason, some.offer_ids)
-            self._stations.observer.places_left_out(some.reason, lineup, some.places)
-            together[some.detail].append(some)
-        for detail, group in together.items():
-            self._chain.note(
-                EventName.OFFER_LEFT_OUT,
-                stage=stage.number,
-                version=self._snapshot.version,
-                detail=detail,
-                left_out={one.reason.value: one.offer_ids for one in group if one.offer_ids}
-                or None,
-                places={one.reason.value: places.pack(one.places) for one in group if one.places}
-                or None,
-            )
+            self._stations.observer.places_left_out(some.reason, lineup.offer_ids, some.places)
+        note_left_out(self._chain, self._plan, stage.number, left_out)
 
     def _note_auction(self, result: AuctionResult, began_us: int) -> None:
         """Note every contender's result at the moment when it was known."""
@@ -250,7 +240,7 @@ async def bought_by(
     stations: Stations, snapshot: Snapshot, submission: Submission
 ) -> frozenset[str]:
     """Return the buyers who bought this person inside their own window, if any has one."""
-    if not any(buyer.duplicate_window_s for buyer in snapshot.buyers.values()):
+    if not snapshot.plans[submission.lead.campaign_id].remembers:
         return frozenset()
     keys = person_keys(submission.fingerprint, stations.claim_secret)
     return await stations.market.bought_by(keys) if keys else frozenset()

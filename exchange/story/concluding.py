@@ -14,6 +14,7 @@ from exchange.domain.campaign import Campaign
 from exchange.domain.events import EventName
 from exchange.domain.exclusivity import person_keys
 from exchange.domain.lead import Fingerprint
+from exchange.domain.lineup import Plan
 from exchange.domain.moment import AwardRow, LeadEnd, MomentKind, SaleEnd
 from exchange.domain.money import Micros
 from exchange.domain.offer import Offer, OnLowerPrice, OnNoAnswer
@@ -24,6 +25,7 @@ from exchange.ledger.errors import LedgerUnavailable
 from exchange.market.errors import MarketUnavailable
 from exchange.story.chain import Broken, Chain, Fenced
 from exchange.story.ending import Course, Sold
+from exchange.story.leaving_out import note_left_out
 from exchange.story.posting import Posting
 from exchange.story.stations import Stations
 
@@ -42,6 +44,7 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
 
     seller_id: str
     campaign: Campaign
+    plan: Plan
     test: bool
     person: Person | None
     """None where it was erased: what a buyer says could then not be masked, and is not kept."""
@@ -206,16 +209,8 @@ class Concluding:
 
         Those that were looked at in an earlier stage have their reason, or are the winner.
         """
-        looked_at: set[str] = set()
-        for stage in self._sale.campaign.stages:
-            new = tuple(name for name in stage.offer_ids if name not in looked_at)
-            looked_at.update(new)
-            if stage.number > sold_in and new:
-                self._chain.note(
-                    EventName.OFFER_LEFT_OUT,
-                    stage=stage.number,
-                    left_out={Reason.OUTBID.value: new},
-                )
+        for stage, left_out in self._sale.plan.not_reached(sold_in):
+            note_left_out(self._chain, self._sale.plan, stage, [left_out])
 
     def _refused(self, award: AwardRow, words: str | None, ms: float) -> None:
         """Note the refusal; the hold is given back once the next moment makes it durable."""

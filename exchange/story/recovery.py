@@ -17,6 +17,7 @@ from exchange.domain.events import Event, EventName
 from exchange.domain.exclusivity import Claim
 from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.lead import Fingerprint
+from exchange.domain.lineup import Plan
 from exchange.domain.moment import AwardRow, LeadEnd, MomentKind, SaleEnd
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
@@ -204,7 +205,8 @@ class Recovery:
             chain.note(EventName.VOIDED, offer=award.offer_id, sale_id=award.sale_id)
             chain.sale_ended(end, then=partial(self._release, award))
             return False
-        sale = _sale(lead, campaign, await self._archive.record(lead.lead_id))
+        plan = snapshot.plans[campaign.id]
+        sale = _sale(lead, campaign, plan, await self._archive.record(lead.lead_id))
         concluding = Concluding(self._stations, chain, course, sale)
         return await concluding.repeat(award, offer, award.post) is not None
 
@@ -269,11 +271,12 @@ class Recovery:
         return await self._never_to_be(lead_id)
 
 
-def _sale(lead: OpenLead, campaign: Campaign, record: bytes | None) -> Sale:
+def _sale(lead: OpenLead, campaign: Campaign, plan: Plan, record: bytes | None) -> Sale:
     kept = None if record is None else read(record)
     return Sale(
         seller_id=lead.row.seller_id,
         campaign=campaign,
+        plan=plan,
         test=lead.row.test,
         person=None if kept is None else kept.person,
         fingerprint=Fingerprint() if kept is None else kept.fingerprint,

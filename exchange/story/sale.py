@@ -74,6 +74,7 @@ class LeadSale:
         sale = Sale(
             seller_id=self.lead.seller_id,
             campaign=self.campaign,
+            plan=snapshot.plans[self.campaign.id],
             test=self.lead.test,
             person=submission.person,
             fingerprint=submission.fingerprint,
@@ -171,11 +172,11 @@ class LeadSale:
         # A quote's post asks nobody again: the stages before its own had no bid that stood.
         for stage in self.campaign.stages[first - 1 :]:
             if not self._may_award():
-                competing.leave_out(stage.offer_ids, self._too_late(), stage.number)
+                competing.leave_out_all(stage, self._too_late())
                 continue
             for bid in await self._ranked(competing, stage):
                 if not self._may_award():
-                    competing.leave_out((bid.offer.id,), self._too_late(), stage.number)
+                    competing.leave_out(bid.offer.id, self._too_late(), stage.number)
                     continue
                 sold = await self._awarding.try_bid(bid, stage, competing.score)
                 if sold is not None:

@@ -279,3 +279,44 @@ def test_hours_that_cannot_be_read_are_refused_with_their_key(text):
     with pytest.raises(HoursError) as caught:
         week_of({"mon": text})
     assert caught.value.key == "mon"
+
+
+SPEAKING = """
+[[mapping]]
+id = "theirs"
+params = { key = "k" }
+[mapping.ping]
+price = { path = "bid" }
+yes = { path = "bid", above = 0 }
+[mapping.ping.body.form]
+key = "{param.key}"
+insured = "{lead.gender}"
+"""
+
+
+def speaking(name, lines=""):
+    return f"""
+[[buyer]]
+id = "{name}"
+[[buyer.offer]]
+id = "{name}"
+vertical = "auto"
+price = 1.00
+ping = {{ url = "https://{name}.example/ping" }}
+format = {{ ping = "theirs" }}
+{lines}
+"""
+
+
+def test_offers_that_speak_alike_share_what_that_takes():
+    """A thousand offers behind one mapping cost as much as the few ways in which they differ."""
+    others = (
+        speaking("first"),
+        speaking("second"),
+        speaking("keyed", 'params = { key = "other" }'),
+        speaking("shy", 'hide = ["insured"]'),
+    )
+    offers = Compiler(derive).snapshot(stored(MARKET + SPEAKING + "".join(others))).offers
+    dialects = {name: offers[name].ping.dialect for name in ("first", "second", "keyed", "shy")}
+    assert dialects["first"] is dialects["second"]
+    assert len({id(dialect) for dialect in dialects.values()}) == 3

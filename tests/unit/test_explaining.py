@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.configuration.compiling import lineups_of
+from exchange.configuration.compiling import plans_of
 from exchange.domain import places
 from exchange.domain.caps import anyones, balance_counter, counter, someones
 from exchange.domain.condition import compile_condition
@@ -35,7 +35,7 @@ def a_market(count=MANY):
     return a_snapshot(
         offers=offers,
         campaigns=campaigns,
-        lineups=lineups_of(campaigns.values(), offers, {"auto": AUTO}),
+        plans=plans_of(7, campaigns.values(), offers, {"auto": AUTO}),
     )
 
 

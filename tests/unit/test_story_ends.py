@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from exchange.configuration.compiling import lineups_of
+from exchange.configuration.compiling import plans_of
 from exchange.delivery.answer import Accepted, InDoubt, Refused
 from exchange.domain.events import EventName
 from exchange.domain.offer import OnNoAnswer
@@ -137,8 +137,8 @@ def a_patient_scene(*answers, **more):
         name: replace(offer, post=replace(offer.post, timeout_ms=1000, in_doubt_max_s=60))
         for name, offer in scene.snapshot.offers.items()
     }
-    lineups = lineups_of(scene.snapshot.campaigns.values(), offers, scene.snapshot.verticals)
-    scene.snapshot = replace(scene.snapshot, offers=offers, lineups=lineups)
+    plans = plans_of(1, scene.snapshot.campaigns.values(), offers, scene.snapshot.verticals)
+    scene.snapshot = replace(scene.snapshot, offers=offers, plans=plans)
     return scene
 
 
