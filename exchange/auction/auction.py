@@ -300,8 +300,12 @@ def _exchanged(call: Call) -> Exchanged:
 
 def _hashes(tender: Tender, offer: Offer) -> dict[str, str]:
     """Return the person's digests by field, as this offer may see them."""
-    known = {name: anonymize.person_hash(tender.fingerprint, name, offer) for name in tender.hashed}
-    return {name: digest for name, digest in known.items() if digest is not None}
+    known: dict[str, str] = {}
+    for name in tender.hashed:
+        digest = anonymize.person_hash(tender.fingerprint, name, offer)
+        if digest is not None:
+            known[name] = digest
+    return known
 
 
 NOT_ANSWERED: dict[Outcome, Reason] = {

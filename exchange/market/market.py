@@ -1,7 +1,8 @@
 """Market state as the exchange speaks of it: claims, holds, purchases; each one call to Valkey.
 
 Every method but `used` is one round trip, shared with all calls of that turn of the event loop, and
-raises MarketUnavailable where the server does not answer in time.
+raises MarketUnavailable where the server does not answer in time. Those that return a future have
+asked when they return it: two of them, awaited afterwards, are one round trip.
 """
 
 import asyncio
@@ -123,15 +124,14 @@ class Market:
             function.LOOK_UP, keys.claims(claim), (claim.lead_id,), lead_or_none
         )
 
-    async def keep_claim(self, claim: Claim) -> None:
+    def keep_claim(self, claim: Claim) -> asyncio.Future[None]:
         """Let a claim hold for its whole window from now on, where no other lead has it."""
-        await self._link.call(
-            function.KEEP_CLAIM, keys.claims(claim), (claim.lead_id, claim.window_s * 1000)
-        )
+        arguments = (claim.lead_id, claim.window_s * 1000)
+        return self._link.call(function.KEEP_CLAIM, keys.claims(claim), arguments, ignore)
 
-    async def unclaim(self, claim: Claim) -> None:
+    def unclaim(self, claim: Claim) -> asyncio.Future[None]:
         """Give back what this lead claimed, and nothing of another's."""
-        await self._link.call(function.UNCLAIM, keys.claims(claim), (claim.lead_id,))
+        return self._link.call(function.UNCLAIM, keys.claims(claim), (claim.lead_id,), ignore)
 
     # Caps, budgets and balances
 
@@ -165,19 +165,19 @@ class Market:
         refused = lines[code - 1]
         return HoldRefused(refused.counter, refused.reason)
 
-    async def settle(self, buyer_id: str, sale_id: SaleId, price: Micros | None = None) -> bool:
+    def settle(
+        self, buyer_id: str, sale_id: SaleId, price: Micros | None = None
+    ) -> asyncio.Future[bool]:
         """Make a hold count, at the price held or a lower one; True: it counts, now or already.
 
         False: it was released before, or is not known (any more).
         """
-        code = await self._link.call(
+        return self._link.call(
             function.SETTLE,
             self._keys_of_sale(buyer_id, sale_id),
             (sale_id, "" if price is None else price, self._ended_ms),
-            partial(self._take_ended, buyer_id),
+            partial(self._take_settled, buyer_id),
         )
-        assert code != ABOVE_HELD, "a sale settles at no more than was held"
-        return code > 0
 
     async def release(self, buyer_id: str, sale_id: SaleId) -> bool:
         """Give a hold back; True: it is given back, now or already.
@@ -329,11 +329,20 @@ class Market:
             self._rooms.note(hold.buyer_id, used)
         return reply[0]
 
+    def _take_settled(self, buyer_id: str, reply: Sequence[Any]) -> bool:
+        code = self._take_ended(buyer_id, reply)
+        assert code != ABOVE_HELD, "a sale settles at no more than was held"
+        return code > 0
+
     def _take_ended(self, buyer_id: str, reply: Sequence[Any]) -> int:
         if len(reply) > 1:
             used = zip(reply[1::2], reply[2::2], strict=True)
             self._rooms.note(buyer_id, {name.decode(): count for name, count in used})
         return int(reply[0])
+
+
+def ignore(reply: object) -> None:
+    """Take nothing from a reply."""
 
 
 def kind_of(line: HoldLine) -> str:

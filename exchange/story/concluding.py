@@ -66,6 +66,7 @@ class Concluding:
         self._chain = chain
         self._course = course
         self._sale = sale
+        self._settling: asyncio.Future[bool] | None = None
         self.waits = False
         """A post is in doubt now: only its buyer or time can end that."""
 
@@ -89,7 +90,9 @@ class Concluding:
         it got the lead, so the sale stays in doubt until its time is up.
         """
         posting = self._posting(award, offer, post)
-        return await self._in_doubt(award, offer, posting, InDoubt("its worker is gone"))
+        sold = await self._in_doubt(award, offer, posting, InDoubt("its worker is gone"))
+        await self.settled()
+        return sold
 
     def _posting(self, award: AwardRow, offer: Offer, post: bytes) -> Posting:
         parcel = Parcel(award.sale_id, offer, unpacked(post))
@@ -161,7 +164,7 @@ class Concluding:
         return None
 
     async def _accepted(self, award: AwardRow, offer: Offer, answer: Accepted, ms: float) -> Sold:
-        """Book the sale, and let its hold count once that is durable."""
+        """Book the sale, and let its hold count once that is durable: `settled` waits for it."""
         charge, remark = charged(award, offer, answer)
         self._chain.note(
             EventName.ACCEPTED,
@@ -193,10 +196,10 @@ class Concluding:
                 transfers=() if self._sale.test else booked,
                 announce=self._course.told_pending,
             )
-            if offer.buyer.duplicate_window_s and not self._sale.test:
-                await asyncio.gather(self._settle(award, charge), self._remember(offer))
-            else:
-                await self._settle(award, charge)
+        settle = self._stations.market.settle(award.buyer_id, award.sale_id, charge)
+        self._settling = asyncio.ensure_future(settle)
+        if offer.buyer.duplicate_window_s and not self._sale.test:
+            await self._remember(offer)
         return Sold(
             sale_id=award.sale_id,
             payout=award.payout,
@@ -256,11 +259,14 @@ class Concluding:
 
     # Market state follows the ledger; what fails here is put right by the sweeper
 
-    async def _settle(self, award: AwardRow, charge: Micros) -> None:
+    async def settled(self) -> None:
+        """Return once the hold of the sale counts, if there was one."""
+        if self._settling is None:
+            return
         try:
-            await self._stations.market.settle(award.buyer_id, award.sale_id, charge)
+            await self._settling
         except MarketUnavailable:
-            logger.warning("hold left to the sweeper", sale_id=award.sale_id, end="settled")
+            logger.warning("hold left to the sweeper", lead_id=self._chain.lead_id, end="settled")
 
     async def give_back(self, award: AwardRow) -> None:
         """Release the hold of a sale that will not be."""

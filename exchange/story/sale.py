@@ -128,7 +128,7 @@ class LeadSale:
         finally:
             self._on_books.set()
         self.ending = ending
-        await self._keep_claim(ending)
+        await self._follow(ending)
         return ending
 
     async def tell_pending(self) -> Ending:
@@ -256,19 +256,26 @@ class LeadSale:
 
     # The claim lives as long as what it is for
 
-    async def _keep_claim(self, ending: Ending) -> None:
-        """Let a claim hold for its whole window, or give it back where the lead was not sold."""
-        rule = self.campaign.duplicates
-        if self._claimed is None or rule is None:
+    async def _follow(self, ending: Ending) -> None:
+        """Let market state follow the ledger: the sale's hold and the claim, in one round trip."""
+        claim_asked = self._end_claim(ending)
+        await self._concluding.settled()
+        if claim_asked is None:
             return
-        keep = ending.status is LeadStatus.SOLD or rule.against is Against.ALL
         try:
-            if keep:
-                await self._stations.market.keep_claim(self._claimed)
-            else:
-                await self._stations.market.unclaim(self._claimed)
+            await claim_asked
         except MarketUnavailable:
             logger.warning("claim left to its lease", lead_id=self.lead.lead_id)
+
+    def _end_claim(self, ending: Ending) -> "asyncio.Future[None] | None":
+        """Ask that the claim holds for its whole window, or is given back of an unsold lead."""
+        rule = self.campaign.duplicates
+        if self._claimed is None or rule is None:
+            return None
+        market = self._stations.market
+        keep = ending.status is LeadStatus.SOLD or rule.against is Against.ALL
+        asked = market.keep_claim(self._claimed) if keep else market.unclaim(self._claimed)
+        return asyncio.ensure_future(asked)
 
     async def _unclaim_unsold(self) -> None:
         """Give a claim back where the story broke off and no buyer can have the lead."""

@@ -33,16 +33,18 @@ class Market(Protocol):
     async def look_up(self, claim: Claim) -> LeadId | None:
         """Say which lead has one of the keys; claim nothing."""
 
-    async def keep_claim(self, claim: Claim) -> None:
+    def keep_claim(self, claim: Claim) -> Awaitable[None]:
         """Let the claim hold for its whole window: its lead was sold."""
 
-    async def unclaim(self, claim: Claim) -> None:
+    def unclaim(self, claim: Claim) -> Awaitable[None]:
         """Give back what this lead claimed."""
 
     async def hold(self, hold: Hold) -> HoldRefused | None:
         """Reserve all lines, or none and say which had no room."""
 
-    async def settle(self, buyer_id: str, sale_id: SaleId, amount: Micros | None = None) -> bool:
+    def settle(
+        self, buyer_id: str, sale_id: SaleId, amount: Micros | None = None
+    ) -> Awaitable[bool]:
         """Make the hold count; `amount` where the buyer pays less than was held."""
 
     async def release(self, buyer_id: str, sale_id: SaleId) -> bool:
