@@ -10,9 +10,12 @@ from typing import Self
 import httptools
 
 from exchange.wire.call import Call, Detail, Outcome
+from exchange.wire.connection import READ_PER_BODY_MAX, Limits
 from exchange.wire.endpoint import Endpoint
 
-READ_BYTES = 65_536
+READ_BYTES = 16_384
+HEAD_BYTES_MAX = Limits().head_bytes_max
+"""A head is as large as the exchange's own wire lets it be, interim answers before it included."""
 FINAL = 200
 CONNECT_S = 3.0
 
@@ -146,6 +149,7 @@ class Line:
     async def hear(self, call: Call) -> None:
         """Read one whole answer into the call."""
         hearing = self.hearing
+        heard = 0
         while not hearing.complete:
             data = await self.reader.read(READ_BYTES)
             if not data:
@@ -158,11 +162,23 @@ class Line:
             except httptools.HttpParserError:
                 call.outcome = Outcome.BAD_HTTP
                 return
-            if len(hearing.body) > self.bytes_max:
-                call.outcome, call.detail = Outcome.OVERSIZE, Detail.BODY_TOO_LARGE
+            heard += len(data)
+            too_large = self.too_large(heard)
+            if too_large is not None:
+                call.outcome, call.detail = Outcome.OVERSIZE, too_large
                 return
         call.status, call.head = hearing.status, hearing.head()
         call.body, call.outcome = bytes(hearing.body), Outcome.ANSWERED
+
+    def too_large(self, heard: int) -> Detail | None:
+        """Return what of the answer is larger than what is read; so much was heard of it."""
+        if not self.hearing.headed and not self.hearing.complete and heard > HEAD_BYTES_MAX:
+            return Detail.HEAD_TOO_LARGE
+        if len(self.hearing.body) > self.bytes_max:
+            return Detail.BODY_TOO_LARGE
+        if heard > HEAD_BYTES_MAX + READ_PER_BODY_MAX * self.bytes_max:
+            return Detail.BODY_TOO_LARGE
+        return None
 
     def cut(self, call: Call) -> None:
         """Note that the connection ended before the answer did."""

@@ -12,8 +12,9 @@ import tempfile
 import time
 import uuid
 from asyncio.subprocess import Process
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,8 @@ class Supervisor:
         self.roster = Roster(wanted=count(settings))
         self.settings = [settings]
         """Of each edition."""
+        self.renewals: deque[Settings] = deque()
+        """Of the editions that are still to be heard of among the events."""
         self.children: dict[int, Child] = {}
         self.events: asyncio.Queue[Event] = asyncio.Queue()
         self.beside: set[asyncio.Task[None]] = set()
@@ -115,6 +118,9 @@ class Supervisor:
 
     async def hear(self, event: Event) -> None:
         """Decide what an event means, and do it."""
+        if isinstance(event, Renewed):
+            # Only now: other restarts may have begun, or been given up, since it was asked for.
+            self.settings[self.roster.edition + 1 :] = [self.renewals.popleft()]
         self.roster, actions = decide(self.roster, event, time.monotonic())
         for action in actions:
             await self.do(action)
@@ -126,7 +132,7 @@ class Supervisor:
         except SettingsError as error:
             logger.error("restart refused", problem=str(error))  # noqa: TRY400 - it is a sentence
             return
-        self.settings[self.roster.edition + 1 :] = [settings]
+        self.renewals.append(settings)
         self.events.put_nowait(Renewed(self.count(settings)))
 
     # What was decided
@@ -148,7 +154,21 @@ class Supervisor:
                 self.status = status
 
     async def start(self, slot: int, settings: Settings) -> None:
-        """Start a worker: a fresh process that is given the sockets, and told the rest."""
+        """Start a worker; one that cannot be started is one that ended at once."""
+        try:
+            child = await self.begun(slot, settings)
+        except OSError as error:  # no memory, no file left, an interpreter that is being replaced
+            logger.error("worker not started", slot=slot, problem=error.strerror)  # noqa: TRY400 - it is a sentence
+            self.events.put_nowait(Ended(slot))
+            return
+        self.children[slot] = child
+        logger.info("worker started", slot=slot, worker_id=child.worker_id, pid=child.process.pid)
+        self.spawn(self.watch(slot, child))
+
+    async def begun(self, slot: int, settings: Settings) -> Child:
+        """Return a fresh process that is given the sockets, and told the rest."""
+        # Whoever tidies up temporary folders may have taken it away.
+        self.metrics.mkdir(mode=0o700, exist_ok=True)
         brief = Brief(
             settings=settings,
             worker_id=str(uuid.uuid4()),
@@ -159,18 +179,19 @@ class Supervisor:
             metrics=self.metrics,
         )
         ours, theirs = socket.socketpair()
-        with theirs:
+        with theirs, ExitStack() as unless_begun:
+            unless_begun.enter_context(ours)
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", MODULE, str(theirs.fileno())),
                 pass_fds=(theirs.fileno(), *brief.descriptors),
                 # Ctrl-C in the terminal is for us; we tell them, in order.
                 start_new_session=True,
             )
-        briefs.tell(ours, brief)
+            unless_begun.pop_all()
+        with suppress(OSError):  # it has ended already: whoever watches it will see
+            briefs.tell(ours, brief)
         ours.setblocking(False)
-        self.children[slot] = Child(process, ours, brief.worker_id)
-        logger.info("worker started", slot=slot, worker_id=brief.worker_id, pid=process.pid)
-        self.spawn(self.watch(slot, self.children[slot]))
+        return Child(process, ours, brief.worker_id)
 
     async def watch(self, slot: int, child: Child) -> None:
         """Tell when a worker is ready, and when it has ended; bury it."""

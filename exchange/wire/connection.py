@@ -191,6 +191,8 @@ class Connection(asyncio.Protocol):
             head = self.heads.get(data[:end])
             if head is not None and head.size == len(data):
                 self.call = None
+                if self.interims:  # of this answer, not of all that come over this connection
+                    self.clear()
                 if not self.met:
                     self.meet(call, head.text)
                 self.owner.answered(self, call, head, data[end + 4 :])

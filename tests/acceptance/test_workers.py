@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import signal
 from contextlib import asynccontextmanager
 from itertools import count
@@ -290,6 +291,25 @@ async def test_a_restart_takes_new_settings_and_refuses_what_it_cannot_change(ho
 
 async def has_refused(crew, number):
     return len(crew.lines("restart refused")) >= number
+
+
+def folder_of_counts(pid):
+    """Where this worker counts, as the kernel tells."""
+    mapped = Path(f"/proc/{pid}/maps").read_text()
+    return re.search(r"/\S*/exchange-metrics-[^/]+", mapped)[0]
+
+
+async def test_a_folder_of_counts_that_was_tidied_away_stops_no_worker(house):
+    """Whoever takes over a slot starts all the same, and what it counts is shown again."""
+    async with Fleet(bidding({"acme": "12.00"})) as fleet:
+        await open_shop(house, fleet)
+        async with a_crew(house) as crew:
+            pid = next(iter(crew.pids().values()))
+            shutil.rmtree(folder_of_counts(pid))
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda: crew.are_ready(3), WITHIN_S)
+            assert (await house.post()).body["status"] == "sold"
+            assert (await house.call("GET", "/metrics")).status == 200
 
 
 async def test_when_the_supervisor_is_killed_its_workers_end_in_order(house):

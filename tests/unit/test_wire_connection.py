@@ -395,3 +395,13 @@ def test_a_call_shows_nothing_of_what_it_carries():
     call = Call(ENDPOINT, ENDPOINT.request(b"canary"), 100.0)
     call.body = b"canary"
     assert "canary" not in repr(call) + str(list(call.__rich_repr__()))
+
+
+def test_interim_answers_are_counted_for_each_answer_alone():
+    """Early hints before every answer of a kept connection: the hundredth is read as the first."""
+    connection, line, listener = connect()
+    feed(connection, line, [OK])
+    for _ in range(100):
+        carry(connection)
+        feed(connection, line, [b"HTTP/1.1 103 Early Hints\r\n", b"\r\n", OK])
+    assert listener.heard == [(200, b"hi", True)] * 101
