@@ -189,7 +189,7 @@ class Concluding:
                 sale_end=SaleEnd(
                     sale_id=award.sale_id,
                     state=SaleState.ACCEPTED,
-                    reference=answer.reference,
+                    reference=self._masked(answer.reference),
                     redirect_url=answer.redirect_url,
                 ),
                 lead_end=LeadEnd(status=LeadStatus.SOLD, price=award.payout),

@@ -30,6 +30,7 @@ from exchange.story.reading import as_original, standing
 from exchange.story.record import facts
 from exchange.story.sale import Carried, LeadSale
 from exchange.story.stations import Stations
+from exchange.story.veiling import veiled
 from exchange.story.waiting import Waiting
 
 logger = structlog.get_logger(__name__)
@@ -161,11 +162,16 @@ class Story:
         return standing(stored, events, self._market(), original)
 
     async def explained(self, standing: Standing) -> Standing:
-        """Return it with every offer that was left out by itself, and all there is to say of it."""
+        """Return it with every offer that was left out by itself, and all there is to say of it.
+
+        Less the person, whom its buyers may have named.
+        """
+        lead_id = LeadId(standing.answer.lead_id)
+        standing = veiled(standing, await self._archive.record(lead_id))
         versions = {event.version for event in standing.events if event.version is not None}
         if not versions:
             return standing
-        records = await self._archive.records(LeadId(standing.answer.lead_id))
+        records = await self._archive.records(lead_id)
         screened = Screened(
             campaign_id=standing.campaign_id,
             test=standing.test,

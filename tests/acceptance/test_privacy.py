@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 import redis.asyncio
 from aiohttp.test_utils import TestServer
 
-from bidders import Bid, Refused, app, email_hash, phone_hash
+from bidders import Accepted, Bid, Refused, app, email_hash, phone_hash
 from bidders.fleet import Fleet, PingFault, PostFault, Received
 from bidders.signature import Signatures
 from tests.acceptance.buyers import bidding, bodies
@@ -387,6 +387,31 @@ async def test_a_buyers_words_about_a_person_are_masked(house):
         answer = await house.post()
         [line] = of(await house.timeline(answer.body["lead_id"]), "refused")
         assert line["detail"] == "we know *** and *** already"
+
+
+async def test_what_a_buyer_gives_back_names_nobody_to_an_operator(house):
+    """A telephone as the reference, a name in the redirect: the seller alone is sent there."""
+    url = "https://acme.example/thanks?name=Ann+Lee&mail=ann.lee%40example.com&n=7"
+
+    async def took(post):
+        return Accepted(reference=f"crm {post.lead['phone']}", redirect_url=url)
+
+    application = app(lambda _: Bid(9), took)
+    async with TestServer(application) as server:
+        base = str(server.make_url("")).rstrip("/")
+        calls = "\n".join(f'{kind} = {{ url = "{base}/{kind}" }}' for kind in ("ping", "post"))
+        await house.apply(market(buyer("acme", offer=calls), campaign()))
+        await house.open()
+        answer = await house.post()
+        assert answer.body["sales"][0]["redirect_url"] == url
+        seen = await house.admin(answer.body["lead_id"])
+        [sale], [heard] = seen["sales"], seen["heard"]["sales"]
+        assert sale["reference"] == "crm ***"
+        veiled = "https://acme.example/thanks?name=***+***&mail=***&n=7"
+        assert (sale["redirect_url"], heard["redirect_url"]) == (veiled, veiled)
+        assert [
+            row["reference"] for row in await house.fetch("SELECT reference FROM sale_end")
+        ] == ["crm ***"]
 
 
 # What a ping shows
