@@ -23,6 +23,18 @@ WORDS = {
     Action.REVIVE: "revived",
 }
 
+STEERING = dict.fromkeys(
+    (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)),
+    "\N{REPLACEMENT CHARACTER}",
+)
+"""What buyers and sellers send must not steer the terminal that shows it, nor turn its lines round;
+line feeds and tabs may."""
+
+
+def plain(text: str) -> str:
+    """Return what others sent as a terminal may show it."""
+    return text.translate(STEERING)
+
 
 def tell(*sentences: str) -> None:
     """Say something to whoever watches; pipes and scripts do not hear it."""

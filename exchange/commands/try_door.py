@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from exchange.app import now_us
 from exchange.commands.database import database, ledger_key
 from exchange.commands.errors import CommandError
-from exchange.commands.showing import tell
+from exchange.commands.showing import plain, tell
 from exchange.configuration.reading import read_market
 from exchange.configuration.snapshots import Compiler, Stored, read_stored
 from exchange.contract.trying_door import DoorTry, TriedDoor, TriedFault, TriedField, Untried
@@ -164,7 +164,7 @@ def lines(tried: TriedDoor) -> list[str]:
     for answer in tried.answers:
         shown += ["", f"{answer.outcome}: {answer.status} {answer.content_type}"]
         shown += [f"< {line}" for line in answer.body.splitlines()]
-    return shown
+    return [plain(line) for line in shown]
 
 
 def headline(tried: TriedDoor) -> str:

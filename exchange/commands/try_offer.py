@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from exchange.app import now_us
 from exchange.commands.database import database, ledger_key
 from exchange.commands.errors import CommandError
-from exchange.commands.showing import tell
+from exchange.commands.showing import plain, tell
 from exchange.configuration.snapshots import Compiler, read_stored
 from exchange.contract.seller import FieldError
 from exchange.contract.trying import Sending, Tried, TriedCall, TriedReading
@@ -158,7 +158,7 @@ def lines(tried: Tried) -> list[str]:
             shown.append(f"{name}: none, {lacks}")
         else:
             shown += call_lines(name, call)
-    return shown
+    return [plain(line) for line in shown]
 
 
 def call_lines(name: str, call: TriedCall) -> list[str]:
