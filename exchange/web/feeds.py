@@ -1,6 +1,7 @@
 """`POST /v1/feeds`: many leads in one stream, each sold by itself, each answered as it ends."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Any, TypeVar
@@ -39,23 +40,36 @@ ANSWERS = msgspec.json.Decoder(LeadAnswer)
 
 
 class FeedsUnderWay:
-    """How many feeds this worker takes in."""
+    """How many feeds this worker takes in, and of whom."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.of: Counter[str] = Counter()
+        """By seller."""
 
     @contextmanager
-    def one_more(self, limits: Limits) -> Iterator[None]:
-        """Count a feed while it is taken in; raise 503 where there are enough of them."""
+    def one_more(self, seller_id: str, limits: Limits) -> Iterator[None]:
+        """Count a feed while it is taken in; raise 503 where there are enough of them.
+
+        One seller has half of the places at most, however slowly its feeds come in: there is
+        always one for somebody else.
+        """
         most = limits.feeds_at_once_max
-        if self.count >= most:
-            detail = f"{most} feeds are taken in here already"
-            raise DeniedError(Kind.OVERLOADED, detail, retry_after_s=limits.retry_after_s)
-        self.count += 1
+        own = (most + 1) // 2
+        if self.of.total() >= most:
+            raise enough(f"{most} feeds are taken in here already", limits)
+        if self.of[seller_id] >= own:
+            raise enough(f"{own} feeds of yours are taken in here already", limits)
+        self.of[seller_id] += 1
         try:
             yield
         finally:
-            self.count -= 1
+            self.of[seller_id] -= 1
+            self.of += Counter()  # forgets who has none
+
+
+def enough(detail: str, limits: Limits) -> DeniedError:
+    """Return the 503 of a feed for which there is no place."""
+    return DeniedError(Kind.OVERLOADED, detail, retry_after_s=limits.retry_after_s)
 
 
 FEEDS = web.AppKey("feeds", FeedsUnderWay)
@@ -67,7 +81,7 @@ async def post_feed(request: web.Request) -> web.StreamResponse:
     admit(doors, request)
     caller = seller_of(request, header_key(request), doors.market())
     order = order_of(request, doors.limits)
-    with request.app[FEEDS].one_more(doors.limits):
+    with request.app[FEEDS].one_more(caller.seller.id, doors.limits):
         return await Feed(request, doors, caller, order).run()
 
 

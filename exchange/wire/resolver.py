@@ -11,6 +11,17 @@ from exchange.wire.call import Detail
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 NAT64 = ip_network("64:ff9b::/96")
+NOT_PUBLIC = tuple(
+    ip_network(text)
+    for text in (
+        "::/96",  # an IPv4 address, as it was written before RFC 4291
+        "::ffff:0:0:0/96",  # one that a translator writes
+        "64:ff9b:1::/48",  # one behind a network's own translator
+        "fec0::/10",  # a site's own, before RFC 3879
+        "5f00::/16",  # segments of a route
+    )
+)
+"""Public by the library, and not in truth; whoever allows one by name may call it."""
 
 
 class Unresolved(Exception):  # noqa: N818 - a name without an address that may be called
@@ -32,6 +43,8 @@ class Guard:
         inner = inner_address(address)
         if any(inner in network for network in self.allowed):
             return True
+        if any(inner in network for network in NOT_PUBLIC):
+            return False
         return inner.is_global and not inner.is_multicast
 
 

@@ -80,6 +80,11 @@ async def settle(found):
         "64:ff9b::7f00:1",
         "64:ff9b::a9fe:a9fe",
         "2002:7f00:1::",
+        "::127.0.0.1",
+        "::ffff:0:127.0.0.1",
+        "64:ff9b:1::7f00:1",
+        "fec0::1",
+        "5f00::1",
     ],
 )
 def test_addresses_outside_the_public_internet_are_refused(address):

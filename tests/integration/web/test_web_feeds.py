@@ -313,6 +313,27 @@ async def test_no_more_feeds_are_taken_in_than_there_may_be(once):
         assert (await feed(edge, ndjson(row(2))))[0] == 200
 
 
+async def test_one_seller_leaves_places_to_others_however_slow_its_feeds_are(once):
+    """Feeds that say nothing cost their seller a place, and nobody else."""
+    limits = msgspec.structs.replace(LIMITS, feeds_at_once_max=3)
+    async with an_edge(once=once, limits=limits) as edge:
+        writers = []
+        for _ in range(2):
+            reader, writer = await edge.raw()
+            writers.append(writer)
+            writer.write(
+                b"POST /v1/feeds HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer seller-key\r\n"
+                b"Content-Type: application/x-ndjson\r\nContent-Length: 900\r\n"
+                b"Expect: 100-continue\r\n\r\n"
+            )
+            await reader.readuntil(b"100 Continue\r\n\r\n")  # it has its place
+        status, problem = await feed(edge, ndjson(row(1)))
+        assert (status, problem["detail"]) == (503, "2 feeds of yours are taken in here already")
+        assert (await feed(edge, ndjson(row(1)), key="stranger-key"))[0] == 200
+        for writer in writers:
+            writer.close()
+
+
 async def test_who_reads_only_after_sending_everything_is_served(edge):
     """As many HTTP libraries do: the answers wait for them."""
     body = ndjson(*(row(number % 10) for number in range(900)))
