@@ -8,6 +8,7 @@ and with which reason; of money only what it is itself promised or paid.
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Protocol
 
 import msgspec
 
@@ -24,6 +25,34 @@ DETAIL_FOR_SELLER = frozenset({EventName.RECEIVED, EventName.VALIDATED, EventNam
 
 PAYOUT_FOR_SELLER = frozenset({EventName.QUOTED, EventName.SOLD, EventName.UNSOLD})
 """Their payout is the seller's own promise or money, sold to whomever."""
+
+ANSWERS = frozenset({EventName.BID, EventName.NO_BID})
+ENDS_OF_POSTS = frozenset({EventName.ACCEPTED, EventName.REFUSED})
+
+
+class Timed(Protocol):
+    """One line of a timeline, as it is stored or as it is published."""
+
+    @property
+    def event(self) -> str:
+        """Its word."""
+
+    @property
+    def ms(self) -> float | None:
+        """How long it took."""
+
+
+def buyers_ms(timeline: Iterable[Timed]) -> float:
+    """Return how long buyers kept the lead: the slowest answer of each stage, and every post."""
+    total, slowest = 0.0, 0.0
+    for one in timeline:
+        if one.event == EventName.STAGE:
+            total, slowest = total + slowest, 0.0
+        elif one.ms is not None and one.event in ANSWERS:
+            slowest = max(slowest, one.ms)
+        elif one.ms is not None and one.event in ENDS_OF_POSTS:
+            total += one.ms
+    return total + slowest
 
 
 def utc_text(at_us: int) -> str:

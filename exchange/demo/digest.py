@@ -4,12 +4,10 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from exchange.contract.timeline import buyers_ms
 from exchange.domain.events import Event, EventName
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
-
-ENDS_OF_POSTS = frozenset({EventName.ACCEPTED, EventName.REFUSED})
-ANSWERS = frozenset({EventName.BID, EventName.NO_BID})
 
 
 class Lost(msgspec.Struct, frozen=True):
@@ -80,16 +78,3 @@ def lost(events: tuple[Event, ...], winner: str | None) -> Iterator[Lost]:
     for offer in dict.fromkeys(offer for offers in ranked for offer in offers):
         if winner is not None and offer != winner and offer not in explained:
             yield Lost(offer, Reason.OUTBID)
-
-
-def buyers_ms(events: Iterable[Event]) -> float:
-    """Return how long buyers kept the lead: the slowest answer of each stage, and every post."""
-    total, slowest = 0.0, 0.0
-    for one in events:
-        if one.event is EventName.STAGE:
-            total, slowest = total + slowest, 0.0
-        elif one.ms is not None and one.event in ANSWERS:
-            slowest = max(slowest, one.ms)
-        elif one.ms is not None and one.event in ENDS_OF_POSTS:
-            total += one.ms
-    return total + slowest
