@@ -16,12 +16,18 @@ import msgspec
 
 from bench.comparing import changes, last_object
 from bench.comparing import table as changes_table
+from bench.errors import UsageError
 from bench.page import Page, blocks, drawn, rendered
-from bench.target import UsageError
 
 NAMES = {
+    "fanout": "CPU per ping: the wire against wrk and general HTTP clients, plain and TLS.",
     "auction": "The whole exchange under an open-loop load: how long a lead takes, and whose time.",
     "saturation": "The highest rate with answers in time, and what an auction costs, by part.",
+    "deadline": "Answers in time while a third of the buyers is slow, silent, dripping, resetting.",
+    "scale": "More buyers, more offers, more workers: cost, memory, time to ready.",
+    "overload": "More leads than can be sold: what still is, and how soon the rest hear so.",
+    "soak": "Minutes of load: memory, files, tasks, latencies, and whether they grow.",
+    "eligibility": "CPU per lead to find who may compete, among ten offers and among thousands.",
     "lead_cost": "CPU per lead by format, against another checkout of this project.",
 }
 """Each is a module of this package; only the one that is named is imported."""

@@ -21,6 +21,7 @@ from bench.target import Measured, Target, add_target_arguments, target
 
 QUICK = {"rate": 40.0, "seconds": 2.0, "rounds": 1, "looked_up": 50}
 SEARCH_STEP_S = 4.0
+HALF = 0.5
 
 
 class Auction(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +85,7 @@ def run(options: argparse.Namespace) -> Auction:
         shape = DAY
     with progress() as bars, target(options) as under_test:
         under_test.warm(bars, quick=options.quick)
-        rate = options.rate or half_of_the_most(under_test, bars, options)
+        rate = options.rate or rate_for(under_test, bars, options, HALF)
         rounds = [
             under_test.send(
                 rate,
@@ -98,10 +99,10 @@ def run(options: argparse.Namespace) -> Auction:
     return report(options, rate, rounds)
 
 
-def half_of_the_most(under_test: Target, bars: Progress, options: argparse.Namespace) -> float:
-    """Return half of the highest rate with answers in time."""
+def rate_for(under_test: Target, bars: Progress, options: argparse.Namespace, part: float) -> float:
+    """Return a part of the highest rate with answers in time."""
     search = Search(seconds=SEARCH_STEP_S, deadline_ms=options.deadline_ms)
-    return round(highest(under_test, bars, search).rate / 2, 1)
+    return round(highest(under_test, bars, search).rate * part, 1)
 
 
 def report(options: argparse.Namespace, rate: float, rounds: list[Measured]) -> Auction:

@@ -23,6 +23,7 @@ import aiohttp
 import msgspec
 
 from bench.answering import Answering
+from bench.errors import UsageError
 from bench.pings import Asking, bids, buyers, calls, is_bid, one_auction
 from exchange.wire.connection import Limits
 from exchange.wire.dialer import Dialer
@@ -194,7 +195,7 @@ def installed() -> list[str]:
     return [name for name in CLIENTS if importlib.util.find_spec(name) is not None]
 
 
-class WrkMissingError(Exception):
+class WrkMissingError(UsageError):
     """wrk is not installed, and it is the measure of all others: apt-get install wrk."""
 
     def __init__(self) -> None:

@@ -1,7 +1,5 @@
 """What it costs to find who may compete for a lead, among few offers and among thousands.
 
-    python -m bench.eligibility [--offers 10 100 1000 5000] [--leads 400] [--rounds 5] [--json]
-
 Compiles a market of one vertical, with filters as buyers write them, and lets leads through the
 exchange's own code as in a sale: screened, every offer left out counted and noted, the events
 encoded as they are stored. Nobody is asked. CPU time of this process; rounds alternate between the
@@ -13,7 +11,6 @@ import asyncio
 import gc
 import random
 import statistics
-import sys
 import time
 import tracemalloc
 from collections.abc import Iterable, Iterator
@@ -23,6 +20,7 @@ from typing import Any
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from bench.plots import Curves, Line, Plot
 from exchange.auction.auction import AuctionResult, Tender
 from exchange.configuration.reading import read_sheets, sheet_of
 from exchange.configuration.snapshots import Compiler, Stored
@@ -40,6 +38,7 @@ from exchange.story.stations import Stations
 from exchange.telemetry.metrics import Metrics
 
 VERTICAL = Path(__file__).parents[1] / "config" / "verticals" / "auto_insurance.toml"
+QUICK = {"offers": [10, 100], "leads": 20, "rounds": 1}
 WARM_LEADS = 200
 MIB = 1 << 20
 NOW_US = 1_795_000_000_000_000
@@ -361,16 +360,24 @@ class Bench:
         )
 
 
-def measure(offers: Iterable[int], leads: int, rounds: int) -> Eligibility:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take what can be chosen."""
+    parser.add_argument("--offers", type=int, nargs="+", default=[10, 100, 1000, 5000])
+    parser.add_argument("--leads", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=5)
+
+
+def run(options: argparse.Namespace) -> Eligibility:
     """Return what a lead costs with each of these numbers of offers."""
-    benches = [Bench(count) for count in offers]
+    benches = [Bench(count) for count in options.offers]
     for bench in benches:
         bench.round(WARM_LEADS)
         bench.cpu_us.clear()
-    for _ in range(rounds):
+    for _ in range(options.rounds):
         for bench in benches:
-            bench.round(leads)
-    return Eligibility(leads, rounds, tuple(bench.size(leads) for bench in benches))
+            bench.round(options.leads)
+    sizes = tuple(bench.size(options.leads) for bench in benches)
+    return Eligibility(options.leads, options.rounds, sizes)
 
 
 def table(found: Eligibility) -> str:
@@ -387,17 +394,8 @@ def table(found: Eligibility) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    """Read the command line, measure, print."""
-    parser = argparse.ArgumentParser(prog="bench.eligibility", description=__doc__)
-    parser.add_argument("--offers", type=int, nargs="+", default=[10, 100, 1000, 5000])
-    parser.add_argument("--leads", type=int, default=400)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", action="store_true", help="print one object")
-    given = parser.parse_args()
-    found = measure(given.offers, given.leads, given.rounds)
-    sys.stdout.write(msgspec.json.encode(found).decode() + "\n" if given.json else table(found))
-
-
-if __name__ == "__main__":
-    main()
+def plots(found: Eligibility) -> tuple[Plot, ...]:
+    """Return what is worth a picture."""
+    points = tuple((float(one.offers), one.cpu_us) for one in found.sizes)
+    line = Line("CPU a lead", points)
+    return (Curves(title="CPU a lead by offers", x="offers", y="µs", lines=(line,)),)

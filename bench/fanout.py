@@ -22,7 +22,9 @@ from rich.progress import Progress
 
 from bench.answering import Answering, answering
 from bench.clients import CLIENTS, Load, UnansweredError, Used, by_wire, by_wrk, installed
+from bench.plots import Bars, Plot
 
+QUICK = {"rounds": 1, "seconds": 0.2, "connections": 20}
 FEW, MANY = 10, 100
 """Buyers of one auction."""
 UNANSWERED_MAX_SHARE = 0.001
@@ -185,6 +187,26 @@ def table(found: Fanout) -> str:
         ),
     ]
     return "\n".join(lines)
+
+
+def plots(found: Fanout) -> tuple[Plot, ...]:
+    """Return what is worth a picture."""
+    plain = {
+        "wrk (C)": found.c_cpu_us,
+        "the wire": found.ping_cpu_us,
+        "the wire, signed": found.signed_cpu_us,
+        "aiohttp's client": found.aiohttp_cpu_us,
+    }
+    secured = {
+        "wrk (C)": found.tls_c_cpu_us,
+        "the wire": found.tls_ping_cpu_us,
+        "the wire, signed": found.tls_signed_cpu_us,
+        "aiohttp's client": found.tls_aiohttp_cpu_us,
+    }
+    return (
+        Bars(title="CPU per ping, plain", unit="µs", bars=tuple(plain.items())),
+        Bars(title="CPU per ping, TLS 1.3", unit="µs", bars=tuple(secured.items())),
+    )
 
 
 def main() -> None:

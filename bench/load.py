@@ -37,6 +37,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     """The body, with PHONE and EMAIL where they are to differ."""
     rate: float
     seconds: float
+    at_once: int = 0
+    """Instead of a rate: so many under way, each answer followed by the next lead at once."""
     shape: tuple[float, ...] = ()
     seed: int = 1
     first: int = 0
@@ -64,6 +66,8 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     shed: int
     latency: dict[int, int]
     """From when a lead was due until its answer was read."""
+    shed_latency: dict[int, int]
+    """The same of leads that were turned away."""
     late: dict[int, int]
     """From when a lead was due until it was sent: the generator's own fault."""
     own: dict[int, int]
@@ -124,11 +128,10 @@ class Sending:
         self.head = self.lines.head("POST", "/v1/leads", load.key, kind)
         self.number = load.first
         self.under_way = 0
-        self.latency, self.late = Histogram(), Histogram()
+        self.latency, self.late, self.shed_latency = Histogram(), Histogram(), Histogram()
         self.windows: dict[int, Histogram] = {}
         self.statuses: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
-        self.shed = 0
         self.kept: list[tuple[str, float]] = []
         self.keep_every = max(1, int(load.rate * load.seconds / max(1, load.looked_up)))
         self.done = asyncio.Event()
@@ -137,8 +140,13 @@ class Sending:
         """Send everything, wait for the answers, look up what was asked for."""
         cpu_s = time.process_time()
         self.begun = time.perf_counter()
-        self.due: float | None = next(self.dues, None)
-        self.pump()
+        self.due: float | None = None
+        if self.load.at_once:
+            for _ in range(self.load.at_once):
+                self.send(0.0)
+        else:
+            self.due = next(self.dues, None)
+            self.pump()
         try:
             async with asyncio.timeout(self.load.seconds + GIVE_UP_S):
                 await self.done.wait()
@@ -182,9 +190,11 @@ class Sending:
         if status == OK:
             self.outcome(due, took, body)
         elif status == OVERLOADED:
-            self.shed += 1
+            self.shed_latency.record(took)
         else:
             self.errors[str(status) if status else body.decode()] += 1
+        if self.load.at_once and due + took < self.load.seconds:
+            self.send(due + took)
         if self.due is None and not self.under_way:
             self.done.set()
 
@@ -218,8 +228,9 @@ class Sending:
             answered=self.latency.count,
             statuses=dict(self.statuses),
             errors=dict(self.errors),
-            shed=self.shed,
+            shed=self.shed_latency.count,
             latency=dict(self.latency.slots),
+            shed_latency=dict(self.shed_latency.slots),
             late=dict(self.late.slots),
             own=dict(own.slots),
             buyers=dict(buyers.slots),

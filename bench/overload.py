@@ -1,65 +1,49 @@
 """What an exchange still sells when more comes than it can sell, and how soon the rest hear so.
 
-    python -m bench.overload [--buyers 2] [--seconds 8] [--loads 0.5 1 1.5 2 3] [--json]
-
-An exchange on a core of its own; stores, buyers and sender have another one. First its peak: what
-one that turns nobody away sells to sixty-four sellers who each wait for their answer. Then open
-loops at multiples of it, against one with the settings that it comes with: leads come by chance
-(Poisson), whether or not answers do, over as many kept connections as that takes. Goodput is what
-was sold a second; latency counts from the moment when a lead should have been sent.
+First its peak: what one that turns nobody away sells where so many sellers each wait for their
+answer. Then open loops at multiples of it, against an exchange with the settings that it comes
+with. Goodput is what was sold a second; a lead that is turned away hears 503 with `Retry-After`.
 """
 
 import argparse
-import asyncio
-import os
-import random
-import sys
-import tempfile
-import time
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import cast
+import tomllib
+from collections.abc import Sequence
 
 import msgspec
-import uvloop
 
-from bench import lead_cost
-from bench.lead_cost import BUYER, HERE, HOST, MARKET, Folder, Plan
+from bench.errors import UsageError
+from bench.histogram import Histogram
+from bench.plots import Curves, Line, Plot
+from bench.progress import progress
+from bench.serving import HERE
+from bench.target import Measured, add_target_arguments, target
 
-PEAK_LINES = 64
-LINES_MAX = 4000
-"""Connections at most; a lead that finds none free is an error of the benchmark, and counted."""
-WARM_S = 3.0
-SETTLE_S = 2.0
-"""At the beginning of each level, which does not count."""
-OK, SHED = 200, 503
-HEAD_END = b"\r\n\r\n"
-LENGTH = b"\r\nContent-Length: "
-SELLING_CORE = 0
-NEVER_LATE = {
-    "EXCHANGE_LOOP_LAG_TARGET_MS": "60000",
-    "EXCHANGE_LEDGER_WAIT_TARGET_MS": "60000",
-    "EXCHANGE_LOOP_LAG_MAX_MS": "60000",
-}
+QUICK = {"seconds": 1.0, "loads": [0.5, 2.0], "buyers": 2, "at_once": 8}
+DEFAULTS = {"buyers": 2}
+TWICE = 2.0
+PATIENCE = {"loop_lag_max_ms", "loop_lag_target_ms", "ledger_wait_target_ms"}
+"""Settings that turn leads away, as far as there are such; a minute is as good as never."""
+PATIENCE_MS = "60000"
 
 
 class Level(msgspec.Struct, frozen=True, kw_only=True):
-    """One rate of leads, and what became of them, a second."""
+    """One rate of leads: what became of them a second, and how soon, from when they were due."""
 
     load: float
+    """To the peak."""
     offered: float
     sold: float
     of_peak: float
     shed: float
     shed_p50_ms: float
     shed_p99_ms: float
-    sold_p50_ms: float
-    sold_p99_ms: float
+    p50_ms: float
+    p99_ms: float
+    late_p99_ms: float
+    """How late the generator itself was; it is in the latencies."""
     errors: int
-    busy: float
-    """Which part of its core the exchange used."""
+    exchange_busy: float
+    other_busy: float
 
 
 class Overload(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,282 +51,132 @@ class Overload(msgspec.Struct, frozen=True, kw_only=True):
 
     peak: float
     buyers: int
+    workers: int
+    goodput: float
+    """Of the peak, at twice its load."""
+    shed_p50_ms: float
+    """At twice its load, as the next one."""
+    shed_p99_ms: float
+    errors: int
     levels: tuple[Level, ...]
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """One answer: its status (0: none), when its lead was to be sent, and how long it took."""
-
-    status: int
-    due_s: float
-    ms: float
-
-
-class Line(asyncio.Protocol):
-    """A kept connection with one request under way at most."""
-
-    def __init__(self, sender: "Sender") -> None:
-        self.sender = sender
-        self.due_s: float | None = None
-        self.got = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Be ready."""
-        self.transport = cast("asyncio.Transport", transport)
-
-    def send(self, request: bytes, due_s: float) -> None:
-        """Send a request."""
-        self.due_s = due_s
-        self.transport.write(request)
-
-    def data_received(self, data: bytes) -> None:
-        """Gather an answer."""
-        self.got += data
-        end = self.got.find(HEAD_END)
-        if end < 0:
-            return
-        length = int(self.got[self.got.index(LENGTH) + len(LENGTH) :].split(b"\r", 1)[0])
-        if len(self.got) < end + len(HEAD_END) + length:
-            return
-        status, due_s = int(self.got[9:12]), self.due_s
-        assert due_s is not None, "nobody answers what was not asked"
-        self.got, self.due_s = b"", None
-        self.sender.answered(self, status, due_s)
-
-    def connection_lost(self, _exc: Exception | None) -> None:
-        """Count what was under way."""
-        self.sender.lost(self, self.due_s)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take what can be chosen."""
+    add_target_arguments(parser)
+    # Few, so that the exchange's own core is the first to be full.
+    parser.set_defaults(**DEFAULTS)
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each level")
+    parser.add_argument("--at-once", type=int, default=64, help="sellers at the peak")
+    parser.add_argument(
+        "--loads", type=float, nargs="+", default=[0.5, 1.0, 1.5, TWICE, 3.0], help="to the peak"
+    )
 
 
-class Sender:
-    """Sends leads of ever new people, and notes every answer."""
-
-    def __init__(self, port: int, key: str) -> None:
-        self.port = port
-        self.head = (
-            f"POST /v1/leads HTTP/1.1\r\nHost: {HOST}:{port}\r\nAuthorization: Bearer {key}\r\n"
-            "Content-Type: application/json\r\nContent-Length: "
-        ).encode()
-        self.number = 0
-        self.idle: deque[Line] = deque()
-        self.lines = 0
-        self.under_way = 0
-        self.answers: list[Answer] = []
-        self.errors = 0
-        self.again = False
-        """Each answer is followed by the next lead at once: a closed loop."""
-
-    def request(self) -> bytes:
-        """Return the next person's lead, as it goes out."""
-        self.number += 1
-        body = msgspec.json.encode(lead_cost.lead(self.number))
-        return self.head + str(len(body)).encode() + HEAD_END + body
-
-    async def open(self, number: int) -> None:
-        """Open so many connections more."""
-        loop = asyncio.get_running_loop()
-        for _ in range(number):
-            _, line = await loop.create_connection(lambda: Line(self), HOST, self.port)
-            self.lines += 1
-            self.idle.append(line)
-
-    def send(self, due_s: float) -> None:
-        """Send a lead on a free connection."""
-        if not self.idle:
-            self.errors += 1
-            return
-        self.under_way += 1
-        self.idle.pop().send(self.request(), due_s)
-
-    def answered(self, line: Line, status: int, due_s: float) -> None:
-        """Note an answer."""
-        now_s = time.monotonic()
-        self.answers.append(Answer(status, due_s, (now_s - due_s) * 1000))
-        self.under_way -= 1
-        self.idle.append(line)
-        if self.again:
-            self.send(now_s)
-
-    def lost(self, line: Line, due_s: float | None) -> None:
-        """Note a connection that ended."""
-        self.lines -= 1
-        if due_s is not None:
-            self.under_way -= 1
-            self.errors += 1
-        elif line in self.idle:
-            self.idle.remove(line)
-
-    async def closed(self, seconds: float) -> float:
-        """Sell as fast as the exchange can; return how many a second."""
-        self.again, self.answers = True, []
-        began_s = time.monotonic()
-        for _ in range(PEAK_LINES):
-            self.send(began_s)
-        await asyncio.sleep(seconds)
-        self.again = False
-        sold = sum(answer.status == OK for answer in self.answers)
-        passed_s = time.monotonic() - began_s
-        await self.quiet()
-        return sold / passed_s
-
-    async def poisson(self, rate: float, seconds: float) -> list[Answer]:
-        """Send by chance at this rate; return all answers."""
-        self.answers = []
-        chance = random.Random(7)
-        due_s = time.monotonic()
-        until_s = due_s + seconds
-        while (due_s := due_s + chance.expovariate(rate)) < until_s:
-            while len(self.idle) < PEAK_LINES and self.lines < LINES_MAX:
-                await self.open(PEAK_LINES)
-            pause_s = due_s - time.monotonic()
-            if pause_s > 0:
-                await asyncio.sleep(pause_s)
-            self.send(due_s)
-        await self.quiet()
-        return self.answers
-
-    async def quiet(self) -> None:
-        """Return once all that was sent was answered."""
-        while self.under_way:  # noqa: ASYNC110 - a benchmark's end is in no hurry
-            await asyncio.sleep(0.05)
+def run(options: argparse.Namespace) -> Overload:
+    """Measure as these options say. Errors: UsageError."""
+    if options.target:
+        raise UsageError("overload begins with an exchange that is told to turn nobody away: ours")
+    seconds = options.seconds
+    with progress() as bars:
+        with target(options, settings=patient()) as under_test:
+            under_test.warm(bars, quick=options.quick)
+            tick = bars.timed("the peak", seconds)
+            told = under_test.send(0.0, seconds, tick, at_once=options.at_once).loaded
+            peak = told.sold / told.seconds
+        with target(options) as under_test:
+            under_test.warm(bars, quick=options.quick)
+            found = []
+            for load in options.loads:
+                tick = bars.timed(f"{load:g} times the peak of {peak:.0f}", seconds)
+                found.append(level(under_test.send(load * peak, seconds, tick), load, peak))
+    return report(options, peak, found)
 
 
-def level_of(answers: list[Answer], load: float, peak: float, span: tuple[float, float]) -> Level:
-    """Return what became of the leads of a span of time."""
-    begin_s, end_s = span
-    counted = [answer for answer in answers if begin_s <= answer.due_s < end_s]
-    sold = sorted(answer.ms for answer in counted if answer.status == OK)
-    shed = sorted(answer.ms for answer in counted if answer.status == SHED)
-    seconds = end_s - begin_s
+def patient() -> dict[str, str]:
+    """Return settings with which nobody is turned away."""
+    shipped = tomllib.loads((HERE / "config" / "exchange.toml").read_text(encoding="utf-8"))
+    return {f"EXCHANGE_{name.upper()}": PATIENCE_MS for name in PATIENCE & shipped.keys()}
+
+
+def level(measured: Measured, load: float, peak: float) -> Level:
+    """Return what became of one load."""
+    told = measured.loaded
+    latency, shed = Histogram(told.latency), Histogram(told.shed_latency)
+    assert measured.exchange_busy is not None, "it is an exchange of our own"
     return Level(
         load=load,
-        offered=round(len(counted) / seconds, 1),
-        sold=round(len(sold) / seconds, 1),
-        of_peak=round(len(sold) / seconds / peak, 3),
-        shed=round(len(shed) / seconds, 1),
-        shed_p50_ms=percentile(shed, 0.5),
-        shed_p99_ms=percentile(shed, 0.99),
-        sold_p50_ms=percentile(sold, 0.5),
-        sold_p99_ms=percentile(sold, 0.99),
-        errors=len(counted) - len(sold) - len(shed),
-        busy=0.0,
+        offered=round(told.sent / told.seconds, 1),
+        sold=round(told.sold / told.seconds, 1),
+        of_peak=round(told.sold / told.seconds / peak, 3),
+        shed=round(told.shed / told.seconds, 1),
+        shed_p50_ms=shed.at(50),
+        shed_p99_ms=shed.at(99),
+        p50_ms=latency.at(50),
+        p99_ms=latency.at(99),
+        late_p99_ms=Histogram(told.late).at(99),
+        errors=told.failed,
+        exchange_busy=round(measured.exchange_busy, 3),
+        other_busy=round(measured.other_busy, 3),
     )
 
 
-def percentile(ordered: list[float], part: float) -> float:
-    """Return a percentile of ordered numbers; 0 where there is none."""
-    return round(ordered[int(part * (len(ordered) - 1))], 2) if ordered else 0.0
+def report(options: argparse.Namespace, peak: float, found: Sequence[Level]) -> Overload:
+    """Return what was found; of twice the peak, or what comes next to it."""
+    twice = min(found, key=lambda one: abs(one.load - TWICE))
+    return Overload(
+        peak=round(peak, 1),
+        buyers=options.buyers,
+        workers=options.workers,
+        goodput=twice.of_peak,
+        shed_p50_ms=twice.shed_p50_ms,
+        shed_p99_ms=twice.shed_p99_ms,
+        errors=sum(one.errors for one in found),
+        levels=tuple(found),
+    )
 
 
-async def peak_of(sender: Sender, seconds: float) -> float:
-    """Return how many an exchange sells a second that turns nobody away."""
-    await sender.open(PEAK_LINES)
-    await sender.closed(WARM_S)
-    peak = await sender.closed(seconds)
-    note(f"peak: {peak:.0f} sold a second")
-    return peak
+def table(found: Overload) -> str:
+    """Return what was found for people to read, in Markdown."""
+    rows = [
+        f"| {one.load:g} | {one.offered:,.0f} | {one.sold:,.0f} | {one.of_peak:.0%} "
+        f"| {one.p50_ms:.0f}, {one.p99_ms:.0f} ms | {one.shed:,.0f} "
+        f"| {one.shed_p50_ms:.1f}, {one.shed_p99_ms:.1f} ms | {one.errors} "
+        f"| {one.exchange_busy:.0%}, {one.other_busy:.0%} |"
+        for one in found.levels
+    ]
+    head = [
+        (
+            f"Peak: {found.peak:,.0f} sold a second, {found.buyers} buyers, "
+            f"{found.workers} worker(s)."
+        ),
+        "",
+        "| load | came | sold | of the peak | p50, p99 | turned away | p50, p99 | errors | cores |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    return "\n".join([*head, *rows])
 
 
-async def levels(
-    sender: Sender, pid: int, peak: float, seconds: float, loads: tuple[float, ...]
-) -> list[Level]:
-    """Return what becomes of these multiples of the peak."""
-    await sender.open(PEAK_LINES)
-    await sender.poisson(peak / 2, WARM_S)
-    found = []
-    for load in loads:
-        sender.errors = 0
-        began_s, cpu_s = time.monotonic(), lead_cost.cpu_s(pid)
-        answers = await sender.poisson(load * peak, SETTLE_S + seconds)
-        span = (began_s + SETTLE_S, began_s + SETTLE_S + seconds)
-        used = (lead_cost.cpu_s(pid) - cpu_s) / (time.monotonic() - began_s)
-        level = level_of(answers, load, peak, span)
-        level = msgspec.structs.replace(
-            level, errors=level.errors + sender.errors, busy=round(used, 2)
-        )
-        found.append(level)
-        note(told(level))
-    return found
-
-
-def told(level: Level) -> str:
-    """Return a level as a line for people."""
+def plots(found: Overload) -> tuple[Plot, ...]:
+    """Return what is worth a picture."""
+    levels = sorted(found.levels, key=lambda one: one.offered)
     return (
-        f"{level.load:g}x: {level.offered:.0f} came, {level.sold:.0f} sold "
-        f"({level.of_peak:.0%} of the peak, p50 {level.sold_p50_ms:.0f} ms, "
-        f"p99 {level.sold_p99_ms:.0f} ms), {level.shed:.0f} turned away "
-        f"(p50 {level.shed_p50_ms:.1f} ms, p99 {level.shed_p99_ms:.1f} ms), "
-        f"{level.errors} errors, core {level.busy:.0%}"
+        Curves(
+            title="Goodput",
+            x="leads due a second",
+            y="a second",
+            lines=(
+                Line("sold", tuple((one.offered, one.sold) for one in levels)),
+                Line("turned away", tuple((one.offered, one.shed) for one in levels)),
+            ),
+        ),
+        Curves(
+            title="How soon each hears",
+            x="leads due a second",
+            y="ms",
+            lines=(
+                Line("sold, p99", tuple((one.offered, one.p99_ms) for one in levels)),
+                Line("turned away, p99", tuple((one.offered, one.shed_p99_ms) for one in levels)),
+            ),
+        ),
     )
-
-
-def note(line: str) -> None:
-    """Say how far it is."""
-    sys.stderr.write(f"{line}\n")
-
-
-def measure(buyers: int, seconds: float, loads: tuple[float, ...]) -> Overload:
-    """Start everything, measure, end everything."""
-    os.sched_setaffinity(0, {(os.cpu_count() or 1) - 1})
-    plan = Plan(
-        leads=0,
-        buyers=buyers,
-        concurrency=PEAK_LINES,
-        rounds=1,
-        speaking=("standard",),
-        per_buyer=False,
-        against=None,
-        json=False,
-    )
-    with lead_cost.fleet(plan) as fleet_url:
-        with an_exchange(plan, fleet_url, NEVER_LATE) as (sender, _pid):
-            peak = uvloop.run(peak_of(sender, seconds))
-        with an_exchange(plan, fleet_url, {}) as (sender, pid):
-            found = uvloop.run(levels(sender, pid, peak, seconds, loads))
-    return Overload(peak=round(peak, 1), buyers=buyers, levels=tuple(found))
-
-
-@contextmanager
-def an_exchange(plan: Plan, fleet_url: str, said: dict[str, str]) -> Iterator[tuple[Sender, int]]:
-    """Run an exchange on empty stores, on its core; yield who sends to it, and its process."""
-    [candidate] = plan.candidates()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Folder(Path(name), lead_cost.free_port())
-        market = folder.path / "market.toml"
-        lines = [
-            BUYER.format(number=number, fleet=fleet_url, format="", speaks="standard")
-            for number in range(1, plan.buyers + 1)
-        ]
-        market.write_text(MARKET.format(mapping="", buyers="".join(lines)), encoding="utf-8")
-        serving = lead_cost.exchange("serve")
-        environment = {**folder.environment, **said}
-        with lead_cost.running(serving, cwd=HERE, env=environment) as process:
-            asyncio.run(lead_cost.ready(f"http://{HOST}:{folder.port}"))
-            vertical = str(HERE / "config" / "verticals" / "auto_insurance.toml")
-            lead_cost.tell(candidate, folder, "apply", vertical, str(market))
-            made = ("keys", "create", "--role", "seller", "--account", "bench")
-            key = lead_cost.tell(candidate, folder, *made)
-            # Its stores keep the core that they were started on.
-            for thread in Path(f"/proc/{process.pid}/task").iterdir():
-                os.sched_setaffinity(int(thread.name), {SELLING_CORE})
-            yield Sender(folder.port, key), process.pid
-
-
-def main() -> None:
-    """Read the command line, measure, print."""
-    parser = argparse.ArgumentParser(description="What is sold when more comes than can be.")
-    parser.add_argument("--buyers", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=8.0)
-    parser.add_argument("--loads", type=float, nargs="+", default=[0.5, 1.0, 1.5, 2.0, 3.0])
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    options = parser.parse_args()
-    found = measure(options.buyers, options.seconds, tuple(options.loads))
-    if options.json:
-        print(msgspec.json.encode(found).decode())  # noqa: T201 - a command speaks on standard output
-        return
-    for level in found.levels:
-        print(told(level))  # noqa: T201 - the same
-
-
-if __name__ == "__main__":
-    main()

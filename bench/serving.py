@@ -100,7 +100,9 @@ def serving(
             key = tell(checkout, around, *create)
             one = Serving(url, key, process.pid, folder, checkout, around)
             # Its stores keep the core that they were started on.
-            pin(one.pids(), EXCHANGE_CORE)
+            pin([one.pid], EXCHANGE_CORE)
+            for number, worker in enumerate(one.workers()):
+                pin([worker], EXCHANGE_CORE + number % max(1, OTHER_CORE))
             yield one
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from bench.errors import UsageError
 from bench.load import EMAIL, PHONE, Load, Loaded
 from bench.market import LEAD, market
 from bench.processes import core_busy_s
@@ -19,10 +20,6 @@ from bench.serving import OTHER_CORE, Serving, lean_buyers, sent, serving
 
 WARM_RATE = 50.0
 WARM_S, WARM_QUICKLY_S = 3.0, 0.5
-
-
-class UsageError(Exception):
-    """The command line asks for what cannot be; the message says what to mend."""
 
 
 class Measured(msgspec.Struct, frozen=True):
