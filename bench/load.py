@@ -8,6 +8,7 @@ import asyncio
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -18,10 +19,12 @@ from bench.alarm import Alarm
 from bench.arrivals import dues
 from bench.histogram import Histogram
 from bench.sending import Lines
-from exchange.contract.timeline import buyers_ms
+from exchange.contract.timeline import ENDS_OF_POSTS, buyers_ms
 
 OK = 200
 OVERLOADED = 503
+LOOKED_UP_AT_ONCE = 8
+MS_PER_S = 1000.0
 GIVE_UP_S = 30.0
 """After the last lead was sent."""
 PHONE, EMAIL = "5550100000", "number-of-a-lead@example.com"
@@ -74,6 +77,8 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """Of the leads looked up, the latency less the time in which buyers had the lead."""
     buyers: dict[int, int]
     """Of the same, the time in which buyers had the lead."""
+    unposted: dict[int, int]
+    """Of the same, the latency less the time of the posts."""
     windows: tuple[Counted, ...]
     connections: int
     cpu_s: float
@@ -154,10 +159,10 @@ class Sending:
             self.errors["no answer"] += self.under_way
         seconds = time.perf_counter() - self.begun
         cpu_s = time.process_time() - cpu_s
-        own, buyers = await self.look_up()
+        split = await self.look_up()
         self.alarm.close()
         self.lines.close()
-        return self.report(own, buyers, seconds=seconds, cpu_s=cpu_s)
+        return self.report(split, seconds=seconds, cpu_s=cpu_s)
 
     def pump(self) -> None:
         """Send all that is due, and set the alarm for what is next."""
@@ -209,19 +214,22 @@ class Sending:
         if self.load.looked_up and self.latency.count % self.keep_every == 0:
             self.kept.append((told.lead_id, took))
 
-    async def look_up(self) -> tuple[Histogram, Histogram]:
-        """Return the exchange's own part of latencies, and the buyers'."""
-        own, buyers = Histogram(), Histogram()
-        for lead_id, took in self.kept:
+    async def look_up(self) -> "Split":
+        """Return the latencies of what was kept, split."""
+        split = Split()
+        ahead = iter(self.kept)
+        await asyncio.gather(*(self.look_up_next(ahead, split) for _ in range(LOOKED_UP_AT_ONCE)))
+        return split
+
+    async def look_up_next(self, ahead: Iterator[tuple[str, float]], split: "Split") -> None:
+        """Look up one lead after the other."""
+        for lead_id, took in ahead:
             head = self.lines.head("GET", f"/v1/leads/{lead_id}", self.load.key)
             status, body = await self.lines.ask(head + b"\r\n")
             if status == OK:
-                their_s = buyers_ms(LOOKED.decode(body).timeline) / 1000
-                buyers.record(their_s)
-                own.record(took - their_s)
-        return own, buyers
+                split.add(took, LOOKED.decode(body).timeline)
 
-    def report(self, own: Histogram, buyers: Histogram, *, seconds: float, cpu_s: float) -> Loaded:
+    def report(self, split: "Split", *, seconds: float, cpu_s: float) -> Loaded:
         """Return all that was counted."""
         return Loaded(
             sent=self.number - self.load.first,
@@ -232,8 +240,9 @@ class Sending:
             latency=dict(self.latency.slots),
             shed_latency=dict(self.shed_latency.slots),
             late=dict(self.late.slots),
-            own=dict(own.slots),
-            buyers=dict(buyers.slots),
+            own=dict(split.own.slots),
+            buyers=dict(split.buyers.slots),
+            unposted=dict(split.unposted.slots),
             windows=tuple(
                 Counted(number * (self.load.window_s or 0), dict(one.slots))
                 for number, one in sorted(self.windows.items())
@@ -242,6 +251,21 @@ class Sending:
             cpu_s=cpu_s,
             seconds=seconds,
         )
+
+
+class Split:
+    """Latencies of leads whose timelines were read, told apart by whose time it was."""
+
+    def __init__(self) -> None:
+        self.own, self.buyers, self.unposted = Histogram(), Histogram(), Histogram()
+
+    def add(self, took: float, timeline: list[Step]) -> None:
+        """Count one lead."""
+        had_s = buyers_ms(timeline) / MS_PER_S
+        posts_s = sum(one.ms or 0.0 for one in timeline if one.event in ENDS_OF_POSTS) / MS_PER_S
+        self.buyers.record(had_s)
+        self.own.record(took - had_s)
+        self.unposted.record(took - posts_s)
 
 
 def template(lead: dict[str, Any]) -> tuple[bytes, bytes, bytes]:

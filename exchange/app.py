@@ -377,6 +377,7 @@ class Worker:
         """Hand over what was counted, so that any worker's page shows all of it soon."""
         while True:
             await asyncio.sleep(COUNT_EVERY_S)
+            self._metrics.tasks.set(len(asyncio.all_tasks()))
             self._metrics.hand_over()
 
     async def _tidy(self) -> None:

@@ -77,6 +77,7 @@ class Metrics:
         self.holds = self._gauge("holds", "Holds of this worker, neither settled nor released")
         self.doubts = self._gauge("in_doubt", "Sales whose post has no answer yet")
         self.in_flight = self._gauge("in_flight", "Leads being sold by this worker")
+        self.tasks = self._gauge("tasks", "Tasks of the event loop")
         self.version = Gauge(
             "exchange_market_version",
             "Version of the market that the workers hold; of the oldest, where they differ",
