@@ -24,7 +24,7 @@ from bench.answering import Answering, answering
 from bench.clients import CLIENTS, Load, UnansweredError, Used, by_wire, by_wrk, installed
 from bench.plots import Bars, Plot
 
-QUICK = {"rounds": 1, "seconds": 0.2, "connections": 20}
+QUICK = {"rounds": 1, "seconds": 0.3}
 FEW, MANY = 10, 100
 """Buyers of one auction."""
 UNANSWERED_MAX_SHARE = 0.001
