@@ -6,6 +6,7 @@ guard turns it away as well.
 """
 
 import re
+from functools import cached_property
 
 import msgspec
 from aiohttp import web
@@ -55,7 +56,11 @@ class Shedding:
 
     def __init__(self, doors: Doors) -> None:
         self.doors = doors
-        self.answer = answer(doors.limits.retry_after_s)
+
+    @cached_property
+    def answer(self) -> bytes:
+        """What who is turned away hears, as it goes over the wire."""
+        return answer(self.doors.limits.retry_after_s)
 
     def is_due(self) -> bool:
         """Whether leads are turned away at all: nothing is looked at otherwise."""
