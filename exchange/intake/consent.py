@@ -40,8 +40,8 @@ def read_consent(raw: object, errors: Errors) -> ConsentRead:
         errors.keep("consent", wrong_type("an object"))
         return ConsentRead()
     values: dict[str, Any] = {
-        name: errors.keep(f"consent.{name}", read(raw[name]))
-        for name, read in READERS.items()
+        name: errors.keep(path, read(raw[name]))
+        for name, path, read in TOLD
         if name in raw and not absent(raw[name])
     }
     ping_url = values.pop("trustedform_ping_url", None)
@@ -98,3 +98,5 @@ READERS: Mapping[str, Callable[[object], object]] = {
     "jornaya_id": an_id,
     "named_buyers": some_names,
 }
+TOLD = tuple((name, f"consent.{name}", read) for name, read in READERS.items())
+"""With the path under which what is wrong is told."""

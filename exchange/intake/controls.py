@@ -4,8 +4,10 @@ They mean the same in every vertical and must have their JSON type: a price in q
 is an error, not a guess. Those of forms were given it before.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -27,38 +29,30 @@ NO_PRICE = bad_value("must be zero or more, with at most six decimals")
 class Controls(msgspec.Struct, frozen=True, kw_only=True):
     """What a request asks for; None where it says nothing."""
 
-    campaign_id: str | None
-    source_id: str | None
-    seller_ref: str | None
-    min_price: Micros | None
-    timeout_ms: int | None
-    test: bool | None
-    already_sold: int | None
-    exclude_buyers: frozenset[str] | None
-    legs: frozenset[str] | None
+    campaign_id: str | None = None
+    source_id: str | None = None
+    seller_ref: str | None = None
+    min_price: Micros | None = None
+    timeout_ms: int | None = None
+    test: bool | None = None
+    already_sold: int | None = None
+    exclude_buyers: frozenset[str] | None = None
+    legs: frozenset[str] | None = None
 
 
 def read_controls(fields: Mapping[str, object], errors: Errors) -> Controls:
     """Return what the request asks for; what is wrong with it goes to `errors`."""
-    get, keep = fields.get, errors.keep
-    keep("ping_id", a_text(get("ping_id"), None))
-    return Controls(
-        campaign_id=keep("campaign", a_text(get("campaign"))),
-        source_id=keep("source", a_text(get("source"))),
-        seller_ref=keep("seller_ref", a_text(get("seller_ref"))),
-        min_price=keep("min_price", a_price(get("min_price"))),
-        timeout_ms=keep("timeout_ms", a_whole(get("timeout_ms"), 1, TIMEOUT_MS_MAX)),
-        test=keep("test", a_switch(get("test"))),
-        already_sold=keep("already_sold", a_whole(get("already_sold"), 0, ALREADY_SOLD_MAX)),
-        exclude_buyers=keep("exclude_buyers", some_names(get("exclude_buyers"))),
-        legs=keep("legs", some_names(get("legs"))),
-    )
+    asked: dict[str, Any] = {}
+    for field, name, read in READERS:
+        raw = fields.get(field)
+        if raw is not None:
+            asked[name] = errors.keep(field, read(raw))
+    asked.pop("ping_id", None)
+    return Controls(**asked)
 
 
 def a_text(raw: object, length_max: int | None = TEXT_LENGTH_MAX) -> str | Bad | None:
     """Read a text of one line; blanks say nothing."""
-    if raw is None:
-        return None
     if not isinstance(raw, str):
         return wrong_type("a text")
     text = clean(raw)
@@ -67,10 +61,8 @@ def a_text(raw: object, length_max: int | None = TEXT_LENGTH_MAX) -> str | Bad |
     return text or None
 
 
-def a_price(raw: object) -> Micros | Bad | None:
+def a_price(raw: object) -> Micros | Bad:
     """Read an amount of money that is not below zero."""
-    if raw is None:
-        return None
     if raw is ABSURD:
         return NO_PRICE
     if isinstance(raw, bool) or not isinstance(raw, int | Decimal):
@@ -82,25 +74,36 @@ def a_price(raw: object) -> Micros | Bad | None:
     return price if price >= 0 else NO_PRICE
 
 
-def a_whole(raw: object, least: int, most: int) -> int | Bad | None:
+def a_whole(raw: object, least: int, most: int) -> int | Bad:
     """Read a whole number within its bounds."""
-    if raw is None:
-        return None
     if isinstance(raw, bool) or not isinstance(raw, int):
         return wrong_type("a whole number")
     return raw if least <= raw <= most else bad_value(f"must be from {least} to {most}")
 
 
-def a_switch(raw: object) -> bool | Bad | None:
+def a_switch(raw: object) -> bool | Bad:
     """Read true or false."""
-    return raw if raw is None or isinstance(raw, bool) else wrong_type("true or false")
+    return raw if isinstance(raw, bool) else wrong_type("true or false")
 
 
-def some_names(raw: object) -> frozenset[str] | Bad | None:
+def some_names(raw: object) -> frozenset[str] | Bad:
     """Read a list of names."""
-    if raw is None:
-        return None
     if not isinstance(raw, list) or len(raw) > NAMES_MAX:
         return wrong_type(f"a list of at most {NAMES_MAX} texts")
     names = [item for item in raw if isinstance(item, str) and len(item) <= NAME_LENGTH_MAX]
     return frozenset(names) if len(names) == len(raw) else wrong_type("a list of texts")
+
+
+READERS: tuple[tuple[str, str, Callable[[Any], object]], ...] = (
+    ("ping_id", "ping_id", partial(a_text, length_max=None)),
+    ("campaign", "campaign_id", a_text),
+    ("source", "source_id", a_text),
+    ("seller_ref", "seller_ref", a_text),
+    ("min_price", "min_price", a_price),
+    ("timeout_ms", "timeout_ms", partial(a_whole, least=1, most=TIMEOUT_MS_MAX)),
+    ("test", "test", a_switch),
+    ("already_sold", "already_sold", partial(a_whole, least=0, most=ALREADY_SOLD_MAX)),
+    ("exclude_buyers", "exclude_buyers", some_names),
+    ("legs", "legs", some_names),
+)
+"""Each field, what it is called here, and how it is read where it says anything."""

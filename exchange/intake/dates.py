@@ -8,6 +8,7 @@ YEAR_MAX = 2100
 
 ISO = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ].{0,40})?\Z", re.ASCII)
 AMERICAN = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})\Z", re.ASCII)
+PLAIN_LENGTH = len("YYYY-MM-DD")
 COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})\Z", re.ASCII)
 
 AMERICAN_MOMENT = re.compile(
@@ -25,6 +26,16 @@ def normalize_date(text: str) -> str | None:
     Two-digit years are refused rather than guessed; a time of day behind an ISO date is passed
     over.
     """
+    if len(text) == PLAIN_LENGTH and text[4] == text[7] == "-" and text[8:].isdigit():
+        try:
+            return text if YEAR_MIN <= date.fromisoformat(text).year <= YEAR_MAX else None
+        except ValueError:
+            return None
+    return any_date(text)
+
+
+def any_date(text: str) -> str | None:
+    """Return the day that any of the spellings names: the long way."""
     if match := ISO.match(text) or COMPACT.match(text):
         year, month, day = (int(part) for part in match.groups())
     elif match := AMERICAN.match(text):

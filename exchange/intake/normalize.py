@@ -96,8 +96,10 @@ def checked(field: Field, read: Callable[[object], str | Bad]) -> Normalizer:
 
 def bounded(field: Field, read: Callable[[object], int | Decimal | Bad]) -> Normalizer:
     """Return a reader of numbers that keeps to the field's bounds."""
-    least, most = field.minimum, field.maximum
+    least: Decimal | int | None = field.minimum
+    most: Decimal | int | None = field.maximum
     too_low, too_high = bad_value(f"must be at least {least}"), bad_value(f"must be at most {most}")
+    least, most = quick(least), quick(most)
 
     def normalize(raw: object) -> Value | Bad:
         value = read(raw)
@@ -110,7 +112,15 @@ def bounded(field: Field, read: Callable[[object], int | Decimal | Bad]) -> Norm
     return normalize
 
 
+def quick(bound: Decimal | int | None) -> Decimal | int | None:
+    """Return a bound as an `int` where it is whole: comparing with that is far cheaper."""
+    if bound is None or bound != int(bound):
+        return bound
+    return int(bound)
+
+
 ZIP = re.compile(r"(\d{5})(?:[- ]?\d{4})?\Z", re.ASCII)
+ZIP_DIGITS = 5
 A_ZIP = bad_value("must be a ZIP code of the United States, with five digits or ZIP+4")
 
 
@@ -118,6 +128,8 @@ def zip_reader(zip_codes: Container[str]) -> Normalizer:
     """Return a reader of ZIP codes that are in use."""
 
     def normalize(raw: object) -> Value | Bad:
+        if type(raw) is str and len(raw) == ZIP_DIGITS and raw in zip_codes:
+            return raw
         text = scalar_text(raw)
         if text is None or isinstance(raw, bool):
             return A_TEXT

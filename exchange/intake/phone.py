@@ -8,6 +8,7 @@ from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberFormat
 from exchange.intake.errors import Bad, Code
 
 PHONE_LENGTH_MAX = 64
+NATIONAL_DIGITS = 10
 CONTEXT = ";phone-context="
 """Of telephone links; no form sends it, and 64 characters keep its pattern busy for 300 ms."""
 INVALID = Bad(Code.INVALID_PHONE, "must be a possible and valid telephone number")
@@ -48,6 +49,8 @@ US_NUMBERS = us_numbers()
 
 def normalize_phone(text: str) -> str | Bad:
     """Return the number in E.164; a number without a country is one of the United States."""
+    if len(text) == NATIONAL_DIGITS and US_NUMBERS.fullmatch(text):
+        return f"+1{text}"
     plain = PLAIN.match(text)
     if plain is not None:
         national = (plain[1] or plain[2]) + plain[3] + plain[4]

@@ -23,6 +23,13 @@ A_SCALAR = wrong_type("a text, a number or a boolean")
 ADDRESSED = re.compile(r"https?://[^/?#]{1,300}(?:[/?#]|\Z)", re.IGNORECASE)
 """What a URL begins with; a longer host is no host, and takes long to be found wrong."""
 HOST = re.compile(r"[^\s/?#@\[\]\\]+|\[[0-9A-Fa-f:.]+\]")
+PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]{1,300}(?:[/?#][!-~]*)?\Z")
+"""What nearly every URL looks like, without a port; whatever looks otherwise takes the long way."""
+OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+PLAIN_IP = re.compile(rf"{OCTET}(?:\.{OCTET}){{3}}")
+"""An IPv4 address in its one spelling."""
+WHOLE_LIMIT = 10**15
+"""Whole numbers with more digits are read as texts are: none of them is taken."""
 
 # Controls, and marks that are seen by no one but turn the reading direction or break a match.
 INVISIBLE = dict.fromkeys(
@@ -79,7 +86,7 @@ def name(raw: object) -> str | Bad:
     if not isinstance(raw, str):
         return A_TEXT
     text = clean(raw)
-    return text if any(map(str.isalpha, text)) else NO_LETTER
+    return text if text.isalpha() or any(map(str.isalpha, text)) else NO_LETTER
 
 
 EMPTY = bad_value("must contain a visible character")
@@ -123,6 +130,13 @@ def url(raw: object) -> str | Bad:
     if not isinstance(raw, str):
         return A_TEXT
     text = raw.strip()
+    if len(text) <= URL_LENGTH_MAX and PLAIN_URL.match(text):
+        return text
+    return any_url(text)
+
+
+def any_url(text: str) -> str | Bad:
+    """Return what is an absolute URL of the web, however it looks: the long way."""
     if len(text) > URL_LENGTH_MAX or not text.isprintable() or " " in text:
         return A_URL
     if not ADDRESSED.match(text):
@@ -144,6 +158,8 @@ def ip(raw: object) -> str | Bad:
     if not isinstance(raw, str):
         return A_TEXT
     text = raw.strip()
+    if PLAIN_IP.fullmatch(text):
+        return text
     if len(text) > IP_LENGTH_MAX or "%" in text:
         return AN_IP
     try:
@@ -192,6 +208,8 @@ A_WHOLE = bad_value("must be a whole number")
 
 def whole(raw: object) -> int | Bad:
     """Read a whole number."""
+    if type(raw) is int and -WHOLE_LIMIT < raw < WHOLE_LIMIT:
+        return raw
     text = scalar_text(raw)
     if text is None or isinstance(raw, bool):
         return wrong_type("a whole number")

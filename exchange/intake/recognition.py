@@ -35,6 +35,7 @@ def recognize(
     sha256: dict[str, str] = {}
     md5: dict[str, str] = {}
     gave_md5 = False
+    gives_digests = not schema.digests.isdisjoint(lead)
     for name, kind in schema.recognized:
         value = values.get(name)
         if isinstance(value, str):
@@ -42,8 +43,9 @@ def recognize(
             sha256[name] = hashlib.sha256(clear).hexdigest()
             # What buyers and sellers of older systems compare by; nothing here relies on it.
             md5[name] = hashlib.md5(clear, usedforsecurity=False).hexdigest()
-        read_digest(name, "sha256", lead, sha256, errors)
-        gave_md5 |= read_digest(name, "md5", lead, md5, errors)
+        if gives_digests:
+            read_digest(name, "sha256", lead, sha256, errors)
+            gave_md5 |= read_digest(name, "md5", lead, md5, errors)
     return Recognition(Fingerprint(sha256, md5), gave_md5)
 
 

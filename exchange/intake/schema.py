@@ -29,9 +29,10 @@ class Schema:
         self.recognized = tuple(
             (field.name, field.type) for field in fields if field.type in RECOGNIZED
         )
-        self.known = frozenset(vertical.fields) | {
+        self.digests = frozenset(
             f"{name}_{kind}" for name, _ in self.recognized for kind in DIGESTS
-        }
+        )
+        self.known = frozenset(vertical.fields) | self.digests
         self.zip = self.first(FieldType.US_ZIP, "zip")
         self.state = self.first(FieldType.US_STATE, "state")
         self.phone = self.first(FieldType.PHONE, "phone")
@@ -52,13 +53,14 @@ class Schema:
         values: dict[str, Value] = {}
         for name, path, normalize in self.readers:
             raw = lead.get(name)
-            if raw is not None and raw != "" and not absent(raw):
-                # What a door in other words has found wrong already stays so.
-                value = raw if type(raw) is Bad else normalize(raw)
-                if isinstance(value, Bad):
-                    errors.keep(path, value)
-                else:
-                    values[name] = value
+            if raw is None or absent(raw):
+                continue
+            # What a door in other words has found wrong already stays so.
+            value = raw if type(raw) is Bad else normalize(raw)
+            if isinstance(value, Bad):
+                errors.keep(path, value)
+            else:
+                values[name] = value
         return values
 
 

@@ -1,6 +1,7 @@
 """Whatever spelling comes, one value or one reason; and no reason repeats the value."""
 
 from decimal import Decimal
+from ipaddress import ip_address
 
 import phonenumbers
 import pytest
@@ -10,11 +11,12 @@ from hypothesis import strategies as st
 
 from exchange.domain.condition_names import STATES as CONDITION_STATES
 from exchange.domain.vertical import FieldType
+from exchange.intake.dates import any_date, normalize_date
 from exchange.intake.email import normalize_email
 from exchange.intake.errors import Bad, Code
 from exchange.intake.normalize import normalizer
 from exchange.intake.phone import US_NUMBERS, area_code, hashed_digits, normalize_phone
-from exchange.intake.readers import absent
+from exchange.intake.readers import AN_IP, absent, any_url, ip, url, whole
 from exchange.intake.request import ABSURD
 from exchange.intake.spellings import BOOLS, STATES
 from tests.making_intake import a_field, geography
@@ -323,3 +325,76 @@ def test_the_fast_way_agrees_with_email_validator(local, domain):
     text = f"{local}@{domain}"
     read_value = normalize_email(text)
     assert (None if isinstance(read_value, Bad) else read_value) == by_email_validator(text)
+
+
+def judged_ip(text):
+    try:
+        return ip_address(text).compressed
+    except ValueError:
+        return AN_IP
+
+
+@given(
+    st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,4}){2,4}\.?", fullmatch=True) | st.ip_addresses().map(str)
+)
+@example("0.0.0.0")
+@example("255.255.255.255")
+@example("256.1.1.1")
+@example("1.2.3.04")
+@example("1.2.3.4\n")
+def test_the_fast_way_agrees_with_ip_address(text):
+    """An IP address is taken, and spelled, as Python's own library does."""
+    assert ip(text) == judged_ip(text.strip())
+
+
+@given(
+    st.from_regex(r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}[T 0]?", fullmatch=True)
+    | st.dates().map(str)
+    | st.text(alphabet="0123456789-/T W\u0661", max_size=11)
+)
+@example("2024-02-29")
+@example("2023-02-29")
+@example("1899-12-31")
+@example("2101-01-01")
+@example("2020-W01-1")
+@example("1991-04-2T")
+@example("1991-04-\u0661\u0662")
+def test_the_fast_way_agrees_with_every_spelling_of_a_day(text):
+    """A day as most forms write it is the day that the long way finds, or none by either."""
+    assert normalize_date(text) == any_date(text)
+
+
+HOSTS = st.text(alphabet="abXY019.-_:@[]%\u00e9", max_size=12)
+RESTS = st.text(alphabet="/?#=&:@%[] ab\\\u00e9\x7f\t", max_size=12)
+
+
+@given(scheme=st.sampled_from(("http", "https", "HTTP", "ftp")), host=HOSTS, rest=RESTS)
+def test_the_fast_way_agrees_with_every_url(scheme, host, rest):
+    """A URL as most look is taken or refused as the long way does."""
+    text = f"{scheme}://{host}{rest}".strip()
+    assert url(text) == any_url(text)
+
+
+@given(st.integers(min_value=-(10**17), max_value=10**17))
+@example(10**15 - 1)
+@example(10**15)
+@example(-(10**15))
+def test_a_whole_number_means_what_its_text_does(number):
+    """JSON's number and the text of a form are one value, or one reason."""
+    assert whole(number) == whole(str(number))
+
+
+@given(
+    st.integers(-20, 20),
+    st.sampled_from(("1.5", "2", "-3.25", "-4", "2.0")),
+    st.sampled_from(("3", "7.75")),
+)
+def test_bounds_hold_whether_whole_or_not(number, least, most):
+    """A bound with decimals bounds whole numbers, too, and is told as it was declared."""
+    value = read("int", number, minimum=Decimal(least), maximum=Decimal(most))
+    if number < Decimal(least):
+        assert value.message == f"must be at least {least}"
+    elif number > Decimal(most):
+        assert value.message == f"must be at most {most}"
+    else:
+        assert value == number
