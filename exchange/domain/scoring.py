@@ -46,13 +46,14 @@ class Score(msgspec.Struct, frozen=True):
 def score(submission: Submission) -> Score:
     """Return the score of a lead; the same lead always gets the same."""
     lead = submission.lead
-    known = submission.fingerprint.sha256.keys() | submission.fingerprint.md5.keys()
+    sha256, md5 = submission.fingerprint.sha256, submission.fingerprint.md5
     marks = lead.consent
+    email_known = "email" in sha256 or "email" in md5
     holds = {
-        "phone_known": "phone" in known,
+        "phone_known": "phone" in sha256 or "phone" in md5,
         "phone_local": lead.derived.get("phone_local") is True,
-        "email_known": "email" in known,
-        "email_lasting": "email" in known and "disposable_email" not in submission.flags,
+        "email_known": email_known,
+        "email_lasting": email_known and "disposable_email" not in submission.flags,
         "certificate": has_certificate(submission),
         "consent": marks.tcpa is True,
         "location_agrees": "state" in lead.derived and "location_mismatch" not in submission.flags,

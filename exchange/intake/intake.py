@@ -257,9 +257,10 @@ def source_of(source_id: str | None, seller: Seller) -> Source:
 
 def unknown(request: Request, reading: Reading) -> dict[str, object]:
     """Return what no schema names: beside the lead, then inside it."""
-    fields = request.fields
+    fields, known = request.fields, reading.schema.known
+    if not request.extra and fields.keys() <= TOP_LEVEL and reading.lead.keys() <= known:
+        return {}
     beside = {name: value for name, value in fields.items() if name not in TOP_LEVEL}
-    known = reading.schema.known
     inside = {name: value for name, value in reading.lead.items() if name not in known}
     return {**beside, **inside, **request.extra}
 

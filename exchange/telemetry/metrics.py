@@ -20,7 +20,7 @@ from prometheus_client import (
 from exchange.domain.reason import Reason
 from exchange.telemetry.place_counts import PlaceCounts
 from exchange.telemetry.shared import ProcessFigures, SharedFolder
-from exchange.telemetry.tallies import Counts, Durations
+from exchange.telemetry.tallies import Counts, Durations, Level
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -54,7 +54,7 @@ class Metrics:
         """
         self.registry = registry
         self.shared = shared
-        self._tallies: list[Counts | Durations] = []
+        self._tallies: list[Counts | Durations | Level] = []
         self.process = None if shared is None else ProcessFigures(registry)
         if shared is None:
             ProcessCollector(registry=registry)
@@ -76,7 +76,8 @@ class Metrics:
         self.lags = self._seconds("loop_lag", "How late the event loop ran")
         self.holds = self._gauge("holds", "Holds of this worker, neither settled nor released")
         self.doubts = self._gauge("in_doubt", "Sales whose post has no answer yet")
-        self.in_flight = self._gauge("in_flight", "Leads being sold by this worker")
+        self.in_flight = Level(self._gauge("in_flight", "Leads being sold by this worker"))
+        self._tallies.append(self.in_flight)
         self.tasks = self._gauge("tasks", "Tasks of the event loop")
         self.version = Gauge(
             "exchange_market_version",

@@ -8,7 +8,7 @@ once.
 from bisect import bisect_left
 from collections import defaultdict
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 Labels = tuple[str, ...]
 
@@ -34,6 +34,22 @@ class Counts:
                 child = self._family.labels(*labels) if labels else self._family
                 self._children[labels] = child
             child.inc(count)
+
+
+class Level:
+    """How many there are of something now; each call belongs to the event loop."""
+
+    def __init__(self, family: Gauge) -> None:
+        self._family = family
+        self._level = 0
+
+    def set(self, level: int) -> None:
+        """Note how many there are."""
+        self._level = level
+
+    def hand_over(self) -> None:
+        """Tell the library."""
+        self._family.set(self._level)
 
 
 class Durations:

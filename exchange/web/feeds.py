@@ -251,6 +251,7 @@ class Feed:
             new_id=LeadId(uuid7(arrived_us, doors.entropy(ENTROPY_BYTES))),
             key=named(seller.id, LEADS, name, doors.digest_secret),
             body=body_digest(row.content_type, row.body, doors.digest_secret),
+            apart=True,
         )
 
     def present_caller(self) -> Caller:

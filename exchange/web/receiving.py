@@ -43,6 +43,8 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     key: OnceKey | None
     body: bytes
     """Digest of the raw body and its content type; empty where there is no key."""
+    apart: bool = False
+    """The task that asks may be cancelled before the story ends: it needs one of its own."""
 
 
 async def receive(request: web.Request, doors: Doors) -> Received:

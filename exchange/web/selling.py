@@ -1,4 +1,8 @@
-"""The sellers' doors for leads and pings: each story runs in a task that no hang-up stops."""
+"""The sellers' doors for leads and pings: each story runs in a task that no hang-up stops.
+
+A request's own task is one: the server cancels none when a connection is lost. That of a feed's row
+ends with its feed, so that its story gets a task apart.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -129,6 +133,16 @@ async def run(
             quote_id=None if quote is None else quote.lead_id,
         )
         story = app[REPEATS].run(attempt, first)
+    if received.apart:
+        return await run_apart(doors, story, within_s)
+    try:
+        return await doors.under_way.see_through(story, within_s)
+    except asyncio.CancelledError:
+        raise cut_off(doors) from None
+
+
+async def run_apart(doors: Doors, story: Coroutine[Any, Any, bytes], within_s: float) -> bytes:
+    """Run the story in a task that outlives the caller's."""
     task = doors.under_way.sell(story, within_s)
     try:
         return await asyncio.shield(task)

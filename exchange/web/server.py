@@ -129,7 +129,12 @@ class HttpServer:
         self.share = share
         self.under_way = under_way
         self.shedding = app.get(SHEDDING)
-        self.runner = web.AppRunner(app, access_log=None, shutdown_timeout=LAST_WRITES_S)
+        self.runner = web.AppRunner(
+            app,
+            access_log=None,
+            shutdown_timeout=LAST_WRITES_S,
+            handler_cancellation=False,  # a lead is sold in its request's task, whoever hangs up
+        )
         self.listening: list[asyncio.Server | Acceptor] = []
         self.open = 0
         """Connections."""

@@ -20,7 +20,7 @@ class UnderWay:
     def __init__(self, count_changed: Callable[[int], None] = lambda _count: None) -> None:
         self.count_changed = count_changed
         self.leads: dict[asyncio.Task[Any], float] = {}
-        """When each should have ended, by the loop's clock."""
+        """When each should have ended, by the loop's clock; its task may go on to its answer."""
         self.others: set[asyncio.Task[Any]] = set()
         self.closing = asyncio.Event()
         self.retiring = False
@@ -41,6 +41,17 @@ class UnderWay:
         self.count_changed(len(self.leads))
         task.add_done_callback(self.ended)
         return task
+
+    async def see_through(self, story: Coroutine[Any, Any, T], within_s: float) -> T:
+        """Run a lead's story in the caller's own task, which nobody else may cancel; as `sell`."""
+        task = asyncio.current_task()
+        assert task is not None, "a coroutine runs in a task"
+        self.leads[task] = asyncio.get_running_loop().time() + within_s
+        self.count_changed(len(self.leads))
+        try:
+            return await story
+        finally:
+            self.ended(task)
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run what follows from a story beside it, such as the repetition of a post."""

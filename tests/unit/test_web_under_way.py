@@ -30,6 +30,23 @@ async def test_every_lead_is_counted_until_it_ends():
     assert counts == [1, 2, 1, 0]
 
 
+async def test_a_story_in_its_callers_task_is_counted_and_drained_as_any():
+    """It is under way until it ends, and a drain whose time is over cancels it."""
+    counts = []
+    under_way = UnderWay(counts.append)
+    go_on = asyncio.Event()
+    through = asyncio.create_task(under_way.see_through(go_on.wait(), 1))
+    stuck = asyncio.create_task(under_way.see_through(forever(), 1))
+    await asyncio.sleep(0)
+    assert under_way.count == 2
+    go_on.set()
+    assert await through is True
+    assert under_way.count == 1
+    assert await under_way.drain(0.01) == 1
+    assert stuck.cancelled()
+    assert counts == [1, 2, 1, 0]
+
+
 async def test_a_drain_waits_for_what_follows_from_what_it_waits_for():
     """A story's end may begin other work: the drain sees it through."""
     under_way = UnderWay()
