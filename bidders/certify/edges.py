@@ -316,7 +316,7 @@ PING_EDGES = (
         mend="No bid for a value that you don't know, never an error.",
     ),
     Check(
-        id="edge.vertical", level=MUST, run=unknown_vertical,
+        id="edge.vertical", level=SHOULD, run=unknown_vertical,
         title="An unknown vertical gets no bid",
         why="An error counts against your endpoint's health, a bid costs money.",
         mend="204 where you do not know `vertical`.",

@@ -20,6 +20,7 @@ from exchange.client.errors import (
     Unavailable,
     UnderWay,
     Unintelligible,
+    Unreachable,
     Used,
 )
 from exchange.client.request import Consent, NewLead, QuotedLead
@@ -68,5 +69,6 @@ __all__ = [
     "Unavailable",
     "UnderWay",
     "Unintelligible",
+    "Unreachable",
     "Used",
 ]

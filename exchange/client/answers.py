@@ -13,6 +13,7 @@ from exchange.client.errors import (
     Misdirected,
     NoAnswer,
     Unintelligible,
+    Unreachable,
     error_of,
 )
 from exchange.contract.seller import Problem
@@ -51,7 +52,9 @@ def read(call: Call[T], heard: Response | Broken) -> T | ExchangeError:
     """Return the value of an answer, or what is wrong; never raises, whatever the bytes are."""
     if isinstance(heard, Broken):
         problem = Problem(type=NOWHERE, title=heard.why, status=0)
-        kind: type[ExchangeError] = Misdirected if heard.final else NoAnswer
+        kind: type[ExchangeError] = Unreachable if heard.unsent else NoAnswer
+        if heard.final:
+            kind = Misdirected
         return kind(problem, call.idempotency_key)
     if heard.status == OK:
         try:

@@ -141,7 +141,8 @@ class Connections:
         except aiohttp.ClientConnectorCertificateError:
             return UNTRUSTED
         except (aiohttp.ClientError, OSError) as error:
-            return Broken(f"the connection failed ({type(error).__name__})")
+            unsent = isinstance(error, aiohttp.ClientConnectorError)
+            return Broken(f"the connection failed ({type(error).__name__})", unsent=unsent)
         if body is None:
             return TOO_LONG
         headers = {name.lower(): value for name, value in response.headers.items()}

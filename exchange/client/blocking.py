@@ -126,15 +126,17 @@ class Connections:
 
     def send(self, request: Send) -> Response | Broken:
         """Return the answer, or that none came whole and in time."""
+        connection: Connection | None = None
         try:
             connection = self.take()
             response = connection.ask(request, self.address.path)
         except TimeoutError:
-            return TIMED_OUT
+            return Broken(TIMED_OUT.why, unsent=not stood(connection))
         except ssl.SSLCertVerificationError:
             return UNTRUSTED
         except (OSError, HTTPException) as error:
-            return Broken(f"the connection failed ({type(error).__name__})")
+            why = f"the connection failed ({type(error).__name__})"
+            return Broken(why, unsent=not stood(connection))
         if connection.reusable:
             self.keep(connection)
         return response
@@ -184,6 +186,8 @@ class Connection:
         self.line.response_class = self.response  # type: ignore[assignment]
         self.until_s = 0.0
         self.reusable = False
+        self.stood = False
+        """Whether a request could be written to it."""
 
     def ask(self, request: Send, prefix: str) -> Response | Broken:
         """Return the answer; raises OSError, TimeoutError among them, and HTTPException."""
@@ -193,6 +197,7 @@ class Connection:
             self.line.timeout = self.left_s()
             if self.line.sock is None:
                 self.line.connect()
+            self.stood = True
             self.line.sock.settimeout(self.left_s())
             self.line.request(
                 request.method, prefix + request.path, request.body, dict(request.headers)
@@ -228,6 +233,11 @@ class Connection:
     def close(self) -> None:
         """Close it."""
         self.line.close()
+
+
+def stood(connection: Connection | None) -> bool:
+    """Tell whether a request may have gone out."""
+    return connection is not None and connection.stood
 
 
 class Timed:

@@ -13,7 +13,7 @@ from urllib.parse import quote as escaped
 import msgspec
 
 from exchange.client.answers import Call, read
-from exchange.client.effects import Pause, Plan, Send
+from exchange.client.effects import Broken, Pause, Plan, Response, Send
 from exchange.client.errors import ExchangeError
 from exchange.client.request import NewLead, QuotedLead, encode
 from exchange.contract.rejections import RejectionOut, RejectionsOut
@@ -230,11 +230,13 @@ class Calls:
         """Send until there is an answer to return or to raise, or no time for another try."""
         until_s = self.outside.now_s() + call.deadline_s
         tries = 0
+        was_sent = False
         while True:
             left_s = max(0.0, until_s - self.outside.now_s())
             heard = yield self.request(call, min(call.timeout_s, left_s))
             assert heard is not None, "what is sent is answered, or broken"
-            outcome = read(call, heard)
+            was_sent = was_sent or not is_unsent(heard)
+            outcome = read(call, all_told(heard, was_sent=was_sent))
             if not isinstance(outcome, ExchangeError):
                 return outcome
             tries += 1
@@ -263,6 +265,18 @@ class Calls:
             body=call.body,
             timeout_s=timeout_s,
         )
+
+
+def is_unsent(heard: Response | Broken) -> bool:
+    """Tell whether nothing of a request can have been read."""
+    return isinstance(heard, Broken) and heard.unsent
+
+
+def all_told(heard: Response | Broken, *, was_sent: bool) -> Response | Broken:
+    """Return what was heard, of all tries: after one that was sent none undoes it."""
+    if was_sent and isinstance(heard, Broken):
+        return msgspec.structs.replace(heard, unsent=False)
+    return heard
 
 
 def pause_s(error: ExchangeError, tries: int, left_s: float, luck: float) -> float | None:

@@ -41,12 +41,14 @@ class Response(msgspec.Struct, frozen=True):
 
 
 class Broken(msgspec.Struct, frozen=True):
-    """No whole answer came; the exchange may have read the request nevertheless."""
+    """No whole answer came; unless `unsent`, the exchange may have read the request."""
 
     why: str
     """A few words for people, without any value."""
     final: bool = False
     """The other side is not the exchange, as far as it can be told: not to be tried again."""
+    unsent: bool = False
+    """No connection came about, so that the exchange cannot have read anything."""
 
 
 ANSWER_MAX_BYTES = 8 * 1024 * 1024

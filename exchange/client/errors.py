@@ -100,6 +100,10 @@ class NoAnswer(ExchangeError):  # noqa: N818
     retryable = True
 
 
+class Unreachable(NoAnswer):
+    """The exchange cannot be reached: nothing was sent, so it does not have the lead from here."""
+
+
 class Unintelligible(ExchangeError):  # noqa: N818
     """The answer is not one of the exchange's: repeat it under `idempotency_key` only."""
 

@@ -12,7 +12,7 @@ from exchange.commands.errors import CommandError
 from exchange.commands.feed_results import Known
 from exchange.contract.feeds import FeedRow, FeedTotals
 from exchange.contract.seller import LeadAnswer, LeadView, Problem
-from exchange.intake.feeds.naming import key_of
+from exchange.intake.feeds.naming import key_of, shown_ref
 from exchange.intake.feeds.row import Blank, Fault, Halt, Part, Row
 from exchange.intake.parsing import parse
 from exchange.intake.request import Request, Unparsable
@@ -109,15 +109,15 @@ class Sending:
 
     async def one(self, row: Row, request: Request, key: str) -> None:
         """Bring one row to its end."""
+        told = FeedRow(row=row.number, line=row.line, seller_ref=shown_ref(request), key=key)
         try:
             answer = await self.answer(row, request, key)
-            self.tell(FeedRow(row=row.number, line=row.line, answer=answer, key=key))
+            self.tell(msgspec.structs.replace(told, answer=answer))
         except ExchangeError as error:
             if is_everybodys(error):
                 self.stopped = str(error)
             if not isinstance(error, Denied | Misdirected):
-                problem = error.problem
-                self.tell(FeedRow(row=row.number, line=row.line, problem=problem, key=key))
+                self.tell(msgspec.structs.replace(told, problem=error.problem))
         finally:
             self.window.release()
 

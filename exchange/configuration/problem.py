@@ -13,6 +13,8 @@ class Problem(msgspec.Struct, frozen=True):
     is_warning: bool = False
     other: Path | None = None
     """Another place that it is about, told after the message."""
+    below: int = 0
+    """How many lines below the beginning of a text."""
 
 
 class Finding(msgspec.Struct, frozen=True):

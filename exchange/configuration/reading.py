@@ -23,6 +23,13 @@ class Sheet(msgspec.Struct, frozen=True):
     name: str
     content: dict[str, Any]
     lines: dict[Path, int]
+    opening: frozenset[int] = frozenset()
+    """Lines at whose end a literal text of several lines opens, which begins below."""
+
+    def line(self, path: Path, below: int = 0) -> int:
+        """Return the line of a value, or of one below it in a text that stands as it is read."""
+        first = line_of(self.lines, path)
+        return first + 1 + below if below and first in self.opening else first
 
 
 Origins = dict[Path, tuple[Sheet, Path]]
@@ -89,7 +96,7 @@ def finding_of(problem: Problem, origins: Origins) -> Finding:
     if problem.other is not None:
         other, there = place_of(problem.other, origins)
         message += f" at {other.name}:{line_of(other.lines, there)}"
-    return Finding(sheet.name, line_of(sheet.lines, path), key_text(path), message)
+    return Finding(sheet.name, sheet.line(path, problem.below), key_text(path), message)
 
 
 def place_of(path: Path, origins: Origins) -> tuple[Sheet, Path]:
@@ -120,7 +127,7 @@ def sheet_of(name: str, text: str) -> Sheet:
     # A carriage return before a line feed is TOML's newline too, and counts as one.
     text = text.replace("\r\n", "\n").removeprefix("\ufeff")
     try:
-        return Sheet(name, tomllib.loads(text, parse_float=Decimal), locate(text))
+        return Sheet(name, tomllib.loads(text, parse_float=Decimal), locate(text), opening_of(text))
     except tomllib.TOMLDecodeError as error:
         message = str(error)
         place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
@@ -132,3 +139,9 @@ def sheet_of(name: str, text: str) -> Sheet:
     except ValueError:
         # The one thing that the parser leaves to int() without a place.
         raise MarketFileError((Finding(name, 1, "", "holds a number without end"),)) from None
+
+
+def opening_of(text: str) -> frozenset[int]:
+    """Return the lines, from 1, that end with the three quotes of a literal text."""
+    lines = enumerate(text.split("\n"), 1)
+    return frozenset(number for number, line in lines if line.rstrip("\r").endswith("= '''"))

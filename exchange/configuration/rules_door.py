@@ -101,7 +101,7 @@ def problem_of(
     """Return a fault where its author can mend it: at `like` where it came from there."""
     place = own_place(entry.part, whole, fault.path)
     if place is not None:
-        return Problem((*entry.path, *place), fault.message, is_warning)
+        return Problem((*entry.path, *place), fault.message, is_warning, below=fault.below)
     message = f"with what it takes from there: {key_text(fault.path)} {fault.message}"
     return Problem((*entry.path, "like"), message, is_warning)
 

@@ -42,7 +42,7 @@ def check_mapping(entry: Entry[MappingPart], verticals: Collection[str]) -> Iter
             likely = hint(name, verticals)
             yield Problem((*path, "vertical", name), f'there is no vertical "{name}"{likely}')
     for fault in faults_of(mapping):
-        yield Problem((*path, *fault.path), fault.message)
+        yield Problem((*path, *fault.path), fault.message, below=fault.below)
 
 
 class Uses:
@@ -84,7 +84,7 @@ class Uses:
             for fault in faults_of(entry.part, fields):
                 path = (*entry.path, *fault.path)
                 if path not in told:
-                    yield Problem(path, fault.message, is_warning=True)
+                    yield Problem(path, fault.message, is_warning=True, below=fault.below)
 
     def _unknown(self, offer: OfferPart, path: Path, named: Mapping[str, str]) -> Iterator[Problem]:
         places = (
@@ -137,7 +137,8 @@ class Uses:
                 key = (*entry.path, *fault.path), fault.message
                 if key not in self._told:
                     self._told.add(key)
-                    yield Problem(key[0], f'for offer "{offer.id}": {fault.message}')
+                    message = f'for offer "{offer.id}": {fault.message}'
+                    yield Problem(key[0], message, below=fault.below)
 
     @staticmethod
     def _params(offer: OfferPart, path: Path, mappings: Iterable[MappingPart]) -> Iterator[Problem]:

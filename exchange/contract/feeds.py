@@ -16,6 +16,8 @@ class FeedRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """From 1; headers and blank lines are not counted."""
     line: int
     """Where the row begins, from 1, as an editor counts."""
+    seller_ref: str | None = None
+    """The row's own, as far as it can be read and is no longer than one may be."""
     answer: LeadAnswer | None = None
     problem: Problem | None = None
     key: str | None = None
@@ -54,7 +56,7 @@ class FeedEnd(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 COLUMNS = (
-    *("row", "line", "status", "lead_id", "price", "currency", "reason", "score"),
+    *("row", "line", "seller_ref", "status", "lead_id", "price", "currency", "reason", "score"),
     *("buyer", "redirect_url", "http_status", "errors", "detail", "key"),
 )
 """Of the answer in CSV."""
@@ -70,7 +72,12 @@ def header_line() -> str:
 
 def row_line(row: FeedRow) -> str:
     """Return a row as a line of CSV."""
-    cells: dict[str, object] = {"row": row.row, "line": row.line, "key": row.key}
+    cells: dict[str, object] = {
+        "row": row.row,
+        "line": row.line,
+        "seller_ref": row.seller_ref,
+        "key": row.key,
+    }
     if row.answer is not None:
         cells |= answer_cells(row.answer)
     if row.problem is not None:

@@ -14,6 +14,8 @@ class Fault(msgspec.Struct, frozen=True):
 
     path: Path
     message: str
+    below: int = 0
+    """How many lines below its beginning, in a text of several."""
 
 
 class DialectError(Exception):
@@ -41,17 +43,17 @@ class Place:
         """Return a place below this one; its faults are found here, too."""
         return Place(self.faults, (*self.path, *steps))
 
-    def fault(self, message: str) -> None:
-        """Keep what is wrong here."""
-        self.faults.append(Fault(self.path, message))
+    def fault(self, message: str, below: int = 0) -> None:
+        """Keep what is wrong here, or so many lines below."""
+        self.faults.append(Fault(self.path, message, below))
 
     @contextmanager
-    def catching(self) -> Iterator[None]:
+    def catching(self, below: int = 0) -> Iterator[None]:
         """Keep what is wrong with a template, and go on."""
         try:
             yield
         except TemplateError as error:
-            self.fault(str(error))
+            self.fault(str(error), below)
 
     def close(self) -> None:
         """Raise DialectError where anything was wrong."""

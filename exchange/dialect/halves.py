@@ -19,7 +19,7 @@ from exchange.dialect.hearing import ping_ear, post_ear
 from exchange.dialect.proving import Prove, compile_proof
 from exchange.dialect.redaction import Redact, redaction
 from exchange.dialect.scope import Scope
-from exchange.domain.dialect import Heard, Message, PingSaid, PingView, PostSaid, PostView
+from exchange.domain.dialect import Heard, Message, Miss, PingSaid, PingView, PostSaid, PostView
 
 SOAP_CONTENT_TYPE = "text/xml; charset=utf-8"
 CONTENT_TYPE_MAX = 200
@@ -48,6 +48,7 @@ class Ping(msgspec.Struct, frozen=True):
     proof: Prove
     redacted: Redact
     read: Callable[[Heard], PingSaid]
+    missed: Callable[[Heard], tuple[Miss, ...]]
 
     def __repr__(self) -> str:
         """Say the method; the rest may hold a secret."""
@@ -63,6 +64,7 @@ class Post(msgspec.Struct, frozen=True):
     proof: Prove
     redacted: Redact
     read: Callable[[Heard], PostSaid]
+    missed: Callable[[Heard], tuple[Miss, ...]]
     idempotent: bool
 
     def shown_by(self, mapping: MappingPart, part: MappedPostPart, masked: Scope) -> "Post":
@@ -85,17 +87,23 @@ class Post(msgspec.Struct, frozen=True):
 def ping_of(mapping: MappingPart, part: MappedPingPart, scope: Scope, place: Place) -> Ping:
     """Return the pings; what is wrong with them is kept at its place."""
     how = speaking(mapping, part, scope, place)
-    return Ping(
-        how.method, how.headers, how.render, how.proof, how.redacted, ping_ear(part, place).read
-    )
+    ear = ping_ear(part, place)
+    return Ping(how.method, how.headers, how.render, how.proof, how.redacted, ear.read, ear.missed)
 
 
 def post_of(mapping: MappingPart, part: MappedPostPart, scope: Scope, place: Place) -> Post:
     """Return the posts; what is wrong with them is kept at its place."""
     how = speaking(mapping, part, scope, place)
-    read = post_ear(part, place).read
+    ear = post_ear(part, place)
     return Post(
-        how.method, how.headers, how.render, how.proof, how.redacted, read, mapping.idempotent
+        how.method,
+        how.headers,
+        how.render,
+        how.proof,
+        how.redacted,
+        ear.read,
+        ear.missed,
+        mapping.idempotent,
     )
 
 

@@ -11,11 +11,12 @@ from exchange.dialect.answers import Answer, answer_of
 from exchange.dialect.document import Found, Kind
 from exchange.dialect.faults import Place
 from exchange.dialect.reading import Read, Reads, printable
-from exchange.dialect.rules import Met, RuleList, compile_rules
+from exchange.dialect.rules import Met, RuleList, compile_rules, misses
 from exchange.dialect.words import number_of, text_of
 from exchange.domain.dialect import (
     Declined,
     Heard,
+    Miss,
     Offered,
     PingSaid,
     PostSaid,
@@ -65,6 +66,10 @@ class PingEar(msgspec.Struct, frozen=True):
         except WrongError as error:
             return Unclear(str(error))
 
+    def missed(self, heard: Heard) -> tuple[Miss, ...]:
+        """Return where each rule looked in vain, of an answer that meets none."""
+        return () if heard.status == NO_CONTENT else misses((self.yes, self.no), answer_of(heard))
+
     def _offered(self, answer: Answer, yes: Met) -> PingSaid:
         price = None if self.price is None else self.price(answer)
         if price is None and self.price is not None:
@@ -104,6 +109,11 @@ class PostEar(msgspec.Struct, frozen=True):
             redirect_url=None if self.redirect is None else url_of(self.redirect(answer)),
             price=None if self.price is None else self.price(answer),
         )
+
+    def missed(self, heard: Heard) -> tuple[Miss, ...]:
+        """Return where each rule looked in vain, of an answer that meets none."""
+        lists = (self.accepted, *(rules for _, rules in self.others))
+        return misses(lists, answer_of(heard))
 
     def _reference(self, answer: Answer) -> str | None:
         if self.reference is None:

@@ -1,6 +1,6 @@
 """Rules that an answer may meet: what is not named is not success."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -10,6 +10,7 @@ from exchange.dialect.document import Found
 from exchange.dialect.faults import Place
 from exchange.dialect.reading import PLACES, Read, Reads, check_words, printable
 from exchange.dialect.words import alike, number_of, text_of
+from exchange.domain.dialect import Miss
 
 RULES_MAX = 20
 AND_MAX = 5
@@ -17,9 +18,20 @@ WORDS_MAX = 500
 REASON_MAX = 200
 CONTAINING_MAX = 16_384
 """Characters of a text in which `contains` looks."""
+SHOWN_MAX = 2_000
+"""Characters of a place's text that are told where no rule is met."""
 TESTS = ("equals", "contains", "above", "present")
 
 Holds = Callable[[Answer], bool]
+
+
+class Look(msgspec.Struct, frozen=True):
+    """One place at which a rule looks, and what it wants there, in words."""
+
+    place: str
+    wanted: str
+    read: Read
+    holds: Holds
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -29,6 +41,8 @@ class Rule(msgspec.Struct, frozen=True):
     asks_status: bool
     """The HTTP status is part of it, so it needs no other look at it."""
     reason: Read | None
+    looks: tuple[Look, ...] = ()
+    """The rule's own place, and those of each `and` in it."""
 
 
 class Met(msgspec.Struct, frozen=True):
@@ -57,8 +71,25 @@ class RuleList(msgspec.Struct, frozen=True):
                     return Met(self._asks_status(answer), said)
         return met
 
+    def in_vain(self, answer: Answer) -> Iterator[Look]:
+        """Return the first look of each rule that finds something else."""
+        for rule in self.rules:
+            yield from [look for look in rule.looks if not look.holds(answer)][:1]
+
     def _asks_status(self, answer: Answer) -> bool:
         return any(rule.asks_status and rule.holds(answer) for rule in self.rules)
+
+
+def misses(lists: Iterable[RuleList], answer: Answer) -> tuple[Miss, ...]:
+    """Return where each rule looked in vain, place by place; nothing where one of them is met."""
+    lists = tuple(lists)
+    if any(rules.met(answer) for rules in lists):
+        return ()
+    wanted: dict[tuple[str, str | None], dict[str, None]] = {}
+    for look in (look for rules in lists for look in rules.in_vain(answer)):
+        found = printable(look.read(answer), SHOWN_MAX)
+        wanted.setdefault((look.place, found), {})[look.wanted] = None
+    return tuple(Miss(place, found, tuple(words)) for (place, found), words in wanted.items())
 
 
 def compile_rules(part: Rules, place: Place, reads: Reads) -> RuleList:
@@ -77,18 +108,40 @@ def _rule(part: RulePart, place: Place, depth: int, reads: Reads) -> Rule:
     holds = _holding(part, read, place)
     asks_status = part.status
     reason = None if part.reason is None else reads.read(part.reason, place.at("reason"))
+    looks = (Look(place_text(part), wanted_text(part), read, holds),)
     if part.also is None:
-        return Rule(holds, asks_status, reason)
+        return Rule(holds, asks_status, reason, looks)
     if depth == AND_MAX:
         place.at("and").fault(f"has more than {AND_MAX} rules one inside the other")
-        return Rule(holds, asks_status, reason)
+        return Rule(holds, asks_status, reason, looks)
     also = _rule(part.also, place.at("and"), depth + 1, reads)
     first, second = holds, also.holds
     return Rule(
         lambda answer: first(answer) and second(answer),
         asks_status or also.asks_status,
         reason or also.reason,
+        (*looks, *also.looks),
     )
+
+
+def place_text(part: RulePart) -> str:
+    """Return where a rule looks, as people say it."""
+    if part.path is not None:
+        return f"`{part.path}`"
+    if part.status or part.text:
+        return "the HTTP status" if part.status else "the whole text"
+    return f"the header `{part.header}`" if part.header else f"`{part.regex}`"
+
+
+def wanted_text(part: RulePart) -> str:
+    """Return what a rule wants to find, as people say it."""
+    if part.equals is not None:
+        return " or ".join(f"`{text_of(word)}`" for word in part.equals)
+    if part.contains is not None:
+        return f"a text with `{part.contains}`"
+    if part.above is not None:
+        return f"more than {part.above}"
+    return "something" if part.present else "nothing"
 
 
 def _holding(part: RulePart, read: Read, place: Place) -> Holds:

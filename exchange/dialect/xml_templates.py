@@ -56,7 +56,8 @@ def compile_xml(text: str, scope: Scope, empty: Empty, place: Place) -> Template
     except TemplateError as error:
         place.fault(str(error))
         return constant("")
-    return _compiled(pieces, scope, empty, place)
+    above = text.count("\n", 0, len(text) - len(text.lstrip()))
+    return _compiled(pieces, scope, empty, (place, above))
 
 
 def located(parts: list[str | Placeholder]) -> list[str | Gap]:
@@ -98,14 +99,18 @@ def _refuse_doctype(*_: object) -> None:
     raise TemplateError("may have no DOCTYPE")
 
 
-def _compiled(pieces: list[str | Gap], scope: Scope, empty: Empty, place: Place) -> Template:
+def _compiled(
+    pieces: list[str | Gap], scope: Scope, empty: Empty, where: tuple[Place, int]
+) -> Template:
+    place, line = where
     texts, gaps, fillings = [""], [], []
     secrets: tuple[str, ...] = ()
     for piece in pieces:
         if isinstance(piece, str):
             texts[-1] += piece
+            line += piece.count("\n")
             continue
-        with place.catching():
+        with place.catching(line):
             template = compile_placeholder(piece.placeholder, scope)
             secrets += template.secrets
             if template.is_constant:

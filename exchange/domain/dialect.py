@@ -128,6 +128,19 @@ class Unclear(msgspec.Struct, frozen=True):
     detail: str
 
 
+class Miss(msgspec.Struct, frozen=True):
+    """A place where rules looked in an answer, and found none of the words that they want."""
+
+    place: str
+    found: str | None
+    """Bounded and printable; None: nothing. It may repeat the lead."""
+    wanted: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """Say where; an answer may repeat what it was sent."""
+        return f"Miss({self.place})"
+
+
 PingSaid = Offered | Declined | Unclear
 
 
@@ -183,6 +196,9 @@ class PingDialect(Half, Protocol):
     def read(self, heard: Heard) -> PingSaid:
         """Return what an answer says; nothing in it can raise."""
 
+    def missed(self, heard: Heard) -> tuple[Miss, ...]:
+        """Return where each rule looked in vain, of an answer that meets none."""
+
 
 class PostDialect(Half, Protocol):
     """One offer's posts."""
@@ -196,3 +212,6 @@ class PostDialect(Half, Protocol):
 
     def read(self, heard: Heard) -> PostSaid:
         """Return what an answer says; nothing in it can raise."""
+
+    def missed(self, heard: Heard) -> tuple[Miss, ...]:
+        """Return where each rule looked in vain, of an answer that meets none."""

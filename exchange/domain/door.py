@@ -205,6 +205,9 @@ class Call(Protocol):
     def foreign(self, native: str, vertical_id: str | None) -> str | None:
         """Return what the sender calls one of our fields, such as `lead.phone`; None: as we do."""
 
+    def wanted(self, sent: Sent, native: str, vertical_id: str | None, message: str) -> str:
+        """Return what a field must be, in the words of the sender's map where one reads it."""
+
     def write(self, told: Told, wanted: Format) -> Written:
         """Return an answer; it never raises."""
 

@@ -69,6 +69,14 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     passed_over: tuple[str, ...] = ()
 
 
+class At(msgspec.Struct, frozen=True):
+    """Where a request that is not in our words came, and what it said."""
+
+    door: Door
+    call: Call
+    sent: Sent
+
+
 class DoorTrying:
     """Tries requests."""
 
@@ -138,7 +146,7 @@ class DoorTrying:
         if isinstance(sent, Unparsable):
             return Untried(sent.detail)
         heard = heard_at(call, sent, seller, snapshot)
-        told = self._told(asked, seller, heard, snapshot, (door, call))
+        told = self._told(asked, seller, heard, snapshot, At(door, call, sent))
         campaign = snapshot.campaigns.get(heard.campaign_id or "")
         faults = tuple(Fault(one.field, one.native, one.code, one.message) for one in told.errors)
         hearer = Hearer(
@@ -162,7 +170,7 @@ class DoorTrying:
         seller: Seller,
         heard: Heard,
         snapshot: Snapshot,
-        at: tuple[Door, Call] | None = None,
+        at: At | None = None,
     ) -> TriedDoor:
         result = None
         errors: tuple[FieldError, ...] = ()
@@ -170,8 +178,10 @@ class DoorTrying:
             result = self._intake.accept(heard.request, self._arrival(seller, heard), snapshot)
             errors = result.errors if isinstance(result, Refused) else ()
         source = heard.request.fields.get("source")
-        if at is not None and not at[0].takes(source if isinstance(source, str) else None):
+        if at is not None and not at.door.takes(source if isinstance(source, str) else None):
             errors = (*errors, NO_SOURCE)
+        if at is not None:
+            errors = tuple(in_words_of(at, error, heard.vertical_id) for error in errors)
         vertical = snapshot.verticals.get(heard.vertical_id or "")
         schema = None if vertical is None else self._intake.schema(vertical)
         return TriedDoor(
@@ -187,7 +197,7 @@ class DoorTrying:
             passed_over=heard.passed_over,
             flags=result.flags if isinstance(result, Submission) else (),
             errors=tuple(
-                fault_of(error, None if at is None else at[1], heard.vertical_id)
+                fault_of(error, None if at is None else at.call, heard.vertical_id)
                 for error in errors
             ),
             answers=(),
@@ -331,3 +341,9 @@ def fault_of(error: FieldError, call: Call | None, vertical_id: str | None) -> T
     return TriedFault(
         field=foreign or error.field, native=error.field, code=error.code, message=error.message
     )
+
+
+def in_words_of(at: At, error: FieldError, vertical_id: str | None) -> FieldError:
+    """Return a bad field with what its value must be in the sender's own words."""
+    message = at.call.wanted(at.sent, error.field, vertical_id, error.message)
+    return msgspec.structs.replace(error, message=message)

@@ -2,16 +2,25 @@
 
 from decimal import Decimal
 
+import msgspec
+
 from exchange.contract.trying import TriedAnswer, TriedCall, TriedReading, TriedRequest
 from exchange.delivery.answer import Accepted, InDoubt, PostResult, Refused, Unreachable
 from exchange.domain.bid import OfferResult
-from exchange.domain.dialect import Half
+from exchange.domain.dialect import Half, Heard, Miss, PingDialect, PostDialect
 from exchange.domain.money import Micros, to_decimal
 from exchange.domain.offer import Offer
+from exchange.domain.person import Person, masked_message
 from exchange.wire.call import Call, Outcome
 
 SHOWN_MAX = 65_536
 """Bytes of a message that are shown at most."""
+
+PLACES_MAX = 8
+WORDS_MAX = 300
+"""Characters of what rules want at one place."""
+FOUND_MAX = 80
+"""Characters of what stands there."""
 
 
 def tried(call: Call, dialect: Half | None, read: TriedReading | None, *, send: bool) -> TriedCall:
@@ -92,6 +101,35 @@ def post_read(result: PostResult, offer: Offer) -> TriedReading:
         case InDoubt(detail=detail, said=said):
             told = detail if said is None else f"{detail}: {said}"
             return TriedReading(outcome="in_doubt", detail=told)
+
+
+def explained(
+    read: TriedReading, call: Call, dialect: PingDialect | PostDialect | None, person: Person
+) -> TriedReading:
+    """Return how an answer was understood; where it meets no rule, with what each one found.
+
+    Only for a try, whose lead is invented or the operator's own; the person is masked even so.
+    """
+    if dialect is None or call.outcome is not Outcome.ANSWERED:
+        return read
+    missed = dialect.missed(Heard(call.status, call.head, call.body))
+    if not missed:
+        return read
+    told = "; ".join(_missed(miss, dialect, person) for miss in missed[:PLACES_MAX])
+    return msgspec.structs.replace(read, detail=f"{read.detail}: {told}")
+
+
+def _missed(miss: Miss, dialect: Half, person: Person) -> str:
+    wanted = cut(" or ".join(miss.wanted), WORDS_MAX)
+    if miss.found is None:
+        return f"{miss.place} is not there, wanted {wanted}"
+    found = dialect.redacted(miss.found.encode()).decode(errors="replace")
+    return f"{miss.place} is `{cut(masked_message(found, person), FOUND_MAX)}`, wanted {wanted}"
+
+
+def cut(text: str, longest: int) -> str:
+    """Return a text's beginning, marked where it is not all of it."""
+    return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 def _amount(price: Micros | None) -> Decimal | None:

@@ -25,7 +25,7 @@ from exchange.intake.arrival import Arrival
 from exchange.intake.arrival import Refused as Misread
 from exchange.intake.request import Request
 from exchange.story.wording import Won, message_of
-from exchange.trying.showing import bid_read, post_read, tried
+from exchange.trying.showing import bid_read, explained, post_read, tried
 from exchange.wire.call import Call, Outcome
 from exchange.wire.endpoint import Endpoint
 
@@ -278,6 +278,8 @@ class Attempt:
         result = await self._trying.auction(wire).run(tender)
         assert wire.call is not None, "an offer with a ping is asked"
         read = bid_read(result.results[0], self._offer) if send else None
+        if read is not None:
+            read = explained(read, wire.call, terms.dialect, self._submission.person)
         shown_call = tried(wire.call, terms.dialect, read, send=send)
         return shown_call, result.results[0] if send else None
 
@@ -302,8 +304,11 @@ class Attempt:
         delivered = await self._trying.delivery(wire).post(parcel, repeated=repeated)
         assert wire.call is not None, "an offer with a post is called"
         assert self._offer.post is not None, "only an offer with a post gets one"
+        dialect = self._offer.post.dialect
         read = post_read(delivered.result, self._offer) if send else None
-        return tried(wire.call, self._offer.post.dialect, read, send=send), delivered.result
+        if read is not None:
+            read = explained(read, wire.call, dialect, self._submission.person)
+        return tried(wire.call, dialect, read, send=send), delivered.result
 
 
 def _unsendable(offer: Offer, send: Sending | None) -> FieldError | None:

@@ -13,7 +13,7 @@ from aiolimiter import AsyncLimiter
 from exchange.contract.feeds import FeedEnd, FeedRow, FeedTotals, end_line, header_line, row_line
 from exchange.contract.seller import LeadAnswer, Problem
 from exchange.domain.ids import ENTROPY_BYTES, LeadId, uuid7
-from exchange.intake.feeds.naming import key_of
+from exchange.intake.feeds.naming import key_of, shown_ref
 from exchange.intake.feeds.row import Blank, Fault, Halt, Row
 from exchange.intake.request import Request, Unparsable
 from exchange.web.answers import SERVER, encode
@@ -197,26 +197,26 @@ class Feed:
     async def one(self, row: Row) -> None:
         """Sell a row and tell what became of it; only then is there room for another."""
         try:
-            outcome = await self.sold(row)
-            if isinstance(outcome, Problem):
-                told = FeedRow(row=row.number, line=row.line, problem=outcome)
-            else:
-                told = FeedRow(row=row.number, line=row.line, answer=outcome)
-            await self.tell(told)
+            parsed = self.doors.intake.parse(row.body, row.content_type)
+            if isinstance(parsed, Unparsable):
+                unread = problem(OF_STATUS[parsed.status], parsed.detail)
+                await self.tell(FeedRow(row=row.number, line=row.line, problem=unread))
+                return
+            told = FeedRow(row=row.number, line=row.line, seller_ref=shown_ref(parsed.request))
+            outcome = await self.sold(row, parsed.request)
+            kind = "problem" if isinstance(outcome, Problem) else "answer"
+            await self.tell(msgspec.structs.replace(told, **{kind: outcome}))
         finally:
             self.window.release()
 
     # A row
 
-    async def sold(self, row: Row) -> LeadAnswer | Problem:
+    async def sold(self, row: Row, request: Request) -> LeadAnswer | Problem:
         """Return the answer to a row, or its problem, once trying again has helped no more."""
-        parsed = self.doors.intake.parse(row.body, row.content_type)
-        if isinstance(parsed, Unparsable):
-            return problem(OF_STATUS[parsed.status], parsed.detail)
         loop = asyncio.get_running_loop()
         until_s = loop.time() + self.doors.limits.feed_retry_s
         while True:
-            answer = await self.tried(row, parsed.request)
+            answer = await self.tried(row, request)
             if not isinstance(answer, DeniedError):
                 return answer
             wait_s = answer.retry_after_s or self.doors.limits.retry_after_s

@@ -11,7 +11,9 @@ from aiohttp import hdrs, web
 from exchange.contract.seller import FieldError, LeadAnswer, QuoteAnswer
 from exchange.domain.door import Call, Does, Door, Opening, Sent
 from exchange.domain.ids import ENTROPY_BYTES, LeadId, uuid7
+from exchange.domain.nearest import nearest
 from exchange.domain.quote import Quote
+from exchange.domain.snapshot import Snapshot
 from exchange.intake.doors.bodies import sent_of
 from exchange.intake.doors.meaning import campaign_of
 from exchange.intake.request import Request, Unparsable
@@ -51,8 +53,10 @@ async def at_door(request: web.Request) -> web.Response:
     doors = request.app[DOORS]
     door = doors.market().doors.get(request.match_info["door"])
     call = None if door is None else door.call(request.match_info["path"])
-    if door is None or call is None:
+    if door is None:
         raise DeniedError(Kind.NOT_FOUND)
+    if call is None:
+        return no_call(request, door, doors)
     methods = allowed(call)
     if request.method == hdrs.METH_OPTIONS:
         return web.Response(status=204, headers={"Allow": ", ".join(methods), "Server": SERVER})
@@ -69,6 +73,47 @@ async def at_door(request: web.Request) -> web.Response:
     return voice.sold(ANSWERS.decode(await sell(request.app, received)))
 
 
+def no_call(request: web.Request, door: Door, doors: Doors) -> web.Response:
+    """Say in a door's own words that it has no such call; a paused one has nothing to say.
+
+    What its calls are called is told to those whom it is open to. Nothing of the address is kept:
+    there are no more addresses to count than the market holds.
+    """
+    meant = nearest(request.match_info["path"], door.paths)
+    call = next(filter(None, map(door.call, (meant or "", *door.paths))), None)
+    if call is None:
+        raise DeniedError(Kind.NOT_FOUND)
+    detail = "there is no such call"
+    if is_open(request, door, call, doors.market()):
+        detail += f'; did you mean "{meant}"?' if meant else f"; there is {calls_of(door)}"
+    return Voice(call).denied(DeniedError(Kind.NOT_FOUND, detail))
+
+
+CALLS_TOLD = 5
+
+
+def calls_of(door: Door) -> str:
+    """Return what can be asked at a door."""
+    return ", ".join(f'"{path}"' for path in door.paths[:CALLS_TOLD])
+
+
+def is_open(request: web.Request, door: Door, call: Call, market: Snapshot) -> bool:
+    """Tell whether a door is everybody's, or that of the key that came outside of the body."""
+    if not door.sellers:
+        return True
+    sent = sent_of(b"", "", query_of(request), headers_of(request), None)
+    inside = None if isinstance(sent, Unparsable) else call.open(sent).key
+    try:
+        return door.admits(seller_of(request, header_key(request) or inside, market).seller.id)
+    except DeniedError:
+        return False
+
+
+def headers_of(request: web.Request) -> dict[str, str]:
+    """Return the headers by their names in lower case."""
+    return {name.lower(): text for name, text in request.headers.items()}
+
+
 async def hear(request: web.Request, door: Door, call: Call, voice: Voice) -> Heard:
     """Return what was sent and by whom, or raise the first check's denial."""
     doors = request.app[DOORS]
@@ -79,8 +124,7 @@ async def hear(request: web.Request, door: Door, call: Call, voice: Voice) -> He
     caller = None if key is None else seller_of(request, key, doors.market())
     body, query = await read_body(request, doors.limits), query_of(request)
     content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
-    headers = {name.lower(): text for name, text in request.headers.items()}
-    sent = sent_of(body, content_type, query, headers, door.inside)
+    sent = sent_of(body, content_type, query, headers_of(request), door.inside)
     if isinstance(sent, Unparsable):
         raise DeniedError(OF_STATUS[sent.status], sent.detail)
     opening = call.open(sent)
@@ -112,7 +156,7 @@ async def understood(request: web.Request, heard: Heard, door: Door, voice: Voic
         heard.caller.snapshot.campaigns,
         lambda: quote_of(heard, doors),
     )
-    voice.vertical_id = vertical_id
+    voice.vertical_id, voice.sent = vertical_id, heard.sent
     told = voice.call.translate(heard.sent, campaign_id, vertical_id)
     voice.read = told.read
     told_key = request.headers.get(HEADER) or heard.opening.idempotency_key

@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from exchange.contract.seller import FieldError, LeadAnswer, QuoteAnswer
-from exchange.domain.door import Call, Does, Fault, Format, LegTold, Opening, Outcome, Told
+from exchange.domain.door import Call, Does, Fault, Format, LegTold, Opening, Outcome, Sent, Told
 from exchange.domain.seller import Seller
 from exchange.web.answers import SERVER
 from exchange.web.problems import DeniedError, Kind
@@ -50,6 +50,8 @@ class Voice:
         self.vertical_id: str | None = None
         self.read: Mapping[str, tuple[str, ...]] = {}
         """Where each value of this request was found, by our names."""
+        self.sent: Sent | None = None
+        """The request, once it is taken apart: asked again only where a field of it is wrong."""
         self.seller: Seller | None = None
 
     def heard(self, opening: Opening) -> None:
@@ -86,7 +88,10 @@ class Voice:
         """Return a bad field in the sender's words and in ours."""
         places = self.read.get(error.field)
         foreign = " + ".join(places) if places else self.call.foreign(error.field, self.vertical_id)
-        return Fault(foreign or error.field, error.field, error.code, error.message)
+        message = error.message
+        if self.sent is not None:
+            message = self.call.wanted(self.sent, error.field, self.vertical_id, message)
+        return Fault(foreign or error.field, error.field, error.code, message)
 
     def sold(self, answer: LeadAnswer) -> web.Response:
         """Return the answer to a post, or what became of a lead."""

@@ -265,7 +265,7 @@ class DividesByAccidents(Honest):
         return self.message(500, {}) if told["lead"].get("accidents") == 0 else super().bid(told)
 
 
-@fault("edge.vertical")
+@fault(warned=["edge.vertical"])
 class FailsAtUnknownVerticals(Honest):
     def no_bid(self):
         return self.message(500, {})

@@ -162,13 +162,39 @@ async def test_what_cannot_be_read_or_done_is_said_in_the_senders_words(house):
         assert (wrong.status, wrong.headers["Allow"]) == (200, "POST, PUT, OPTIONS")
         options = await house.call("OPTIONS", "/doors/crm/leads")
         assert (options.status, options.headers["Allow"]) == (204, "POST, PUT, OPTIONS")
-        for path in ("/doors/crm", "/doors/crm/", "/doors/crm/lead", "/doors/none/leads"):
+        for path in ("/doors/crm", "/doors/crm/", "/doors/none/leads"):
             missing = await house.call("POST", path, headers=headers)
             assert (missing.status, missing.body["status"]) == (404, 404)
         assert await house.written() == before
         unknown = await house.call(**crm(key, crm_body(product=8)))
         assert unknown.body["wrong"] == [{"field": "product", "problem": "unknown_campaign"}]
         assert fleet.books["acme"].pings == 0
+
+
+async def test_a_call_that_a_door_does_not_have_is_told_in_its_words_with_the_one_that_is_meant(
+    house,
+):
+    """In its format; whom the door is not open to hears no call's name, a paused door none."""
+    async with Fleet([ACME]) as fleet:
+        closed = SHIPPED.replace('id = "phonexa"', 'id = "phonexa"\npaused = true')
+        key = await opened(house, fleet, doors=closed)
+        wrong = await house.call("POST", "/doors/leadspedia/pst.do", data=b"")
+        assert wrong.headers["Content-Type"].startswith("application/xml")
+        assert "there is no such call; did you mean" in wrong.body
+        assert "post.do" in wrong.body
+        lead = {"method": "POST", "path": "/doors/crm/lead"}
+        for headers, why in (
+            ({"X-Crm-Secret": key}, 'there is no such call; did you mean "leads"?'),
+            ({"X-Crm-Secret": "made-up"}, "there is no such call"),
+            ({}, "there is no such call"),
+        ):
+            answer = await house.call(**lead, headers=headers)
+            assert (answer.status, answer.body["ok"], answer.body["why"]) == (200, 0, why)
+        paused = await house.call("POST", "/doors/phonexa/led")
+        assert (paused.status, paused.body["type"]) == (404, "/problems/not-found")
+        metrics = await house.call("GET", "/metrics")
+        assert "pst.do" not in metrics.body
+        assert "/doors/{door}/{path}" in metrics.body
 
 
 async def test_errors_with_status_200_are_the_sellers_choice_too(house):

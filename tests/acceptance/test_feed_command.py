@@ -175,7 +175,7 @@ async def test_a_feed_without_an_exchange_stops_and_can_go_on(house, tmp_path, u
         nowhere = f"http://127.0.0.1:{unused_tcp_port}"
         status, totals, said = await fed(house, file, *options, base=nowhere)
         assert (status, totals["rows"], totals["failed"]) == (1, 1, 1)
-        assert "No answer came" in said
+        assert "nothing was sent" in said
         status, totals, said = await fed(house, file, *options, "--resume")
         assert (status, totals["sold"]) == (0, 5), said
 

@@ -29,6 +29,7 @@ from exchange.client import (
     Unavailable,
     UnderWay,
     Unintelligible,
+    Unreachable,
     Used,
 )
 from exchange.client.calls import BACKOFF_MAX_S, TRIES_MAX, Calls, Outside, Terms, pause_s
@@ -402,3 +403,26 @@ def test_a_request_on_its_way_is_a_plain_value():
     world = World([answer(SOLD)])
     world.post()
     assert isinstance(world.sent[0], Send)
+
+
+UNSENT = Broken("the connection failed (ConnectionRefusedError)", unsent=True)
+
+
+@pytest.mark.parametrize("before", [(), (UNSENT,)])
+def test_where_nothing_was_sent_no_lead_is_feared_for(before):
+    """A refused connection, tried to the end: still a NoAnswer, repeated like any."""
+    world = World([*before, UNSENT], deadline_s=5.0)
+    with pytest.raises(Unreachable, match="nothing was sent") as raised:
+        world.post(idempotency_key="A-1001")
+    assert isinstance(raised.value, NoAnswer)
+    assert "may have the lead" not in str(raised.value)
+    assert raised.value.idempotency_key == "A-1001"
+    assert len(world.sent) > 1
+
+
+def test_after_a_try_that_was_sent_a_refused_connection_undoes_nothing():
+    """The first try may have sold the lead."""
+    world = World([Broken("timed out"), UNSENT], deadline_s=5.0)
+    with pytest.raises(NoAnswer, match="may have the lead") as raised:
+        world.post()
+    assert type(raised.value) is NoAnswer

@@ -219,3 +219,32 @@ def test_a_redirect_that_is_no_plain_address_is_none(url):
     """The sale stands, and nobody is sent there."""
     said = POST.read(heard(f'{{"ok":true,"id":"{"x" * 501}","url":"{url}"}}'))
     assert (said.word, said.redirect_url, said.reference) == (PostWord.ACCEPTED, None, None)
+
+
+# What no rule is met by
+
+
+def test_of_an_answer_that_meets_no_rule_each_place_is_told_with_what_it_held():
+    """A rule with `and` tells the first place that failed; rules at one place are told together."""
+    lines = """
+yes = { path = "@status", equals = ["OK"], and = { path = "bid", above = 0 } }
+no = [{ path = "@status", equals = ["NO", 0] }, { header = "x-why", present = true }]
+price = { path = "bid" }
+"""
+    dialect = ping_dialect(mapping_of(f"[ping]\n{lines}"), setting())
+    status, why = dialect.missed(heard('<a status="ACCEPTED"><bid>1</bid></a>'))
+    assert (status.place, status.found) == ("`@status`", "ACCEPTED")
+    assert status.wanted == ("`OK`", "`NO` or `0`")
+    assert (why.place, why.found, why.wanted) == ("the header `x-why`", None, ("something",))
+    bid, *_ = dialect.missed(heard('<a status="OK"><bid>-1</bid></a>'))
+    assert (bid.place, bid.found, bid.wanted) == ("`bid`", "-1", ("more than 0",))
+    assert dialect.missed(heard('<a status="NO"/>')) == dialect.missed(heard("", 204)) == ()
+    assert "ACCEPTED" not in repr(status)
+
+
+def test_a_posts_places_are_told_of_all_its_words():
+    post = a_post('refused = { text = true, contains = "sorry" }')
+    ok, text = post.missed(heard('{"ok": "maybe"}'))
+    assert (ok.place, ok.found, ok.wanted) == ("`ok`", "maybe", ("`true`",))
+    assert (text.place, text.wanted) == ("the whole text", ("a text with `sorry`",))
+    assert post.missed(heard('{"ok": true}')) == post.missed(heard("sorry")) == ()

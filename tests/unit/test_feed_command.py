@@ -1,7 +1,9 @@
 """`exchange feed` without an exchange: its results file, what it goes on from, what it refuses."""
 
+import csv
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from exchange.commands.errors import CommandError
@@ -9,9 +11,19 @@ from exchange.commands.feed import key_of_seller, layout
 from exchange.commands.feed_results import Results
 from exchange.commands.feed_sending import Course
 from exchange.commands.feed_showing import FAULTS_SHOWN_MAX, Bar, show
-from exchange.contract.feeds import FeedEnd, FeedRow, FeedTotals, as_cell, end_line, row_line
+from exchange.contract.feeds import (
+    COLUMNS,
+    FeedEnd,
+    FeedRow,
+    FeedTotals,
+    as_cell,
+    end_line,
+    row_line,
+)
 from exchange.contract.seller import FieldError, LeadAnswer, Problem, SaleOut
+from exchange.intake.feeds.naming import shown_ref
 from exchange.intake.feeds.splitting import Format, Layout
+from exchange.intake.request import Request
 
 
 def an_end(number, status="sold"):
@@ -98,12 +110,12 @@ def test_two_runs_do_not_share_results(path):
 def test_a_table_is_whole_and_computes_nothing():
     """One line a row, whatever a buyer says; a cell that looks like a formula is text."""
     assert row_line(an_end(1)) == (
-        '1,2,sold,lead-1,11.05,USD,,71,\'=Acme,"https://a.example/?x=1,2",200,,,k1\r\n'
+        '1,2,,sold,lead-1,11.05,USD,,71,\'=Acme,"https://a.example/?x=1,2",200,,,k1\r\n'
     )
-    assert row_line(a_failure(2)) == ("2,2,failed,,,,,,,,422,lead.phone:required,Some,k2\r\n")
+    assert row_line(a_failure(2)) == ("2,2,,failed,,,,,,,,422,lead.phone:required,Some,k2\r\n")
     assert as_cell("a\r\nb") == "a b"
     end = FeedEnd(totals=FeedTotals(rows=2, sold=1, failed=1), complete=True)
-    assert end_line(end).startswith("end,,complete,")
+    assert end_line(end).startswith("end,,,complete,")
 
 
 def test_the_key_never_stands_in_the_command_line(tmp_path, monkeypatch):
@@ -145,3 +157,23 @@ def test_bad_rows_that_were_not_told_one_by_one_are_counted(capsys, tmp_path):
     said = capsys.readouterr().err
     assert said.count("lead.phone required") == FAULTS_SHOWN_MAX
     assert "… and 3 more that failed; --results FILE has them all" in said
+
+
+def test_a_row_is_told_with_its_own_reference():
+    """So that results can be joined with what was sent; bounded, and no formula."""
+    row = an_end(1)
+    named = msgspec.structs.replace(row, seller_ref="=A-1001")
+    assert named_cells(named)["seller_ref"] == "'=A-1001"
+    assert named_cells(row)["seller_ref"] == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [(" A-1 ", "A-1"), ("", None), (7, None), ("x" * 201, None), ("a\u202eb", "ab")],
+)
+def test_a_reference_is_shown_if_it_is_one(said, shown):
+    assert shown_ref(Request({"seller_ref": said})) == shown
+
+
+def named_cells(row):
+    return dict(zip(COLUMNS, next(csv.reader([row_line(row)])), strict=True))

@@ -178,6 +178,16 @@ def test_each_mistake_in_a_door_is_told_with_its_line_and_key(old, new, key, say
     assert first <= found[0].line <= first + new.count("\n")
 
 
+def test_a_fault_in_a_text_of_several_lines_is_told_at_its_own_line():
+    """Not where the text begins; where the text is one line, there."""
+    text = changed("<state>{outcome}", "<state>{outcom}")
+    [found] = refused(text)
+    assert found.line == text[: text.index("{outcom}")].count("\n") + 1
+    whole = "'''\n<answer>\n  <state>{outcome}</state>\n</answer>\n'''"
+    [found] = refused(changed(whole, "'<answer><state>{outcom}</state></answer>'"))
+    assert found.line == MARKET[: MARKET.index(whole)].count("\n") + 1
+
+
 def test_a_fault_that_a_copy_takes_over_is_told_once():
     """It is the model's; the copy has no line where it could be mended."""
     assert len(refused(changed("|map(answers)", "|map(answer)"))) == 1

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exchange.dialect.escaping import in_xml_attribute
@@ -80,10 +80,13 @@ def test_an_apostrophe_hides_no_name(apostrophe):
     assert masked_message(f'<Name last="{written}"/>', person) == '<Name last="***"/>'
 
 
-texts = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), min_size=8)
+letters = st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs"))
+texts = st.text(letters, min_size=8, max_size=60)
 numbers = st.integers(100_000_000, 2**60) | st.decimals(10**6, 10**9, places=2)
 
 
+# On a busy machine some runs make their values slowly; that tells nothing of what is tested.
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from("abc"), texts | numbers))
 def test_a_person_read_back_from_its_record_is_masked_in_the_post_that_it_stood_in(identity):
     """Whatever the values are, the body that was posted shows none of them."""

@@ -65,6 +65,15 @@ def test_what_an_acceptance_brings_is_cleaned():
     assert answer == Accepted(redirect_url="https://a.example/x", price=4_250_000)
 
 
+@pytest.mark.parametrize("said", [b'"true"', b"1", b"[]", b'""'])
+def test_a_word_that_looks_like_a_yes_is_named_as_what_it_is(said):
+    """A text is what JSON writers of some languages make of a boolean."""
+    answer = read_answer(200, b'{"accepted": %b}' % said, repeated=False)
+    assert answer == InDoubt("status 200, accepted is no boolean")
+    for body in (b"{}", b"[]", b'{"accepted": tr'):
+        assert read_answer(200, body, repeated=False) == InDoubt("status 200, not understood")
+
+
 @given(st.integers(100, 599), st.binary(max_size=300), st.booleans())
 def test_no_answer_raises(status, body, repeated):
     """Any bytes under any status are one of the three."""

@@ -3,15 +3,18 @@
 import os
 import time
 
+import msgspec
 import pytest
 
 from exchange.commands.try_offer import listed, notes
 from exchange.contract.trying import Sending, Tried
+from exchange.domain.offer import PingTerms
 from exchange.intake.request import Request
 from exchange.trying.trying import Trying
 from exchange.wire.call import Detail, Outcome
 from exchange.wire.endpoints import CALL_HEADERS, FOREIGN_HEADERS, Endpoints
 from tests.making import NOW_US, an_offer
+from tests.making_dialect import a_ping
 from tests.making_doors import VERTICALS
 from tests.making_intake import a_snapshot, intake
 
@@ -32,8 +35,24 @@ class Walled:
             call.begun_at = call.ended_at = 5.0
 
 
-async def tried(offer, send):
-    wire = Walled()
+class Answering:
+    """A wire on which every call is answered alike."""
+
+    def __init__(self, body):
+        self.body = body
+        self.calls = []
+
+    async def fan_out(self, calls, deadline_at):
+        del deadline_at
+        for call in calls:
+            self.calls.append(call)
+            call.outcome, call.status, call.body = Outcome.ANSWERED, 200, self.body
+            call.head = b"HTTP/1.1 200 OK\r\n\r\n"
+            call.begun_at = call.sent_at = call.ended_at = 5.0
+
+
+async def tried(offer, send, wire=None):
+    wire = wire or Walled()
     trying = Trying(
         intake(),
         wire,
@@ -77,3 +96,21 @@ async def test_a_buyer_on_this_machine_is_named_with_what_allows_it():
     assert isinstance(shown, Tried)
     [note] = notes(shown)
     assert "EXCHANGE_ALLOW_NETWORKS" in note
+
+
+async def test_an_answer_that_meets_no_rule_is_told_place_by_place_without_the_person():
+    """Who maps a buyer sees which word to name; bounded, secrets and the person masked."""
+    dialect = a_ping("", vertical=VERTICALS["auto_insurance"])
+    offer = an_offer(**AUTO, ping=PingTerms("http://a.example/ping", 1000, 50_000_000, dialect))
+    shown, _ = await tried(offer, Sending.PING)
+    person = {name: str(value) for name, value in shown.lead.items()}
+    told = f"{person['last_name']} {person['email']} s3cr&t/+ {'x' * 100}"
+    body = msgspec.json.encode({"ok": told})
+    shown, _ = await tried(offer, Sending.PING, Answering(body))
+    read = shown.ping.read
+    assert read.outcome == "invalid_bid"
+    assert read.detail.startswith("meets neither the rule for yes nor for no, status 200: `ok` is")
+    assert read.detail.endswith("…`, wanted `true` or `false`")
+    assert person["last_name"] not in read.detail
+    assert person["email"] not in read.detail
+    assert len(read.detail) < 250

@@ -46,6 +46,13 @@ class AnswerWire(msgspec.Struct, frozen=True):
     price: Raw | UnsetType = UNSET
 
 
+class AnyWire(msgspec.Struct, frozen=True):
+    """A body that says something about the lead, whatever it is."""
+
+    accepted: object = UNSET
+
+
+_decode_any = msgspec.json.Decoder(AnyWire).decode
 _decode = msgspec.json.Decoder(AnswerWire).decode
 
 
@@ -83,7 +90,17 @@ def read_answer(status: int, body: bytes, *, repeated: bool) -> PostResult:
         return InDoubt(f"status {status} to a repetition decides nothing")
     if status == UNAVAILABLE or (400 <= status < 500 and status != TIMED_OUT):  # noqa: PLR2004 - 4xx
         return Refused(f"status {status}")
-    return InDoubt(f"status {status}, not understood")
+    why = "accepted is no boolean" if status == OK and _misspelled(body) else "not understood"
+    return InDoubt(f"status {status}, {why}")
+
+
+def _misspelled(body: bytes) -> bool:
+    """Tell whether a body says `accepted`, but with a text or a number."""
+    try:
+        accepted = _decode_any(body).accepted
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return not isinstance(accepted, bool | UnsetType | None)
 
 
 def _stated(status: int, body: bytes) -> PostResult | None:

@@ -8,8 +8,10 @@ from exchange.domain.door import Does, Format, Opening, Outcome, Sent, Told, Tra
 from exchange.domain.vertical import Vertical
 from exchange.intake.doors import answering, translating
 from exchange.intake.doors.answering import Answer, Manner
+from exchange.intake.doors.paths import Reading
 from exchange.intake.doors.taking import Maps, Taker, compile_taker
 from exchange.intake.doors.translating import Rules
+from exchange.intake.doors.wording import in_own_words
 
 CONTROLS = (
     *("campaign", "source", "seller_ref", "ping_id", "min_price", "timeout_ms", "test"),
@@ -57,16 +59,34 @@ class CompiledCall:
     def foreign(self, native: str, vertical_id: str | None) -> str | None:
         """Return what the sender calls one of our fields, such as `lead.phone`; None: as we do."""
         group, dot, name = native.partition(".")
+        if group == "lead" and dot:
+            known = self.known(vertical_id)
+            if name not in self.rules.fields[known] and name in self.rules.names[known]:
+                return name
+        taker = self.taker(native, vertical_id)
+        return None if taker is None else taker.name
+
+    def wanted(self, sent: Sent, native: str, vertical_id: str | None, message: str) -> str:
+        """Return what a field must be, in the words of the sender's map where one reads it."""
+        taker = self.taker(native, vertical_id)
+        if taker is None or taker.words is None:
+            return message
+        taken = taker.take(Reading(sent))
+        return message if taken is None else in_own_words(message, taker.words, taken.value)
+
+    def known(self, vertical_id: str | None) -> str | None:
+        """Return a vertical that this call has rules for, or None."""
+        return vertical_id if vertical_id in self.rules.fields else None
+
+    def taker(self, native: str, vertical_id: str | None) -> Taker | None:
+        """Return what reads one of our fields, such as `lead.phone`, if anything does."""
+        group, dot, name = native.partition(".")
         takers: Mapping[str, Taker] = self.rules.controls if not dot else {}
         if group == "lead" and dot:
-            known = vertical_id if vertical_id in self.rules.fields else None
-            takers = self.rules.fields[known]
-            if name not in takers and name in self.rules.names[known]:
-                return name
+            takers = self.rules.fields[self.known(vertical_id)]
         elif dot:
             takers = {"consent": self.rules.consent, "tracking": self.rules.tracking}.get(group, {})
-        taker = takers.get(name or group)
-        return None if taker is None else taker.name
+        return takers.get(name or group)
 
     def write(self, told: Told, wanted: Format) -> Written:
         """Return an answer; it never raises."""

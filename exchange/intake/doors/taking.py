@@ -43,6 +43,8 @@ class Taker(msgspec.Struct, frozen=True, kw_only=True):
     const: object = None
     default: object = None
     or_only: bool = False
+    words: Mapping[str, object] | None = None
+    """The map's, where it leaves other words as they are."""
 
     @property
     def name(self) -> str | None:
@@ -130,6 +132,7 @@ def compile_taker(rule: From, maps: Maps, place: Place) -> Taker:
         const=part.const,
         default=part.default,
         or_only=part.or_only,
+        words=words_of(part.map, maps),
     )
 
 
@@ -184,6 +187,12 @@ def maps_of(named: str | Mapping[str, object], maps: Maps, place: Place) -> list
         place.fault(f'there is no map "{named}"{hint(str(named), maps)}')
         return []
     return [mapped(table)]
+
+
+def words_of(named: str | Mapping[str, object] | None, maps: Maps) -> Mapping[str, object] | None:
+    """Return the words of a map that has none for all the rest."""
+    table = maps.get(named) if isinstance(named, str) else named
+    return table if table and ANY not in table else None
 
 
 def mapped(table: Mapping[str, object]) -> Change:

@@ -74,15 +74,15 @@ async def test_every_row_is_answered_and_a_bad_one_holds_up_no_other(edge):
 
 async def test_csv_is_the_same_lead_and_its_answer_may_be_csv(edge):
     lead = {name: str(value) for name, value in {**PERSON, **REST}.items()}
-    header = ["campaign", *lead, "consent.tcpa", "tracking.utm_source"]
-    cells = ["auto-us", *lead.values(), "yes", "google"]
+    header = ["campaign", "seller_ref", *lead, "consent.tcpa", "tracking.utm_source"]
+    cells = ["auto-us", "A-1", *lead.values(), "yes", "google"]
     body = "\n".join(";".join(line) for line in (header, cells, ["auto-us"])).encode()
     status, text = await feed(edge, body, "text/csv", headers={"Accept": "text/csv"})
     assert status == 200
     lines = text.split("\r\n")
-    assert lines[0].startswith("row,line,status,lead_id,price,")
-    told = {line.split(",")[0]: line.split(",")[2] for line in lines[1:-1]}
-    assert told == {"1": "sold", "2": "failed", "end": "complete"}
+    assert lines[0].startswith("row,line,seller_ref,status,lead_id,price,")
+    told = {cells[0]: tuple(cells[2:4]) for cells in (line.split(",") for line in lines[1:-1])}
+    assert told == {"1": ("A-1", "sold"), "2": ("", "failed"), "end": ("", "complete")}
     (json_status, json_lines) = await feed(
         edge,
         ndjson(
