@@ -21,7 +21,16 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bench.answering import Answering, answering
-from bench.clients import CLIENTS, Load, UnansweredError, Used, by_wire, by_wrk, installed
+from bench.clients import (
+    CLIENTS,
+    Load,
+    UnansweredError,
+    Used,
+    WrkMissingError,
+    by_wire,
+    by_wrk,
+    installed,
+)
 from bench.plots import Bars, Plot
 
 QUICK = {"rounds": 1, "seconds": 0.3}
@@ -215,7 +224,10 @@ def main() -> None:
     add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
     options = parser.parse_args()
-    found = run(options)
+    try:
+        found = run(options)
+    except WrkMissingError as missing:
+        sys.exit(str(missing))
     sys.stdout.write(table(found) + "\n")
     if options.json:
         sys.stdout.write(msgspec.json.encode(found).decode() + "\n")

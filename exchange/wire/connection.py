@@ -9,6 +9,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from exchange.wire.call import Call, Detail, Outcome
 from exchange.wire.pool import Pool
+from exchange.wire.states import State
 
 HEAD_END = b"\r\n\r\n"
 SAYS_LENGTH = re.compile(rb"\r\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
@@ -140,6 +141,17 @@ class Connection(asyncio.Protocol):
         self.extra = False
 
     # What the owner asks for
+
+    @property
+    def state(self) -> State:
+        """What it is, of the states that `states.py` names."""
+        if not self.made:
+            return State.OPENING
+        if self.closing:
+            return State.CLOSED
+        if self.call is None:
+            return State.IDLE
+        return State.ASKED if self.call.outcome is Outcome.WAITING else State.LATE
 
     @property
     def closing(self) -> bool:

@@ -7,8 +7,21 @@ from typing import Any, Generic, Protocol, TypeVar
 from exchange.wire.call import Call, Outcome
 
 
+class Wired(Protocol):
+    """What a pool needs of the transport under a connection."""
+
+    closed: bool
+
+
 class Kept(Protocol):
     """What a pool needs of a connection."""
+
+    idle_since: float
+    idle_s: float
+
+    @property
+    def transport(self) -> Wired | None:
+        """None where the connection does not stand."""
 
     def usable(self, now: float, *, repeatable: bool) -> bool:
         """True where a call may be sent on it."""
@@ -43,7 +56,12 @@ class Pool(Generic[K]):
         idle = self.idle
         while idle:
             connection = idle.pop()
-            if connection.usable(now, repeatable=repeatable):
+            transport = connection.transport
+            # The everyday way of `usable`.
+            if repeatable and transport is not None and not transport.closed:
+                if now - connection.idle_since < connection.idle_s:
+                    return connection
+            elif connection.usable(now, repeatable=repeatable):
                 return connection
             if not repeatable and connection.usable(now, repeatable=True):
                 idle.append(connection)

@@ -49,7 +49,7 @@ class FanOut:
         self.done = done
         self.on_answer = on_answer
         self.left = len(calls)
-        self.order: Sequence[Call] = sorted(calls, key=by_due)
+        self.order: Sequence[Call] = ()  # by when their time is up, once that is known
         self.next = 0
         self.timer: asyncio.TimerHandle | None = None
 
@@ -103,17 +103,13 @@ class Wire:
         if not calls:
             return
         now = self.clock()
-        for call in calls:
-            assert call.outcome is WAITING, "a call is sent once; make a new one to send again"
-            call.begun_at = now
-            due_at = now + call.timeout_ms * 0.001
-            call.due_at = due_at if due_at < deadline_at else deadline_at  # noqa: FURB136 - hot
         batch = FanOut(calls, self.loop.create_future(), on_answer)
         self.batches.add(batch)
         try:
-            for call in calls:
-                call.batch = batch
-            for call in calls:
+            ready, others = self.line_up(batch, now, deadline_at)
+            for call in ready:
+                call.line.transport.write(call.request)
+            for call in others:
                 if call.outcome is WAITING:
                     self.begin(call, now)
             if batch.left:
@@ -154,6 +150,38 @@ class Wire:
         return len(self.standing)
 
     # The way of a call
+
+    def line_up(
+        self, batch: FanOut, now: float, deadline_at: float
+    ) -> tuple[list[Call], list[Call]]:
+        """Give calls the connections that are kept for them; return those calls, and the others.
+
+        Nothing is sent yet: sending runs through the whole network of the kernel, and what comes
+        after it finds nothing where it was. So all that can be done before is done before.
+        """
+        ready: list[Call] = []
+        others: list[Call] = []
+        pools = self.pools
+        for call in batch.calls:
+            assert call.outcome is WAITING, "a call is sent once; make a new one to send again"
+            call.batch = batch
+            call.begun_at = now
+            due_at = now + call.timeout_ms * 0.001
+            call.due_at = due_at if due_at < deadline_at else deadline_at  # noqa: FURB136 - hot
+            pool = pools.get(call.endpoint.key)
+            if pool is None or call.due_at <= now or self.closing:
+                others.append(call)
+                continue
+            connection = pool.take(now, repeatable=call.repeatable)
+            if connection is None:
+                others.append(call)
+                continue
+            call.line = connection
+            call.sent_at = now
+            connection.call = call
+            ready.append(call)
+        self.reused_count += len(ready)
+        return ready, others
 
     def begin(self, call: Call, now: float, *, fresh: bool = False) -> None:
         """Send the call on a kept connection, or open one for it, or refuse it."""
@@ -281,7 +309,7 @@ class Wire:
 
     def arm(self, batch: FanOut, now: float) -> None:
         """Set the fan-out's one timer for the next call that is still open."""
-        order = batch.order
+        order = batch.order = batch.order or sorted(batch.calls, key=by_due)
         while order[batch.next].outcome is not WAITING:
             batch.next += 1
         delay = max(order[batch.next].due_at - now, TIMER_SLACK_S)

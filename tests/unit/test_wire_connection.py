@@ -1,8 +1,10 @@
 """A connection reads what any server may send, however it is cut into pieces."""
 
 import gc
+import re
 import weakref
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from exchange.wire.call import Call, Detail, Outcome
 from exchange.wire.connection import KNOWN_HEAD_MAX, KNOWN_HEADS_MAX, Connection, Limits
 from exchange.wire.endpoint import compile_endpoint
 from exchange.wire.pool import Pool
+from exchange.wire.states import TRANSITIONS, Event, State
 
 ENDPOINT = compile_endpoint("http://a.example/ping")
 LIMITS = Limits(answer_max_bytes=1000, head_bytes_max=400)
@@ -405,3 +408,81 @@ def test_interim_answers_are_counted_for_each_answer_alone():
         carry(connection)
         feed(connection, line, [b"HTTP/1.1 103 Early Hints\r\n", b"\r\n", OK])
     assert listener.heard == [(200, b"hi", True)] * 101
+
+
+def given(connection, _line):
+    carry(connection)
+
+
+def answered(connection, line):
+    feed(connection, line, [OK])
+
+
+def answered_last(connection, line):
+    feed(connection, line, [OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")])
+
+
+def given_up(connection, _line):
+    connection.call.outcome = Outcome.TIMEOUT
+
+
+def spoken_to(connection, line):
+    feed(connection, line, [b"H"])
+
+
+def unreadable(connection, line):
+    feed(connection, line, [b"SSH-2.0-OpenSSH\r\n"])
+
+
+def lost(connection, _line):
+    connection.connection_lost(None)
+
+
+def shut(connection, _line):
+    connection.shut()
+
+
+def stands(connection, line):
+    connection.connection_made(line)
+
+
+HAPPEN = {
+    Event.STANDS: stands,
+    Event.GIVEN: given,
+    Event.ANSWERED: answered,
+    Event.ANSWERED_LAST: answered_last,
+    Event.GIVEN_UP: given_up,
+    Event.UNASKED: spoken_to,
+    Event.UNREADABLE: unreadable,
+    Event.LOST: lost,
+    Event.SHUT: shut,
+}
+WAYS = {
+    State.OPENING: [],
+    State.IDLE: [Event.STANDS],
+    State.ASKED: [Event.STANDS, Event.GIVEN],
+    State.LATE: [Event.STANDS, Event.GIVEN, Event.GIVEN_UP],
+}
+
+
+@pytest.mark.parametrize(("state", "event"), TRANSITIONS, ids=str)
+def test_a_connection_becomes_what_the_table_says(state, event):
+    """Every line of it, on a connection that came there by lines of it."""
+    line, connection = Line(), Connection(Listener(), Pool(), LIMITS)
+    for each in WAYS[state]:
+        HAPPEN[each](connection, line)
+    assert connection.state is state
+    HAPPEN[event](connection, line)
+    assert connection.state is TRANSITIONS[state, event]
+
+
+def test_the_page_draws_the_table():
+    """Each state with all that may become of it, and nothing else."""
+    page = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawn = set()
+    for state in WAYS:
+        (row,) = re.findall(rf"^\| {state} \| (.*) \|$", page, re.MULTILINE)
+        for part in row.split(" · "):
+            events, _, then = part.rpartition(": ")
+            drawn |= {(state, Event(event), State(then)) for event in events.split(", ")}
+    assert drawn == {(state, event, then) for (state, event), then in TRANSITIONS.items()}
