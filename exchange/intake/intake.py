@@ -10,6 +10,7 @@ from exchange.domain.lead import Fingerprint, Lead, Source, Value
 from exchange.domain.money import ZERO
 from exchange.domain.person import Person
 from exchange.domain.quote import Quote, merge
+from exchange.domain.repeating import repeating
 from exchange.domain.seller import Seller
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
@@ -157,9 +158,13 @@ class Intake:
         source = source_of(controls.source_id, snapshot.sellers[arrival.seller_id])
         identity = {name: reading.values[name] for name in schema.identity & reading.values.keys()}
         test = controls.test or False
+        told = {n: v for n, v in reading.values.items() if n not in schema.identity}
         person = Person()
         cut = False
-        if not arrival.is_ping:
+        if arrival.is_ping:
+            repeats = repeating(identity, told, snapshot.verticals[campaign.vertical_id])
+            told = {n: v for n, v in told.items() if n not in repeats}
+        else:
             extra, cut = read_extra(unknown(request, reading))
             person = Person(identity, reading.consent.consent, reading.tracking, extra)
         lead = Lead(
@@ -169,7 +174,7 @@ class Intake:
             campaign_id=campaign.id,
             vertical_id=campaign.vertical_id,
             source=source,
-            fields={n: v for n, v in reading.values.items() if n not in schema.identity},
+            fields=told,
             derived=reading.derived.facts | origin(arrival.seller_id, source) | {"test": test},
             consent=reading.consent.marks,
             seller_ref=controls.seller_ref,

@@ -17,6 +17,7 @@ from exchange.domain.lineup import Lineup
 from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
 from exchange.domain.reason import Reason
+from exchange.domain.repeating import repeating
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
 from exchange.story.captures import CallKind, Captured
@@ -58,7 +59,8 @@ class Competing:
         self.score = score
         """What the lead was scored."""
         self._facts: Facts = {**submission.facts(), "score": score}
-        shown = anonymize.shown(self._lead, self._vertical, frozenset())
+        repeats = repeating(submission.person.identity, self._lead.fields, self._vertical)
+        shown = anonymize.shown(self._lead, self._vertical, repeats)
         self._showing = Showing(
             vertical_id=self._vertical.id,
             test=self._lead.test,

@@ -5,6 +5,7 @@ before ended, and there are never more files than slots.
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, values
@@ -40,7 +41,8 @@ class SharedFolder:
 
 def worker_gone(path: Path, slot: int) -> None:
     """Leave a worker that ended out of what is true only of those that live; its counts stay."""
-    mark_process_dead(slot, str(path))  # type: ignore[no-untyped-call]
+    with suppress(OSError):  # whoever tidies up the folder may be faster
+        mark_process_dead(slot, str(path))  # type: ignore[no-untyped-call]
 
 
 class ProcessFigures:

@@ -17,6 +17,7 @@ from exchange.domain.campaign import Campaign, LocationCheck, Margin, ReturnsTo,
 from exchange.domain.ids import ENTROPY_BYTES, LeadId, SaleId, uuid7
 from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
+from exchange.domain.repeating import repeating
 from exchange.domain.sample import sample_lead
 from exchange.domain.seller import Seller
 from exchange.domain.snapshot import Snapshot
@@ -256,7 +257,9 @@ class Attempt:
             return None, None
         wire = self._trying.watched(send=send)
         lead = self._submission.lead
-        shown = anonymize.shown(lead, self._vertical, frozenset())
+        person = self._submission.person
+        repeats = repeating(person.identity, lead.fields, self._vertical)
+        shown = anonymize.shown(lead, self._vertical, repeats)
         tender = Tender(
             auction_id=lead.lead_id,
             showing=Showing(

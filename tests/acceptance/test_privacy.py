@@ -456,6 +456,23 @@ async def test_a_ping_shows_just_what_the_vertical_lists(house):
     assert ping["source"] == {"channel": "search"}
 
 
+async def test_a_text_that_repeats_the_person_waits_for_the_winner(house):
+    """Whoever types a telephone where the occupation belongs is not named to all who bid."""
+    old = 'vehicle_year = { type = "int", privacy = "attribute", min = 1950, max = 2030 }'
+    texts = "\n".join(f'{n} = {{ type = "text", privacy = "attribute" }}' for n in ("job", "make"))
+    told = {"job": "ask for Ann Lee, 512 555 0123", "make": "Lee"}
+    async with Fleet(bidding({"acme": "13.00"}), keep=9) as fleet:
+        text = market(buyer("acme", fleet.base_url), campaign())
+        assert old in text
+        await house.apply(text.replace(old, texts))
+        await house.open()
+        assert (await house.post({**ANN, **told})).body["status"] == "sold"
+        [ping] = bodies(fleet.books["acme"].requests, "/ping")
+        [post] = bodies(fleet.books["acme"].requests, "/post")
+    assert told.items() & ping["lead"].items() == {("make", "Lee")}
+    assert told.items() <= post["lead"].items()
+
+
 async def test_what_an_offer_may_not_see_it_sees_under_no_name_until_it_wins(house):
     """`hide` takes the age band with the birth date and the hash with the telephone."""
     hide = 'hide = ["birth_date", "phone", "zip"]'
