@@ -7,8 +7,9 @@ what is nobody else's: a telephone number, an address, an e-mail address.
 
 import re
 from collections.abc import Mapping
+from urllib.parse import unquote_plus
 
-from exchange.domain.lead import Value
+from exchange.domain.lead import ConsentMarks, Value
 from exchange.domain.vertical import Field, FieldType, Privacy, Show, Vertical
 
 WORD = re.compile(r"\w+")
@@ -33,6 +34,22 @@ def repeating(
         return frozenset()
     person = Telling(identity, vertical)
     return frozenset(name for name, text in texts.items() if person.is_in(text))
+
+
+def marks_without(
+    identity: Mapping[str, Value], marks: ConsentMarks, vertical: Vertical
+) -> ConsentMarks:
+    """Return a consent's marks less those that repeat who the person is: they are texts, too."""
+    if not identity or not (marks.jornaya_id or marks.trustedform_url):
+        return marks
+    person = Telling(identity, vertical)
+    return ConsentMarks(
+        tcpa=marks.tcpa,
+        jornaya_id=None if person.is_in(marks.jornaya_id or "") else marks.jornaya_id,
+        trustedform_url=None
+        if person.is_in(marks.trustedform_url or "")
+        else marks.trustedform_url,
+    )
 
 
 def is_typed(field: Field | None) -> bool:
@@ -68,7 +85,7 @@ class Telling:
 
     def is_in(self, text: str) -> bool:
         """Tell whether a text repeats it."""
-        lower = text.casefold()
+        lower = (unquote_plus(text) if "%" in text or "+" in text else text).casefold()
         if any(value in lower for value in self.whole):
             return True
         digits = digits_of(lower)

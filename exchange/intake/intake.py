@@ -10,7 +10,7 @@ from exchange.domain.lead import Fingerprint, Lead, Source, Value
 from exchange.domain.money import ZERO
 from exchange.domain.person import Person
 from exchange.domain.quote import Quote, merge
-from exchange.domain.repeating import repeating
+from exchange.domain.repeating import marks_without, repeating
 from exchange.domain.seller import Seller
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
@@ -159,11 +159,13 @@ class Intake:
         identity = {name: reading.values[name] for name in schema.identity & reading.values.keys()}
         test = controls.test or False
         told = {n: v for n, v in reading.values.items() if n not in schema.identity}
+        marks = reading.consent.marks
         person = Person()
         cut = False
         if arrival.is_ping:
             repeats = repeating(identity, told, snapshot.verticals[campaign.vertical_id])
             told = {n: v for n, v in told.items() if n not in repeats}
+            marks = marks_without(identity, marks, snapshot.verticals[campaign.vertical_id])
         else:
             extra, cut = read_extra(unknown(request, reading))
             person = Person(identity, reading.consent.consent, reading.tracking, extra)
@@ -176,7 +178,7 @@ class Intake:
             source=source,
             fields=told,
             derived=reading.derived.facts | origin(arrival.seller_id, source) | {"test": test},
-            consent=reading.consent.marks,
+            consent=marks,
             seller_ref=controls.seller_ref,
             min_price=controls.min_price or ZERO,
             already_sold=controls.already_sold or 0,

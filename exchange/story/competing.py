@@ -17,7 +17,7 @@ from exchange.domain.lineup import Lineup
 from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
 from exchange.domain.reason import Reason
-from exchange.domain.repeating import repeating
+from exchange.domain.repeating import marks_without, repeating
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
 from exchange.story.captures import CallKind, Captured
@@ -65,7 +65,7 @@ class Competing:
             vertical_id=self._vertical.id,
             test=self._lead.test,
             fields={**shown, "score": score},
-            consent=self._lead.consent,
+            consent=marks_without(submission.person.identity, self._lead.consent, self._vertical),
             currency=self._campaign.currency,
             channel=self._lead.source.channel,
         )

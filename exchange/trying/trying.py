@@ -17,7 +17,7 @@ from exchange.domain.campaign import Campaign, LocationCheck, Margin, ReturnsTo,
 from exchange.domain.ids import ENTROPY_BYTES, LeadId, SaleId, uuid7
 from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
-from exchange.domain.repeating import repeating
+from exchange.domain.repeating import marks_without, repeating
 from exchange.domain.sample import sample_lead
 from exchange.domain.seller import Seller
 from exchange.domain.snapshot import Snapshot
@@ -266,7 +266,7 @@ class Attempt:
                 vertical_id=self._vertical.id,
                 test=test,
                 fields={**shown, "score": self._score},
-                consent=lead.consent,
+                consent=marks_without(person.identity, lead.consent, self._vertical),
                 currency=self._offer.buyer.currency,
                 channel=lead.source.channel,
             ),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from exchange.domain.repeating import repeating
+from exchange.domain.lead import ConsentMarks
+from exchange.domain.repeating import marks_without, repeating
 from exchange.domain.vertical import FieldType, Privacy, Show
 from tests.making_intake import a_body, a_field, a_vertical, accepted
 
@@ -56,3 +57,12 @@ def test_of_a_ping_nothing_is_left_that_repeats_its_person():
     body["lead"]["vehicle_make"] = "Zyxcanary Quuxcanary"
     assert "vehicle_make" not in accepted(body, is_ping=True).lead.fields
     assert "vehicle_make" in accepted(body).lead.fields
+
+
+def test_a_mark_of_consent_that_repeats_the_person_is_kept_back():
+    """An id or an address is a text that somebody filled in."""
+    good = ConsentMarks(True, "2F4A9C61-77D1", "https://ping.trustedform.com/0.ab12")
+    assert marks_without(IDENTITY, good, VERTICAL) == good
+    bad = ConsentMarks(True, "512-555-0123", "https://x.example/?mail=ann.lee%40example.com")
+    assert marks_without(IDENTITY, bad, VERTICAL) == ConsentMarks(True)
+    assert marks_without({}, bad, VERTICAL) == bad
