@@ -77,14 +77,18 @@ def compile_placeholder(placeholder: Placeholder, scope: Scope) -> Template:
     if placeholder.name == NOW and not filters:
         filters = [(iso, False)]
     if placeholder.name in scope.masked:
-        filters = [*filters, (masking, False)]
+        return from_getter(masking(source.getter, filters))
     template = from_getter(piped(source.getter, filters))
     return template if filters else msgspec.structs.replace(template, lead_name=source.lead_name)
 
 
-def masking(_: object) -> str:
-    """Return what is shown of a value that people may not see."""
-    return UNTOLD
+def masking(getter: Getter, filters: Iterable[tuple[Filter, bool]]) -> Getter:
+    """Return what shows of a value only whether there is one, whatever filters make of it.
+
+    That a filter makes nothing of it would tell something, too: of digits that they begin with 0.
+    """
+    of_nothing = piped(lambda _: None, filters)
+    return lambda view: of_nothing(view) if getter(view) is None else UNTOLD
 
 
 def from_getter(getter: Getter) -> Template:

@@ -9,7 +9,9 @@ import msgspec
 import pytest
 
 from exchange.dialect.compiling import DialectError
+from exchange.dialect.scope import Scope
 from exchange.dialect.scopes import IN_PINGS, IN_POSTS
+from exchange.dialect.template import compile_template
 from tests.making_dialect import AUTO, PING, POST, SHOWN, a_ping, a_post
 
 PAGE = (Path(__file__).parents[2] / "docs" / "mappings.md").read_text()
@@ -214,3 +216,11 @@ def test_a_ping_asks_of_nothing_that_it_may_not_show():
         a_ping('body.json.v = "{value.v}"', before)
     view = msgspec.structs.replace(POST, lead={**POST.lead, "birth_date": "1950-01-01"})
     assert a_post('body.json.v = "{value.v}"', before).render(view).body == b'{"v":1}'
+
+
+@pytest.mark.parametrize("digits", ["5124611000", "5124610000"])
+def test_of_a_masked_value_not_even_shows_what_a_filter_makes_nothing_of(digits):
+    """`0000` is no number, `1000` is: both are shown as the same."""
+    scope = Scope(names={"lead.phone": lambda view: view}, masked=frozenset({"lead.phone"}))
+    template = compile_template("{lead.phone|last(4)|money}", scope)
+    assert (template.value(digits), template.value(None)) == ("***", None)
