@@ -73,7 +73,9 @@ class Observer:
 class Scene:
     """The stations of one story; `faults` says by step, its number or its name, what goes wrong."""
 
-    def __init__(self, *answers, faults=None, wait_s=30.0, on_no_answer=OnNoAnswer.WAIT):
+    def __init__(
+        self, *answers, faults=None, wait_s=30.0, on_no_answer=OnNoAnswer.WAIT, is_patient=False
+    ):
         self.answers = list(answers)
         self.faults = faults or {}
         self.steps = []
@@ -83,11 +85,12 @@ class Scene:
         self.answering_for = set()
         self.refuses_holds = False
         self.posted = asyncio.Event()
+        self.snapshot = a_market(on_no_answer, is_patient=is_patient)
+        # A market takes its time, too: it stands before the clock begins.
         loop = asyncio.get_running_loop()
         began = loop.time()
         self.now_us = lambda: NOW_US + int((loop.time() - began) * 1e6)
         self.submission = a_submission(lead=a_lead(answer_by_us=NOW_US + int(wait_s * 1e6)))
-        self.snapshot = a_market(on_no_answer)
         self.stations = Stations(
             ledger=self, market=self, auction=self, delivery=self, tokens=self,
             observer=Observer(), now_us=self.now_us, monotonic=loop.time, entropy=os.urandom,
@@ -245,9 +248,10 @@ class Scene:
         return Delivered(result, 1.0)
 
 
-def a_market(on_no_answer):
+def a_market(on_no_answer, *, is_patient=False):
     """Three buyers with a cap each, and a campaign that checks for duplicates."""
-    post = PostTerms("http://127.0.0.1:9/post", POST_MS, on_no_answer, IN_DOUBT_S)
+    post_ms, in_doubt_s = (1000, 60) if is_patient else (POST_MS, IN_DOUBT_S)
+    post = PostTerms("http://127.0.0.1:9/post", post_ms, on_no_answer, in_doubt_s)
     offers = {
         name: an_offer(name, post=post, caps=(Cap(f"offer/{name}", CapKind.LEADS, 9, Per.DAY),))
         for name in BUYERS

@@ -3,9 +3,7 @@
 import asyncio
 
 import pytest
-from msgspec.structs import replace
 
-from exchange.configuration.compiling import plans_of
 from exchange.delivery.answer import Accepted, InDoubt, Refused
 from exchange.domain.events import EventName
 from exchange.domain.offer import OnNoAnswer
@@ -132,14 +130,7 @@ async def test_a_worker_whose_lease_is_lost_lets_go_of_every_story():
 
 def a_patient_scene(*answers, **more):
     """A scene where nobody gives up a post, or a sale in doubt, so soon."""
-    scene = Scene(*answers, **more)
-    offers = {
-        name: replace(offer, post=replace(offer.post, timeout_ms=1000, in_doubt_max_s=60))
-        for name, offer in scene.snapshot.offers.items()
-    }
-    plans = plans_of(1, scene.snapshot.campaigns.values(), offers, scene.snapshot.verticals)
-    scene.snapshot = replace(scene.snapshot, offers=offers, plans=plans)
-    return scene
+    return Scene(*answers, is_patient=True, **more)
 
 
 async def turns_until(true):
