@@ -74,5 +74,6 @@ PERCENTS = (
 
 
 def curve(histogram: Histogram) -> tuple[tuple[float, float], ...]:
-    """Return points of the percentile curve: percent and milliseconds."""
-    return tuple(zip(PERCENTS, histogram.at_all(PERCENTS), strict=True))
+    """Return points of the percentile curve, percent and milliseconds, as far as it was seen."""
+    seen = [one for one in PERCENTS if histogram.count * (1 - one / 100) >= 1]
+    return tuple(zip(seen, histogram.at_all(seen), strict=True))
