@@ -13,7 +13,7 @@ import msgspec
 
 from bench.errors import UsageError
 from bench.plots import Curves, Line, Plot
-from bench.processes import HOST, free_port, pinned, rss_mib, running
+from bench.processes import HOST, cpu_s, free_port, pinned, rss_mib, running
 from bench.progress import Bars as Progress
 from bench.progress import progress
 from bench.rounds import middle, spread
@@ -37,6 +37,8 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     memory_mib: float
     """Of the worker that holds most."""
     ready_s: float
+    start_cpu_s: float
+    """What one start cost until it could sell."""
     sold: int
     errors: int
 
@@ -124,13 +126,21 @@ def sized(
             sold += measured.loaded.sold
             errors += measured.loaded.failed
         memory_mib = max(map(rss_mib, own.selling()))
-        each["ready_s"] = [start_to_ready(own) for _ in range(options.starts)]
+        starts = [start_to_ready(own) for _ in range(options.starts)]
+    each["ready_s"] = [wall_s for wall_s, _ in starts]
+    each["start_cpu_s"] = [used_s for _, used_s in starts]
     found = Size(
-        buyers=buyers, offers=offers, workers=workers,
+        buyers=buyers,
+        offers=offers,
+        workers=workers,
         cpu_us_per_auction=middle(each["cpu_us_per_auction"], 1),
         auctions_per_s=middle(each["auctions_per_s"], 1),
-        memory_mib=round(memory_mib, 1), ready_s=middle(each["ready_s"]), sold=sold, errors=errors,
-    )  # fmt: skip
+        memory_mib=round(memory_mib, 1),
+        ready_s=middle(each["ready_s"]),
+        start_cpu_s=middle(each["start_cpu_s"]),
+        sold=sold,
+        errors=errors,
+    )
     return found, spread(each)
 
 
@@ -140,26 +150,29 @@ def full(under_test: Target, bars: Progress, options: argparse.Namespace, what: 
     return under_test.send(0.0, seconds, bars.timed(what, seconds), at_once=options.at_once)
 
 
-def start_to_ready(own: Serving) -> float:
-    """Return how long one more process takes until it can sell, on stores that run."""
+def start_to_ready(own: Serving) -> tuple[float, float]:
+    """Return how long one more process takes until it can sell, by the wall and in CPU."""
     port = free_port()
     around = {**own.environment, "EXCHANGE_PORT": str(port)}
     with (
         pinned(EXCHANGE_CORE),
-        running(exchange("serve"), cwd=own.checkout, env=around, stderr=subprocess.DEVNULL),
+        running(
+            exchange("serve"), cwd=own.checkout, env=around, stderr=subprocess.DEVNULL
+        ) as process,
     ):
-        return ready(f"http://{HOST}:{port}")
+        return ready(f"http://{HOST}:{port}"), cpu_s(process.pid)
 
 
 def table(found: Scale) -> str:
     """Return what was found for people to read, in Markdown."""
     head = [
-        "| buyers asked | offers | workers | CPU per auction | a second | memory | until ready |",
+        "| buyers | offers | workers | CPU per auction | a second | memory | until ready, CPU |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     rows = [
         f"| {one.buyers} | {one.offers:,} | {one.workers} | {one.cpu_us_per_auction:,.0f} µs "
-        f"| {one.auctions_per_s:,.0f} | {one.memory_mib:.0f} MiB | {one.ready_s:.2f} s |"
+        f"| {one.auctions_per_s:,.0f} | {one.memory_mib:.0f} MiB "
+        f"| {one.ready_s:.2f} s, {one.start_cpu_s:.2f} s |"
         for one in (*found.buyers, *found.offers[1:], *found.workers[1:])
     ]
     pings = [

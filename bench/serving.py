@@ -23,13 +23,6 @@ READY_WITHIN_S = 60.0
 ASK_AGAIN_S = 0.01
 WORKER = "exchange.supervision.process"
 
-KEEP_PLACES = """
-import pathlib, sys
-from exchange.intake.geography import Geography
-Geography.load(pathlib.Path(sys.argv[1]))
-"""
-"""A data folder that was used once keeps a table of places, so that no worker has to make it."""
-
 EXCHANGE_CORE = 0
 OTHER_CORE = (os.cpu_count() or 1) - 1
 
@@ -98,9 +91,6 @@ def serving(
         around = {**environment(folder, free_port(), checkout), **(settings or {})}
         path = folder / "market.toml"
         path.write_text(market, encoding="utf-8")
-        (folder / "data").mkdir(mode=0o700)
-        keep = [sys.executable, "-c", KEEP_PLACES, str(folder / "data")]
-        subprocess.run(keep, cwd=checkout, env=around, check=True)  # noqa: S603 - our own
         command = exchange("serve", *(["--workers", str(workers)] if workers > 1 else []))
         url = f"http://{HOST}:{around['EXCHANGE_PORT']}"
         with running(command, cwd=checkout, env=around) as process:
