@@ -25,6 +25,8 @@ from bench.target import Measured, Target, add_target_arguments, target
 QUICK = {"rate": 30.0, "minutes": 0.05, "offers": 20, "buyers": 3, "every_s": 0.5}
 MINUTE_S = 60.0
 PER_HOUR = 3600.0
+SETTLED_AFTER_S = 3.0
+"""Gauges are a second old at most, and a connection that closes takes a moment."""
 GAUGES = ("exchange_tasks", "exchange_in_flight", "exchange_holds", "exchange_in_doubt")
 LINE = re.compile(r"^(\w+) (\S+)$", re.MULTILINE)
 
@@ -115,6 +117,7 @@ def run(options: argparse.Namespace) -> Soak:
         every_s = options.every_s
         window_s = min(MINUTE_S, seconds)
         measured = under_test.send(rate, seconds, look, every_s=every_s, window_s=window_s)
+        time.sleep(SETTLED_AFTER_S)
         after = sample(under_test, time.perf_counter() - begun)
     return report(options, rate, measured, samples, after)
 
