@@ -178,6 +178,9 @@ class Worker:
 
     async def open(self, sockets: Sockets) -> None:
         """Open everything, from the stores up to the doors."""
+        # In a thread: where no file of it is kept yet the table takes half a second; and first,
+        # for a worker that is still busy with itself must not yet hold a lease that runs out.
+        self._geography = await asyncio.to_thread(Geography.load, self.settings.data_dir)
         await self._open_books(sockets)
         await self._open_market()
         await self._open_wire()
@@ -393,9 +396,7 @@ class Worker:
     # The doors
 
     async def _open_doors(self, sockets: Sockets) -> None:
-        # In a thread: where no file of it is kept yet the table takes half a second.
-        geography = await asyncio.to_thread(Geography.load, self.settings.data_dir)
-        doors = self._doors(Intake(geography))
+        doors = self._doors(Intake(self._geography))
         limits = doors.limits
         if sockets.operations:
             operations = HttpServer(create_operations_app(doors), limits, UnderWay())
