@@ -84,7 +84,7 @@ def was_let_in(request: web.BaseRequest) -> bool:
 def overload(doors: Doors) -> ShedCause | None:
     """Return what there is too much of, or None; whoever asks counts as a lead that came."""
     cause = hard_limit(doors)
-    if cause is None and not doors.valve.takes():
+    if cause is None and not doors.valve.takes(doors.under_way.count):
         return ShedCause.LOOP_LAG
     return cause
 

@@ -73,7 +73,7 @@ class Shedding:
     def turns_away(self, head: Head) -> bool:
         """Decide, once, and count what is turned away."""
         cause = hard_limit(self.doors)
-        if cause is None and not self.doors.valve.takes():
+        if cause is None and not self.doors.valve.takes(self.doors.under_way.count):
             cause = ShedCause.LOOP_LAG
         if cause is None:
             return False

@@ -13,6 +13,9 @@ LINE_BYTES = 100
 WAITED = "/proc/thread-self/schedstat"
 """Where Linux tells how long this thread worked, and how long it waited for a core."""
 
+FEW = 16
+"""With fewer leads than this under way nobody is turned away for being one too many."""
+
 
 class Valve:
     """Follows how late the loop is, and takes leads at the rate that this allows."""
@@ -23,8 +26,10 @@ class Valve:
         store_wait: Callable[[], float] = lambda: 0.0,
         clock_s: Callable[[], float] = time.monotonic,
         worked: "Worked | None" = None,
+        few: int = FEW,
     ) -> None:
         """Take how late the loop may be, and how long work waits for a store, in targets."""
+        self.few = few
         self.target_ms = target_ms
         self.store_wait = store_wait
         self.clock_s = clock_s
@@ -41,11 +46,13 @@ class Valve:
         """Whether some are turned away."""
         return self.throttle.rate is not None
 
-    def takes(self) -> bool:
-        """Tell whether the next lead is let in; it counts as one that asked."""
+    def takes(self, under_way: int) -> bool:
+        """Tell whether the next lead is let in, beside so many; it counts as one that asked."""
         self.offered += 1
         rate = self.throttle.rate
-        if rate is not None:
+        # Whatever made a worker late that has next to nothing to do, such as its own start: one
+        # lead more is not too much for it, and the first seller of the day is not sent away.
+        if rate is not None and under_way >= self.few:
             now_s = self.clock_s()
             self.tokens += rate * (now_s - self.refilled_s)
             self.tokens = min(self.tokens, room(rate))
