@@ -298,7 +298,7 @@ def test_a_request_is_tried_in_the_market_that_was_applied(exchange, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["none.json", "--seller", "x"], "none.json No such file or directory"),
+        (["none.json", "--seller", "x"], "none.json: No such file or directory"),
         (["/dev/null", "--seller", "x", "--header", "Accept"], "is written as 'NAME: VALUE'"),
         (["/dev/null", "--seller", "nobody", "--market", *SHIPPED], 'there is no seller "nobody"'),
     ],
