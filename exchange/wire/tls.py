@@ -124,31 +124,42 @@ class TlsLine(Line):
         self.listen(len(data))
 
     def listen(self, arrived: int) -> None:
-        """Decrypt all that is whole; say what OpenSSL wants to say in return."""
+        """Decrypt all that is whole; say what OpenSSL wants to say in return.
+
+        What came in one read is heard at once, however many records it is: an answer too many
+        must not be taken for that of the next call.
+        """
+        words, halfway, failed, goodbye = b"", 0, None, False
         try:
-            while words := self.decrypt(READ_FIRST_BYTES):
-                self.wordless = 0
-                self.hear(words if len(words) < READ_FIRST_BYTES else self.decrypt_on(words))
-                if self.closed:
-                    return
+            while piece := self.decrypt(READ_FIRST_BYTES):
+                words += piece if len(piece) < READ_FIRST_BYTES else self.decrypt_on(piece)
                 if not self.incoming.pending and not self.left():
                     break
             else:
-                self.close()  # the server said goodbye
-                return
+                goodbye = True
         except ssl.SSLWantReadError:
-            self.wordless += arrived
-            if self.wordless > WORDLESS_BYTES_MAX:
-                self.lose(ssl.SSLError("many bytes without a word"))
-                return
+            halfway = arrived
         except ssl.SSLError as error:
+            failed = error
+        self.wordless = halfway if words else self.wordless + halfway
+        if words:
+            self.hear(words)
+        if not self.closed:
+            self.go_on(failed, goodbye=goodbye)
+
+    def go_on(self, failed: ssl.SSLError | None, *, goodbye: bool) -> None:
+        """After what was heard: end the line where it is over, else send what OpenSSL wants to."""
+        if failed is not None:
             self.flush()  # an alert says why
-            self.lose(error)
-            return
-        if self.outgoing.pending:
+            self.lose(failed)
+        elif goodbye:
+            self.close()
+        elif self.wordless > WORDLESS_BYTES_MAX:
+            self.lose(ssl.SSLError("many bytes without a word"))
+        else:
             self.flush()
-        if self.unencrypted:
-            self.write_on()
+            if self.unencrypted:
+                self.write_on()
 
     def decrypt_on(self, words: bytes) -> bytes:
         """Return these words with the rest of their record."""

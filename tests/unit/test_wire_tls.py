@@ -104,13 +104,14 @@ class Heard:
     """A protocol that notes what it hears."""
 
     def __init__(self):
-        self.words, self.lost = b"", []
+        self.words, self.pieces, self.lost = b"", [], []
 
     def connection_made(self, transport):
         self.transport = transport
 
     def data_received(self, data):
         self.words += data
+        self.pieces.append(data)
 
     def connection_lost(self, error):
         self.lost.append(error)
@@ -188,6 +189,15 @@ def test_words_are_heard_whole_however_records_are_cut(version, words, cuts):
         ends.say(each, cuts)
     assert ends.heard.words == b"".join(words)
     assert ends.heard.lost == []
+
+
+@versions
+def test_records_that_came_in_one_read_are_heard_at_once(version):
+    """As on a plain line: a second answer is seen to be too many before the next call is sent."""
+    ends = Ends(version)
+    ends.server.write(b"one answer")
+    ends.say(b"and another")
+    assert ends.heard.pieces == [b"one answerand another"]
 
 
 @versions
@@ -326,11 +336,16 @@ def test_words_that_came_with_the_handshake_are_not_left_lying():
 
 
 def test_half_a_record_is_not_quiet():
-    """A connection on which something is coming gets no post."""
-    ends = Ends()
-    ends.server.write(b"unasked")
-    ends.arrive(ends.outgoing.read()[:9])
-    assert not ends.line.quiet()
+    """A connection on which something is coming gets no post, whatever came before it."""
+    for before in (b"", b"an answer"):
+        ends = Ends()
+        if before:
+            ends.server.write(before)
+        whole = len(before) and ends.outgoing.pending
+        ends.server.write(b"unasked")
+        ends.arrive(ends.outgoing.read()[: whole + 9])
+        assert ends.heard.words == before
+        assert not ends.line.quiet()
 
 
 @versions
