@@ -43,6 +43,7 @@ ESCAPE = r"%[0-9A-Fa-f]{2}"
 DIGITS_MIN = 6
 TELLING_MIN = 3
 """Shorter values occur in ordinary words; masking them would say more than it hides."""
+_NO_DIGITS = {code: None for code in range(128) if not chr(code).isdigit()}
 
 
 def masked(text: str | None, person: Person) -> str | None:
@@ -55,11 +56,27 @@ def masked(text: str | None, person: Person) -> str | None:
         return None
     # The longest first: an address that begins with a name is one value, not two.
     for value in sorted(telling(person), key=len, reverse=True):
-        text = _without(text, value)
+        if _may_hold(text, value):
+            text = _without(text, value)
         digits = "".join(filter(str.isdigit, value))[-10:]
-        if len(digits) >= 2 * TELLING_MIN:
+        if len(digits) >= 2 * TELLING_MIN and _may_hold_digits(text, digits):
             text = re.sub(rf"(?:{ESCAPE}|\D){{0,2}}".join(digits), MASK, text)
     return text
+
+
+# Hardly any text repeats a person, and a pattern for each value of each person costs more to
+# compile than a whole auction: one is made only where a cheaper look cannot rule the value out.
+
+
+def _may_hold(text: str, value: str) -> bool:
+    """Return whether a value may stand in a text, in some case; beyond ASCII, always."""
+    return not (text.isascii() and value.isascii()) or value.lower() in text.lower()
+
+
+def _may_hold_digits(text: str, digits: str) -> bool:
+    """Return whether digits may follow each other in a text, however parted."""
+    # What is escaped has digits of its own between those of a number.
+    return not text.isascii() or "%" in text or digits in text.translate(_NO_DIGITS)
 
 
 def masked_message(text: str, person: Person) -> str:
@@ -99,5 +116,9 @@ def telling(person: Person) -> set[str]:
     """Return what of a person's values would tell who it is, as they may stand in a text."""
     values = (*person.identity.values(), person.consent.ip)
     plain = {str(value) for value in values if value is not None and not isinstance(value, bool)}
-    written = {msgspec.json.encode(value).decode()[1:-1] for value in plain}
+    written = {
+        msgspec.json.encode(value).decode()[1:-1]
+        for value in plain
+        if '"' in value or "\\" in value or not value.isprintable()
+    }
     return {value for value in plain | written if len(value) >= TELLING_MIN}
