@@ -2,13 +2,9 @@
 
 import argparse
 import importlib
-import os
-import platform
 import shlex
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +13,7 @@ import msgspec
 from bench.comparing import changes, last_object
 from bench.comparing import table as changes_table
 from bench.errors import UsageError
+from bench.origin import origin, sentence
 from bench.page import Page, blocks, drawn, rendered
 
 NAMES = {
@@ -104,23 +101,24 @@ def tell(
     old: dict[str, Any] | None,
 ) -> None:
     """Say what was found in every way that was asked for."""
-    text = benchmark.table(found)
     told = {
         "benchmark": words[0],
-        "measured_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}",
-        "machine": machine(),
+        **msgspec.to_builtins(origin()),
         **msgspec.to_builtins(found),
     }
+    parts = [benchmark.table(found).strip()]
+    if told.get("signed"):
+        parts.append("Pings and posts were signed.")
     if old is not None:
-        text += f"\n\n{changes_table(changes(old, told))}"
+        parts.append(compared(old, told))
+    parts.append(sentence(told))
+    text = "\n\n".join(parts)
     line = msgspec.json.encode(told).decode()
     if options.markdown:
         options.markdown.write_text(text + "\n", encoding="utf-8")
     if options.html:
         page = Page(
             title=f"{words[0]}: {NAMES[words[0]]}",
-            measured_at=told["measured_at"],
-            machine=told["machine"],
             command=f"python -m bench {shlex.join(without_key(words))}",
             blocks=tuple(blocks(text)),
             plots=drawn(benchmark.plots(found) if hasattr(benchmark, "plots") else ()),
@@ -132,6 +130,12 @@ def tell(
         sys.stdout.write(f"{line}\n")
 
 
+def compared(old: dict[str, Any], told: dict[str, Any]) -> str:
+    """Return what changed since an earlier run, and where that one comes from."""
+    head = f"Before: {sentence(old)}\n\n" if "measured_at" in old else ""
+    return head + changes_table(changes(old, told))
+
+
 def without_key(words: Sequence[str]) -> list[str]:
     """Return a command line as it may be shown: without the key in it."""
     told, hidden = [], False
@@ -139,21 +143,6 @@ def without_key(words: Sequence[str]) -> list[str]:
         told.append("…" if hidden else "--key=…" if word.startswith("--key=") else word)
         hidden = word == "--key"
     return told
-
-
-def machine() -> str:
-    """Return what it was measured on."""
-    models = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        if line.startswith("model name")
-    ]
-    model = models[0] if models else platform.machine()
-    exchange = version("ping-post-exchange")
-    return (
-        f"{os.cpu_count()} cores of {model}, Linux {platform.release()}, "
-        f"Python {platform.python_version()}, exchange {exchange}"
-    )
 
 
 if __name__ == "__main__":

@@ -30,8 +30,6 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """What the template shows."""
 
     title: str
-    measured_at: str
-    machine: str
     command: str
     blocks: tuple[Block, ...]
     plots: tuple[Drawn, ...]

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import subprocess
 import time
 from itertools import pairwise
 from statistics import mean
@@ -16,6 +17,7 @@ from bench.comparing import changes, last_object, table
 from bench.histogram import PERCENTS, Histogram, curve, highest_of, slot_of
 from bench.load import EMAIL, PHONE, template
 from bench.market import LEAD
+from bench.origin import commit_of, sentence
 from bench.page import blocks
 from bench.plots import Bars, Curves, Line, steps, svg
 from bench.profile import LOOP, part_of, profile_of
@@ -157,6 +159,30 @@ def test_the_last_line_of_a_saved_run_is_what_is_compared_with(tmp_path):
     path.write_text("nothing\n[]\n")
     with pytest.raises(ValueError, match="no result"):
         last_object(path)
+
+
+def test_figures_name_the_commit_that_they_are_of(tmp_path):
+    """A plus says that files differ from it; a folder inside a repository is no checkout."""
+
+    def git(*words):
+        who = ("-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", "-C", tmp_path, *who, *words], check=True, capture_output=True)
+
+    assert commit_of(tmp_path) is None
+    git("init")
+    assert commit_of(tmp_path) is None, "nothing was committed"
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "file").write_text("one")
+    git("add", "file")
+    git("commit", "-m", "one")
+    commit = commit_of(tmp_path)
+    assert re.fullmatch("[0-9a-f]{12}", commit)
+    (tmp_path / "file").write_text("two")
+    assert commit_of(tmp_path) == f"{commit}+"
+    assert commit_of(tmp_path / "inside") is None
+    told = {"measured_at": "2026-11-26T12:00Z", "commit": commit, "machine": "two cores"}
+    assert sentence(told) == f"Measured 2026-11-26T12:00Z, commit {commit}, on two cores."
+    assert "commit" not in sentence({**told, "commit": None})
 
 
 def test_rounds_that_lie_apart_are_noise():
