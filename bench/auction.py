@@ -33,6 +33,7 @@ class Auction(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int
     buyers: int
     buyer_latency_ms: float
+    signed: bool
     sent: int
     sold: int
     shed: int
@@ -136,6 +137,7 @@ def report(options: argparse.Namespace, rate: float, rounds: list[Measured]) -> 
         rounds=len(rounds),
         buyers=options.buyers,
         buyer_latency_ms=options.latency_ms,
+        signed=options.signed,
         sent=sum(one.loaded.sent for one in rounds),
         sold=sum(one.loaded.sold for one in rounds),
         shed=sum(one.loaded.shed for one in rounds),

@@ -17,6 +17,7 @@ import msgspec
 
 from bench.errors import UsageError
 from bench.histogram import Histogram, curve
+from bench.market import buyer_name
 from bench.plots import Curves, Line, Plot
 from bench.progress import Bars as Progress
 from bench.progress import progress
@@ -65,6 +66,7 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True):
     rate: float
     seconds: float
     buyers: int
+    signed: bool
     faulty: int
     faults: dict[str, int]
     """How often each was met."""
@@ -119,7 +121,7 @@ def run(options: argparse.Namespace) -> Deadline:
     """Measure as these options say. Errors: UsageError."""
     if options.target or options.endpoint:
         raise UsageError("deadline brings its buyers along: try certify for an endpoint of yours")
-    names = [f"buyer-{number:04d}" for number in range(1, options.buyers + 1)]
+    names = [buyer_name(number) for number in range(1, options.buyers + 1)]
     healthy = names[: options.buyers - options.buyers // 3]
     with progress() as bars:
         alone = half(options, healthy, [], bars)
@@ -184,6 +186,7 @@ def report(options: argparse.Namespace, alone: Half, beside: Half) -> Deadline:
         rate=options.rate,
         seconds=options.seconds,
         buyers=options.buyers,
+        signed=options.signed,
         faulty=options.buyers // 3,
         faults=beside.faults,
         sent=told.sent,

@@ -72,6 +72,11 @@ LEAD: dict[str, Any] = {
 }
 
 
+def buyer_name(number: int) -> str:
+    """Return the id of a buyer, and of its one offer, by its number from 1."""
+    return f"buyer-{number:04d}"
+
+
 def market(
     buyers: int, url_of: Callable[[int], str], *, deadline_ms: int, offers: int | None = None
 ) -> str:
@@ -82,7 +87,7 @@ def market(
     """
     parts = [MARKET.format(deadline_ms=deadline_ms)]
     for number in range(1, max(buyers, offers or 0) + 1):
-        name = f"buyer-{number:04d}"
+        name = buyer_name(number)
         wants = number <= buyers
         where = WANTS_IT if wants else WANTS_OTHERS[number % len(WANTS_OTHERS)]
         url = url_of(number if wants else 1 + number % buyers)

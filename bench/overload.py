@@ -52,6 +52,7 @@ class Overload(msgspec.Struct, frozen=True, kw_only=True):
     peak: float
     buyers: int
     workers: int
+    signed: bool
     goodput: float
     """Of the peak, at twice its load."""
     shed_p50_ms: float
@@ -128,6 +129,7 @@ def report(options: argparse.Namespace, peak: float, found: Sequence[Level]) -> 
         peak=round(peak, 1),
         buyers=options.buyers,
         workers=options.workers,
+        signed=options.signed,
         goodput=twice.of_peak,
         shed_p50_ms=twice.shed_p50_ms,
         shed_p99_ms=twice.shed_p99_ms,

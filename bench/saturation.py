@@ -69,6 +69,7 @@ class Saturation(msgspec.Struct, frozen=True, kw_only=True):
     """What one core has time for at that cost."""
     buyers: int
     workers: int
+    signed: bool
     durable: bool
     deadline_ms: float
     sent: int
@@ -203,6 +204,7 @@ def report(
         core_auctions_per_s=mid.get("core_auctions_per_s"),
         buyers=options.buyers,
         workers=options.workers,
+        signed=options.signed,
         durable=True,
         deadline_ms=options.deadline_ms,
         sent=sum(one.loaded.sent for one in rounds),

@@ -46,6 +46,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
 class Scale(msgspec.Struct, frozen=True, kw_only=True):
     """Each dimension, beginning with what all have in common."""
 
+    signed: bool
     buyers: tuple[Size, ...]
     offers: tuple[Size, ...]
     workers: tuple[Size, ...]
@@ -87,6 +88,7 @@ def run(options: argparse.Namespace) -> Scale:
         offers = [size(f"offers[{i}]", offers=n) for i, n in enumerate(options.offer_counts, 1)]
         workers = [size(f"workers[{i}]", workers=n) for i, n in enumerate(options.worker_counts, 1)]
     return Scale(
+        signed=options.signed,
         buyers=(first, *buyers),
         offers=(first, *offers),
         workers=(first, *workers),

@@ -60,6 +60,7 @@ class Soak(msgspec.Struct, frozen=True, kw_only=True):
     offers: int
     buyers: int
     workers: int
+    signed: bool
     sent: int
     sold: int
     errors: int
@@ -177,6 +178,7 @@ def report(
         offers=options.offers,
         buyers=options.buyers,
         workers=options.workers,
+        signed=options.signed,
         sent=told.sent,
         sold=told.sold,
         errors=told.failed,

@@ -13,10 +13,11 @@ import msgspec
 
 from bench.errors import UsageError
 from bench.load import EMAIL, PHONE, Load, Loaded
-from bench.market import LEAD, market
+from bench.market import LEAD, buyer_name, market
 from bench.processes import core_busy_s
 from bench.progress import Bars, Tick
 from bench.serving import OTHER_CORE, Serving, lean_buyers, sent, serving
+from bench.signing import sign_for
 
 WARM_RATE = 50.0
 WARM_S, WARM_QUICKLY_S = 3.0, 0.5
@@ -80,6 +81,9 @@ def add_target_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--deadline-ms", type=int, default=300, help="of the auction")
     parser.add_argument("--workers", type=int, default=1, help="of the exchange")
+    parser.add_argument(
+        "--signed", action="store_true", help="each buyer has a secret: pings and posts are signed"
+    )
     others = parser.add_argument_group(
         "against others",
         "Only ever name addresses that are your own: these send as much as they can bear.",
@@ -136,6 +140,8 @@ def serving_to(
         # It may lie in any network of the user's own.
         around["EXCHANGE_ALLOW_NETWORKS"] = "0.0.0.0/0,::/0"
     with serving(text, workers=options.workers, settings=around) as own:
+        if options.signed:
+            sign_for(map(buyer_name, range(1, options.buyers + 1)), own.environment)
         yield Target(own.url, own.key, LEAD, own)
 
 
@@ -143,6 +149,8 @@ def remote(options: argparse.Namespace) -> Target:
     """Return somebody's exchange as a target. Errors: UsageError."""
     if not options.key:
         raise UsageError("--target needs --key, a seller's key there")
+    if options.signed:
+        raise UsageError("--signed is for buyers of our own: those of --target have their secrets")
     lead = dict(LEAD)
     if options.lead:
         lead = numbered(json.loads(options.lead.read_text(encoding="utf-8")))

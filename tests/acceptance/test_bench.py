@@ -30,7 +30,7 @@ PROMISED = {
     "eligibility": {"leads", "sizes"},
     "lead_cost": {"leads", "buyers", "rounds", "candidates"},
 }
-ALWAYS = {"benchmark", "measured_at", "machine"}
+ALWAYS = {"benchmark", "measured_at", "machine", "commit"}
 LINKS = {"src", "href", "data", "action", "srcset", "poster"}
 
 
@@ -89,7 +89,7 @@ async def test_a_benchmark_works_and_says_all_that_it_promises(name, tmp_path):
 
 async def test_an_exchange_and_a_buyer_of_ones_own_are_measured(house, tmp_path):
     """The exchange gets tests, with a seller's key that no page shows; runs can be compared."""
-    fleet = Fleet([BuyerSpec(id="acme")], 7)
+    fleet = Fleet([BuyerSpec(id="acme")], 7, keep=1)
     async with fleet:
         offer = buyer("acme", fleet.base_url, offer="test = true")
         await house.apply(market(offer, campaign()))
@@ -110,11 +110,18 @@ async def test_an_exchange_and_a_buyer_of_ones_own_are_measured(house, tmp_path)
         assert "| p50_ms |" in out
         assert key not in page.read_text()
         endpoint = f"{fleet.base_url}/acme"
-        out, _ = await bench(
-            "auction", "--quick", "--buyers", "1", "--endpoint", endpoint, "--json"
-        )
+        assert not signed(fleet)
+        words = ("auction", "--quick", "--buyers", "1", "--endpoint", endpoint, "--signed")
+        out, _ = await bench(*words, "--json")
         told = json.loads(out.splitlines()[-1])
         assert told["sold"] == told["sent"] > 0
+        assert told["signed"] is True
+        assert signed(fleet)
+
+
+def signed(fleet):
+    """Whether the last call of all carried a signature."""
+    return "webhook-signature" in dict(fleet.books["acme"].requests[-1].headers)
 
 
 async def test_what_cannot_be_is_told_in_a_line(tmp_path):
