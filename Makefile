@@ -1,4 +1,5 @@
 # All that a newcomer needs: make demo, make test, make check. Each installs what it needs into .venv.
+# make chaos breaks things for a quarter of an hour, and says whether anything was lost by it.
 # Arguments go through: make demo ARGS="--seconds 20 --json", make test ARGS="tests/unit -k money".
 PYTHON ?= python3
 VENV   := .venv
@@ -6,13 +7,16 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 ARGS   ?=
 
-.PHONY: demo test check format lock clean
+.PHONY: demo test chaos check format lock clean
 
 demo: $(STAMP)
 	@$(BIN)/exchange demo $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/pytest $(ARGS)
+
+chaos: $(STAMP)
+	$(BIN)/python -m tests.chaos --rounds 30 --json $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
