@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -19,7 +19,8 @@ from exchange.web.under_way import UnderWay
 
 logger = structlog.get_logger()
 
-BACKLOG = 1024
+BACKLOG = 4096
+"""Connections that may wait to be taken: what comes beyond hears nothing for a second."""
 LINE_MAX_BYTES = 16_384
 """Of the request line, which may hold a quote's token, and of each header."""
 KEEP_ALIVE_S = 75.0
@@ -135,7 +136,7 @@ class HttpServer:
             shutdown_timeout=LAST_WRITES_S,
             handler_cancellation=False,  # a lead is sold in its request's task, whoever hangs up
         )
-        self.listening: list[asyncio.Server | Acceptor] = []
+        self.listening: list[Acceptor] = []
         self.open = 0
         """Connections."""
         self.emptied = asyncio.Event()
@@ -143,11 +144,11 @@ class HttpServer:
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         """Accept connections on sockets that are bound already; they are the server's from now."""
         await self.runner.setup()
-        loop = asyncio.get_running_loop()
         for bound in sockets:
+            bound.setblocking(False)
+            bound.listen(BACKLOG)
             if self.share is None:
-                server = await loop.create_server(self.connection, sock=bound, backlog=BACKLOG)
-                self.listening.append(server)
+                self.listening.append(Acceptor(bound, self.connection))
             else:
                 crowd, slot = self.share
                 crowd.join(slot)
@@ -189,6 +190,10 @@ class HttpServer:
             crowd, slot = self.share
             crowd.leave(slot)
 
+    async def begun(self) -> None:
+        """Return once every connection that was taken is served."""
+        await asyncio.gather(*(task for one in self.listening for task in one.beginning))
+
     async def retire(self) -> None:
         """Leave to the others what comes; return when every connection here has had its answer.
 
@@ -197,7 +202,7 @@ class HttpServer:
         """
         self.under_way.retire()
         self.close_listening()
-        await asyncio.gather(*(task for one in self.listening for task in beginning(one)))
+        await self.begun()
         if not self.open:
             return
         try:
@@ -214,13 +219,9 @@ class HttpServer:
         """
         self.under_way.close()
         self.close_listening()
+        await self.begun()
         cut_off = await self.under_way.drain(self.limits.shutdown_grace_s)
         await self.runner.cleanup()
         if cut_off:
             logger.warning("stories cut off", count=cut_off)
         return cut_off
-
-
-def beginning(listening: asyncio.Server | Acceptor) -> Iterable[asyncio.Task[None]]:
-    """Return the connections that were taken already, and are not served yet."""
-    return listening.beginning if isinstance(listening, Acceptor) else ()

@@ -1,6 +1,7 @@
 """New connections go to the worker with the fewest; what waits is taken all the same."""
 
 import asyncio
+import socket
 import tempfile
 
 import pytest
@@ -75,6 +76,21 @@ async def test_connections_are_shared_equally(crowd):
     for acceptor in acceptors:
         acceptor.close()
     listening.close()
+
+
+async def test_all_that_wait_are_taken_in_one_turn():
+    """A loop whose turns are long would leave them waiting until the queue runs over."""
+    listening = bound("127.0.0.1", 0)
+    address = listening.getsockname()
+    calls = [socket.create_connection(address) for _ in range(40)]
+    acceptor = Acceptor(listening, lambda: Line(b"a"))
+    acceptor.woken()
+    assert len(acceptor.beginning) == len(calls)
+    await asyncio.gather(*acceptor.beginning)
+    assert [call.recv(1) for call in calls] == [b"a"] * len(calls)
+    for call in calls:
+        call.close()
+    acceptor.close()
 
 
 async def test_a_connection_does_not_wait_for_one_that_hangs(crowd):
