@@ -140,7 +140,10 @@ def test_a_ping_is_taken_and_names_nobody(feed, seed):
     assert isinstance(taken(feed, json.dumps(ping).encode(), is_ping=True), Submission)
     shown = [name for name in ping["lead"] if name in feed.fields]
     assert all(feed.fields[name].privacy is not Privacy.IDENTITY for name in shown)
+    # Somebody may be called what a shown field says: a Ford drives a Ford.
+    said = [v for name, v in body["lead"].items() if is_for_ping(feed.fields[name])]
     secrets = [v for name, v in body["lead"].items() if not is_for_ping(feed.fields[name])]
+    secrets = [value for value in secrets if value not in said]
     text = json.dumps(ping["lead"])
     assert not any(json.dumps(value) in text for value in secrets if isinstance(value, str))
     assert {**ping["lead"], **post_of_quote(body, feed.fields)["lead"]}.items() >= body[
