@@ -91,19 +91,36 @@ class Chain:
         even where the caller is cancelled. Returns once what was due with it is done, too.
         """
         async with self._order:
-            if self._begun is not None:
-                await self._settled(self._begun)
-            if self._broken:
-                raise Broken
-            moment = self._next(kind, rows)
-            due, self._due = self._due, []
-            if not await self._ledger.commit(moment):
-                raise Fenced
-            self._broken = False
-            if moment.lead_end is not None:
-                self.ended_at_us = moment.at_us
+            due = await self._write(kind, rows)
         for then in due:
             await then()
+
+    async def write_unless_ended(self, kind: MomentKind, name: EventName, **what: Any) -> None:
+        """Note an event and write a moment, unless the lead has its end when its turn comes."""
+        due: list[Callable[[], Awaitable[None]]] = []
+        async with self._order:
+            if not self.ended_at_us:
+                self.note(name, **what)
+                due = await self._write(kind, {})
+        for then in due:
+            await then()
+
+    async def _write(
+        self, kind: MomentKind, rows: dict[str, Any]
+    ) -> list[Callable[[], Awaitable[None]]]:
+        """Write the next moment, its turn having come; return what is due with it."""
+        if self._begun is not None:
+            await self._settled(self._begun)
+        if self._broken:
+            raise Broken
+        moment = self._next(kind, rows)
+        due, self._due = self._due, []
+        if not await self._ledger.commit(moment):
+            raise Fenced
+        self._broken = False
+        if moment.lead_end is not None:
+            self.ended_at_us = moment.at_us
+        return due
 
     def _next(self, kind: MomentKind, rows: dict[str, Any]) -> Moment:
         """Return the next moment, with all events noted so far."""

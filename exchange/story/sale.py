@@ -138,8 +138,9 @@ class LeadSale:
         if self.ending is None and not self._begun:
             raise Broken  # it ended before anything was written of it
         if self.ending is None:
-            self._chain.note(EventName.PENDING, reason=Reason.IN_DOUBT)
-            await self._chain.write(MomentKind.PENDING)
+            await self._chain.write_unless_ended(
+                MomentKind.PENDING, EventName.PENDING, reason=Reason.IN_DOUBT
+            )
         return self.ending or PENDING
 
     # Its steps

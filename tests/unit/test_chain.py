@@ -6,8 +6,8 @@ import pytest
 
 from exchange.domain.events import EventName
 from exchange.domain.ids import LeadId
-from exchange.domain.moment import MomentKind, SaleEnd
-from exchange.domain.states import SaleState
+from exchange.domain.moment import LeadEnd, MomentKind, SaleEnd
+from exchange.domain.states import LeadStatus, SaleState
 from exchange.story.chain import Broken, Chain, Fenced
 
 LEAD = LeadId("019a0000-0000-7000-8000-000000000001")
@@ -95,3 +95,15 @@ async def test_nothing_is_given_back_for_an_end_that_was_not_written(answer):
     with pytest.raises(Fenced if answer is False else OSError):
         await chain.write(MomentKind.OUTCOME)
     assert not given_back
+
+
+async def test_a_moment_that_the_end_overtook_is_not_written():
+    """A seller's `pending` never follows the end of its lead, however close they come."""
+    ledger = Written()
+    chain = a_chain(ledger)
+    end = chain.write(MomentKind.OUTCOME, lead_end=LeadEnd(status=LeadStatus.UNSOLD))
+    pending = chain.write_unless_ended(MomentKind.PENDING, EventName.PENDING)
+    await asyncio.gather(end, pending)
+    assert [moment.kind for moment in ledger.moments] == [MomentKind.OUTCOME]
+    await chain.write(MomentKind.NOTE)
+    assert ledger.moments[-1].events == ()

@@ -1,0 +1,316 @@
+"""Judges a history: the eight invariants, from what was seen from outside. Nothing of the exchange
+is imported here; what a cap or a window is, is written down a second time.
+
+1 privacy · 2 one sale · 3 caps · 4 nothing lost · 5 money · 6 deadlines · 7 explained · 8 no leaks
+"""
+
+from collections import defaultdict
+from typing import Any, NamedTuple
+
+from tests.simulation.counters import Counters
+
+ANSWER_SLACK_S = 0.1
+"""So much later than its deadline a seller may hear while nothing is wrong."""
+
+OUTAGE_SLACK_S = 3.5
+"""The same where a store was away, or a worker stood still: its limits of time come on top."""
+
+FINAL = {"sold", "unsold", "duplicate", "rejected"}
+SLOW = ("ledger", "market", "stop")
+
+
+class Violation(NamedTuple):
+    """What must not be, where and when."""
+
+    invariant: str
+    at_s: float
+    what: str
+
+
+class Sale:
+    """An award, and what the ledger says became of it."""
+
+    def __init__(self, lead_id: str, award: tuple[Any, ...]) -> None:
+        self.lead_id = lead_id
+        self.sale_id, self.offer, self.buyer, self.price, self.payout, self.held_at_us = award
+        self.state = ""
+        self.charge = 0
+
+
+class Lead:
+    """All that is known of one lead."""
+
+    def __init__(self) -> None:
+        self.last_number = 0
+        self.version = 0
+        self.is_written = False
+        self.end: tuple[str, int | None] | None = None
+        self.sales: list[Sale] = []
+        self.mentioned: set[str] = set()
+        self.pinged: set[str] = set()
+        self.answered: set[str] = set()
+        self.is_recovered = False
+
+
+class Auditor:
+    """Reads a history row by row."""
+
+    def __init__(self) -> None:
+        self.violations: list[Violation] = []
+        self._at_s = 0.0
+        self._leads: defaultdict[str, Lead] = defaultdict(Lead)
+        self._sales: dict[str, Sale] = {}
+        self._offers: dict[int, dict[str, Any]] = {}
+        self._decisions: dict[tuple[str, str], tuple[bool, str]] = {}
+        self._persons: dict[str, int] = {}
+        self._sold_persons: dict[int, str] = {}
+        self._asked: dict[str, float] = {}
+        self._slow: list[tuple[float, float]] = []
+        self._heard: set[str] = set()
+        self._marks: tuple[bytes, ...] = ()
+        self._answer_s = 0.0
+        self._counters = Counters()
+        self._claims_lost = False
+
+    def read(self, rows: list[tuple[Any, ...]]) -> list[Violation]:
+        """Return everything in the history that must not be."""
+        readers = {
+            name.removeprefix("_on_"): getattr(self, name)
+            for name in dir(self)
+            if name.startswith("_on_")
+        }
+        for kind, at_s, *what in rows:
+            self._at_s = at_s
+            reader = readers.get(kind.replace(" ", "_"))
+            if reader is not None:
+                reader(*what)
+        self._at_the_end()
+        return self.violations
+
+    def _wrong(self, invariant: str, what: str) -> None:
+        self.violations.append(Violation(invariant, round(self._at_s, 6), what))
+
+    # What is given
+
+    def _on_market(self, version: int, offers: dict[str, Any]) -> None:
+        self._offers[version] = offers
+        self._counters.limits(version, offers)
+
+    def _on_terms(self, marks: tuple[bytes, ...], answer_s: float) -> None:
+        self._marks, self._answer_s = marks, answer_s
+
+    def _on_sent(self, lead_id: str, person: int) -> None:
+        self._persons[lead_id] = person
+
+    def _on_asked(self, lead_id: str, worker: str) -> None:
+        del worker
+        self._asked[lead_id] = self._at_s
+
+    def _on_fault(self, name: str, *what: Any) -> None:
+        if name.startswith(SLOW):
+            for_s = next((one for one in what if isinstance(one, float)), 0.0)
+            self._slow.append((self._at_s, self._at_s + for_s + OUTAGE_SLACK_S))
+        if name in {"market lost", "market older"}:
+            self._claims_lost = True
+
+    # The buyers
+
+    def _on_ping(self, buyer: str, request: bytes) -> None:
+        if any(mark in request for mark in self._marks):
+            self._wrong("1 privacy", f"a ping to {buyer} names a person")
+
+    def _on_post(self, buyer: str, sale_id: str, is_new: bool) -> None:
+        sale = self._sales.get(sale_id)
+        if sale is None:
+            self._wrong("2 one sale", f"{buyer} got a post of {sale_id}, which was never awarded")
+            return
+        if sale.buyer != buyer:
+            self._wrong("2 one sale", f"{buyer} got the post of {sale.buyer}'s sale {sale_id}")
+        if not is_new:
+            return
+        for earlier in self._leads[sale.lead_id].sales:
+            if earlier is sale:
+                break
+            if earlier.state not in {"refused", "void"}:
+                self._wrong(
+                    "2 one sale",
+                    f"lead {sale.lead_id} was posted to {buyer} while {earlier.buyer} "
+                    f"({earlier.state or 'open'}) may have it",
+                )
+
+    def _on_said(
+        self, buyer: str, sale_id: str, accepted: bool, price: str, status: int
+    ) -> None:  # fmt: skip
+        del status
+        self._decisions[buyer, sale_id] = accepted, price
+
+    # The ledger
+
+    def _on_moment(
+        self, worker: str, lead_id: str, number: int, kind: str, lead: Any, award: Any,
+        sale_end: Any, lead_end: Any, transfers: Any, events: Any,
+    ) -> None:  # fmt: skip
+        del worker
+        known = self._leads[lead_id]
+        if number != known.last_number + 1:
+            self._wrong("4 nothing lost", f"lead {lead_id} has moment {number} after "
+                                          f"{known.last_number}")  # fmt: skip
+        known.last_number = number
+        if lead is not None:
+            known.is_written, known.version = True, lead[2]
+            self._counters.in_force(known.version)
+        if sale_end is not None:
+            self._end_sale(lead_id, sale_end, transfers)
+        elif transfers:
+            self._wrong("5 money", f"lead {lead_id} moves money without the end of a sale")
+        if award is not None:
+            self._award(lead_id, known, award)
+        if lead_end is not None:
+            self._end_lead(lead_id, known, lead_end)
+        elif known.end is not None and kind != "note":
+            self._wrong("2 one sale", f"lead {lead_id} has a moment {kind} after its end")
+        self._read_events(known, events)
+
+    def _read_events(self, known: Lead, events: Any) -> None:
+        for event, offer, _sale_id, offers, left_out in events:
+            if event == "pinged":
+                known.pinged.update(offers)
+            elif event in {"bid", "no_bid"}:
+                known.answered.add(offer)
+            elif event == "recovered":
+                known.is_recovered = True
+            known.mentioned.update(offers or (), left_out, () if offer is None else (offer,))
+
+    def _award(self, lead_id: str, lead: Lead, award: tuple[Any, ...]) -> None:
+        sale = Sale(lead_id, award)
+        if not lead.is_written or lead.end is not None:
+            self._wrong("4 nothing lost", f"award of lead {lead_id}, which is not being sold")
+        for earlier in lead.sales:
+            if earlier.state in {"", "accepted"}:
+                self._wrong("2 one sale", f"lead {lead_id} is awarded to {sale.buyer} while "
+                                          f"{earlier.buyer} may have it")  # fmt: skip
+            if earlier.buyer == sale.buyer:
+                self._wrong("2 one sale", f"lead {lead_id} is awarded to {sale.buyer} twice")
+        lead.sales.append(sale)
+        self._sales[sale.sale_id] = sale
+        terms = self._offers[lead.version][sale.offer]
+        for what in self._counters.take(sale, terms):
+            self._wrong("3 caps", f"sale {sale.sale_id}: {what}")
+
+    def _end_sale(self, lead_id: str, sale_end: tuple[str, str], transfers: Any) -> None:
+        sale_id, state = sale_end
+        sale = self._sales.get(sale_id)
+        if sale is None or sale.lead_id != lead_id or sale.state:
+            self._wrong("2 one sale", f"sale {sale_id} of lead {lead_id} ends, but is not open")
+            return
+        sale.state = state
+        moved: defaultdict[str, int] = defaultdict(int)
+        for _kind, debit, credit, amount, of_sale in transfers:
+            moved[debit] -= amount
+            moved[credit] += amount
+            if amount <= 0 or of_sale != sale_id:
+                self._wrong("5 money", f"sale {sale_id} has an entry of {amount} of {of_sale}")
+        sale.charge = -moved[f"buyer/{sale.buyer}"]
+        if state == "accepted":
+            self._accepted(sale, moved)
+        elif transfers:
+            self._wrong("5 money", f"sale {sale_id} is {state} and moves money")
+        elif state == "refused" and self._decisions.get((sale.buyer, sale_id), (False, ""))[0]:
+            self._wrong("2 one sale", f"{sale.buyer} accepted {sale_id}, on the books it refused")
+        self._counters.end(sale)
+
+    def _accepted(self, sale: Sale, moved: dict[str, int]) -> None:
+        accepted, price = self._decisions.get((sale.buyer, sale.sale_id), (False, ""))
+        if not accepted:
+            self._wrong("5 money", f"{sale.buyer} is charged for {sale.sale_id}, which it never "
+                                   "accepted")  # fmt: skip
+        due = min(sale.price, int(float(price) * 1_000_000)) if price else sale.price
+        if sale.charge != due:
+            self._wrong("5 money", f"sale {sale.sale_id} charges {sale.charge}, due are {due}")
+        earned = sum(amount for name, amount in moved.items() if name.startswith("seller/"))
+        margin = sum(amount for name, amount in moved.items() if name.startswith("margin/"))
+        if earned != sale.payout or sale.charge != earned + margin:
+            self._wrong("5 money", f"sale {sale.sale_id}: {sale.charge} paid, {earned} earned, "
+                                   f"{margin} kept, payout {sale.payout}")  # fmt: skip
+
+    def _end_lead(self, lead_id: str, lead: Lead, end: tuple[str, int | None]) -> None:
+        if lead.end is not None:
+            self._wrong("2 one sale", f"lead {lead_id} ends twice")
+        lead.end = end
+        status, price = end
+        accepted = [sale for sale in lead.sales if sale.state == "accepted"]
+        if any(not sale.state for sale in lead.sales):
+            self._wrong("4 nothing lost", f"lead {lead_id} ended while a sale of it is open")
+        if len(accepted) != (status == "sold"):
+            self._wrong("2 one sale", f"lead {lead_id} ended {status} with {len(accepted)} sales")
+        if price != (accepted[0].payout if accepted else None):
+            self._wrong("5 money", f"lead {lead_id} ended {status} at {price}")
+        if status == "sold":
+            person = self._persons[lead_id]
+            first = self._sold_persons.setdefault(person, lead_id)
+            if first != lead_id and not self._claims_lost:
+                self._wrong("2 one sale", f"leads {first} and {lead_id} sold person {person} twice")
+
+    # The sellers
+
+    def _on_told(self, lead_id: str, status: str, price: int | None, sales: int) -> None:
+        self._on_learnt(lead_id, status, price, sales)
+        if lead_id in self._heard:
+            return
+        self._heard.add(lead_id)
+        asked_s = self._asked[lead_id]
+        late_s = self._at_s - asked_s - self._answer_s - ANSWER_SLACK_S
+        if late_s > 0:
+            slow = [(begin, end) for begin, end in self._slow if end > asked_s]
+            if self._at_s > max((end for _, end in slow), default=0.0) + self._answer_s + 1:
+                self._wrong("6 deadlines", f"the seller of {lead_id} heard {late_s:.3f} s late")
+
+    def _on_learnt(self, lead_id: str, status: str, price: int | None, sales: int) -> None:
+        lead = self._leads[lead_id]
+        if status not in FINAL:
+            if not lead.is_written:
+                self._wrong("4 nothing lost", f"{lead_id} was told {status}, the ledger lacks it")
+        elif lead.end != (status, price) or sales != (status == "sold"):
+            self._wrong(
+                "4 nothing lost",
+                f"{lead_id} was told {status} at {price}, the ledger says {lead.end}",
+            )
+
+    # After quiet
+
+    def _on_held(self, key: str, sales: list[str]) -> None:
+        for sale_id in sales:
+            state = self._sales[sale_id].state if sale_id in self._sales else "never awarded"
+            self._wrong("8 no leaks", f"{key} still holds {sale_id} ({state or 'open'})")
+
+    def _on_counted(self, key: str, counts: dict[str, str]) -> None:
+        for what in self._counters.compare(counts):
+            self._wrong("3 caps", f"{key}: {what}")
+
+    def _on_at_rest(self, worker: str, rests: bool, *what: int) -> None:
+        if not rests or any(what):
+            self._wrong("8 no leaks", f"{worker} is not at rest: {what}")
+
+    def _on_locks(self, locks: int) -> None:
+        if locks:
+            self._wrong("8 no leaks", f"{locks} locks are held")
+
+    def _at_the_end(self) -> None:
+        for lead_id, lead in self._leads.items():
+            if lead.is_written and lead.end is None:
+                self._wrong("4 nothing lost", f"lead {lead_id} has no end")
+            for sale in lead.sales:
+                if not sale.state:
+                    self._wrong("4 nothing lost", f"sale {sale.sale_id} is open for good")
+            if lead.end is not None:
+                self._explained(lead_id, lead)
+
+    def _explained(self, lead_id: str, lead: Lead) -> None:
+        """Ask the timeline for every offer; of a lead that was cut off, for those asked."""
+        if lead.pinged - lead.answered:
+            self._wrong("7 explained", f"lead {lead_id}: pinged, and nothing said of it: "
+                                       f"{sorted(lead.pinged - lead.answered)}")  # fmt: skip
+        if lead.end[0] in {"sold", "unsold"} and not lead.is_recovered:
+            missing = self._offers[lead.version].keys() - lead.mentioned
+            if missing:
+                self._wrong("7 explained", f"lead {lead_id} says nothing of {sorted(missing)}")

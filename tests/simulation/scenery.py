@@ -1,0 +1,202 @@
+"""The market and the leads of one seed: who buys, under which limits, and who is for sale."""
+
+import hashlib
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import msgspec
+
+from exchange.configuration.compiling import plans_of
+from exchange.domain.campaign import (
+    Against,
+    DuplicateRule,
+    DuplicateScope,
+    Margin,
+    MatchOn,
+    Method,
+    ReturnsTo,
+    SellerTerms,
+)
+from exchange.domain.ids import ENTROPY_BYTES, LeadId, uuid7
+from exchange.domain.lead import Fingerprint, Source
+from exchange.domain.money import Micros
+from exchange.domain.offer import (
+    Billing,
+    BillingMode,
+    Cap,
+    CapKind,
+    Offer,
+    OnNoAnswer,
+    Per,
+    PingTerms,
+    PostTerms,
+    PriceRule,
+)
+from exchange.domain.person import Person
+from exchange.domain.seller import Seller
+from exchange.domain.snapshot import Snapshot
+from exchange.domain.submission import Submission
+from exchange.domain.vertical import Field, FieldType, Privacy, Show, Vertical
+from tests.making import DOLLAR, a_buyer, a_campaign, a_lead, a_stage
+
+BUYERS = ("acme", "bravo", "cargo", "delta")
+SELLER = Seller(id="fastquotes", name="Fast Quotes", sources={})
+SOURCE = Source(id="search", channel="search")
+HIDDEN = Show.HIDDEN
+AUTO = Vertical(
+    "auto",
+    "Auto insurance",
+    {
+        field.name: field
+        for field in (
+            Field(name="first_name", type=FieldType.NAME, privacy=Privacy.IDENTITY, show=HIDDEN),
+            Field(name="phone", type=FieldType.PHONE, privacy=Privacy.IDENTITY, show=Show.HASH),
+            Field(name="zip", type=FieldType.US_ZIP, privacy=Privacy.QUASI, show=Show.AS_IS),
+            Field(name="insured", type=FieldType.BOOL, privacy=Privacy.ATTRIBUTE, show=Show.AS_IS),
+        )
+    },
+)
+MARKS = (b"Zanary", b"+1777555")
+"""What every person has in name and telephone, and nothing else in the world has."""
+
+WINDOW_S = 3600
+ZIPS = ("78701", "33101", "10001", "94103")
+
+
+class Scenery(msgspec.Struct, frozen=True):
+    """The market in all versions that it will have, and how long its sellers wait."""
+
+    snapshots: tuple[Snapshot, ...]
+    answer_ms: int
+
+
+def scenery(chance: Random, leads: int) -> Scenery:
+    """Return a market in which caps fill up: limits are small against the number of leads."""
+    answer_ms = chance.choice((2_000, 6_000, 15_000))
+    offers = [an_offer(name, number, chance, leads) for number, name in enumerate(BUYERS)]
+    # One buyer has a second offer: whichever wins, it gets one post for a lead.
+    own = msgspec.structs.replace(offers[0].caps[0], scope="offer/acme-2")
+    of_buyer = [cap for cap in offers[0].caps if cap.scope == "buyer/acme"]
+    offers.append(msgspec.structs.replace(offers[0], id="acme-2", caps=(own, *of_buyer)))
+    offers.append(a_house(chance, leads))
+    snapshots = [a_snapshot(1, offers, answer_ms)]
+    for version in range(2, 2 + chance.randrange(5)):
+        offers = [changed(offer, chance, leads) for offer in offers]
+        snapshots.append(a_snapshot(version, offers, answer_ms))
+    return Scenery(tuple(snapshots), answer_ms)
+
+
+def an_offer(name: str, number: int, chance: Random, leads: int) -> Offer:
+    """Return an offer with some limits, at a server named like its buyer."""
+    some = max(2, leads // chance.choice((4, 8, 16)))
+    caps = [
+        Cap(f"offer/{name}", CapKind.LEADS, some, chance.choice((Per.HOUR, Per.DAY, Per.TOTAL)))
+    ]
+    if chance.random() < 1 / 2:
+        caps.append(Cap(f"offer/{name}", CapKind.CONCURRENT, chance.randint(2, 6), None))
+    if chance.random() < 1 / 2:
+        caps.append(Cap(f"buyer/{name}", CapKind.SPEND, some * 8 * DOLLAR, Per.DAY))
+    billing = Billing(BillingMode.OPEN)
+    if number % 2:
+        billing = Billing(BillingMode.PREPAID)
+    window_s = WINDOW_S if chance.random() < 1 / 3 else 0
+    buyer = a_buyer(name, billing=billing, duplicate_window_s=window_s)
+    waits = chance.random() < 2 / 3
+    post = PostTerms(
+        f"http://{name}/post",
+        chance.choice((300, 1000)),
+        OnNoAnswer.WAIT if waits else OnNoAnswer.ADVANCE,
+        chance.choice((5, 20)),
+    )
+    ping = PingTerms(f"http://{name}/ping", 200, Micros(1000 * DOLLAR))
+    return Offer(
+        id=name, buyer=buyer, vertical_id="auto", caps=tuple(caps), ping=ping, post=post,
+        hash_key=b"k" * 32,
+    )  # fmt: skip
+
+
+def a_house(chance: Random, leads: int) -> Offer:
+    """Return who takes what nobody bid for, unasked."""
+    offer = an_offer("house", 0, chance, leads)
+    prices = (PriceRule(None, Micros(2 * DOLLAR)),)
+    return msgspec.structs.replace(offer, ping=None, prices=prices, priority=1)
+
+
+def changed(offer: Offer, chance: Random, leads: int) -> Offer:
+    """Return the offer as the next version has it: most stay as they are."""
+    if chance.random() < 1 / 2:
+        return offer
+    caps = tuple(
+        cap
+        if cap.kind is CapKind.SPEND
+        else msgspec.structs.replace(cap, limit=max(1, cap.limit + chance.randint(-2, leads // 8)))
+        for cap in offer.caps
+    )
+    floor = Micros(chance.randint(0, 4) * DOLLAR)
+    return msgspec.structs.replace(offer, caps=caps, floor=floor, paused=chance.random() < 1 / 8)
+
+
+def a_snapshot(version: int, offers: list[Offer], answer_ms: int) -> Snapshot:
+    """Return one version of the market."""
+    stages = (
+        a_stage(*[offer.id for offer in offers if offer.ping is not None]),
+        a_stage("house", number=2, method=Method.WATERFALL),
+    )
+    rule = DuplicateRule(WINDOW_S, ("phone",), MatchOn.ANY, Against.SOLD, DuplicateScope.CAMPAIGN)
+    terms = SellerTerms("fastquotes", Margin(percent=Decimal(15)), ReturnsTo.PASS)
+    campaign = a_campaign(
+        stages=stages,
+        duplicates=rule,
+        sellers={"fastquotes": terms},
+        floor=Micros(2 * DOLLAR),
+        answer_deadline_ms=answer_ms,
+        auction_deadline_ms=500,
+    )
+    by_id = {offer.id: offer for offer in offers}
+    verticals = {"auto": AUTO}
+    return Snapshot(
+        version=version,
+        verticals=verticals,
+        sellers={"fastquotes": SELLER},
+        buyers={offer.buyer.id: offer.buyer for offer in offers},
+        offers=by_id,
+        campaigns={campaign.id: campaign},
+        keys={},
+        credited={name: Micros(300 * DOLLAR) for name in BUYERS},
+        plans=plans_of(version, (campaign,), by_id, verticals),
+    )
+
+
+def plainly(snapshot: Snapshot) -> dict[str, Any]:
+    """Return what the auditor must know of a version: limits, in plain words."""
+    return {
+        offer.id: {
+            "buyer": offer.buyer.id,
+            "caps": [(cap.scope, str(cap.kind), cap.limit, str(cap.per)) for cap in offer.caps],
+            "credit": None
+            if offer.buyer.billing.mode is BillingMode.OPEN
+            else snapshot.credited.get(offer.buyer.id, 0) + offer.buyer.billing.credit_limit,
+            "on_no_answer": str(offer.post.on_no_answer),
+        }
+        for offer in snapshot.offers.values()
+    }
+
+
+def a_submission(number: int, at_us: int, answer_ms: int, entropy: bytes) -> Submission:
+    """Return one person's lead; the same number is the same person."""
+    phone = f"+1777555{number:04d}"
+    digest = hashlib.sha256(phone.encode()).hexdigest()
+    assert len(entropy) == ENTROPY_BYTES, "an id takes exactly ten random bytes"
+    return Submission(
+        lead=a_lead(
+            lead_id=LeadId(uuid7(at_us, entropy)),
+            received_at_us=at_us,
+            answer_by_us=at_us + answer_ms * 1000,
+            source=SOURCE,
+            fields={"zip": ZIPS[number % 4], "insured": number % 3 == 0},
+            derived={"state": "TX", "age": 20 + number % 60},
+        ),
+        person=Person(identity={"first_name": f"Zanary{number}", "phone": phone}),
+        fingerprint=Fingerprint(sha256={"phone": digest}),
+    )

@@ -1,0 +1,155 @@
+"""The simulated Valkey passes the tests of the real one, and says the same, byte by byte."""
+
+import asyncio
+from random import Random
+
+import pytest
+
+from exchange.market import function
+from exchange.market.link import Link
+from exchange.market.market import Market
+from tests.integration.market import (
+    test_market_claims,
+    test_market_holds,
+    test_market_law,
+    test_market_once,
+    test_market_rooms,
+)
+from tests.integration.market.conftest import PATIENT_S, TERMS, Clock
+from tests.making import NOW_US
+from tests.simulation.contracts import contracts, keep
+from tests.simulation.loop import Process, World, run
+from tests.simulation.valkey import Valkey
+
+FIXTURES = {"market", "other", "clock", "link", "open_market", "market_url"}
+WITHOUT = {
+    "test_no_program_of_calls_passes_a_limit_or_falls_below_zero": "it runs an event loop itself",
+}
+MODULES = [
+    test_market_claims, test_market_holds, test_market_law, test_market_once, test_market_rooms,
+]  # fmt: skip
+CASES = list(contracts(MODULES, FIXTURES, WITHOUT))
+
+
+class Stores:
+    """Fixtures of the real market's tests, simulated."""
+
+    def __init__(self, process: Process) -> None:
+        world = process.world
+        delays = Random(1)
+        world.places["/valkey"] = Valkey(
+            world, lambda: NOW_US + int(world.now * 1e6), lambda: delays.random() / 1000
+        )
+        self._clock = Clock()
+
+    def __call__(self, name):
+        return getattr(self, name)()
+
+    def clock(self):
+        return self._clock
+
+    def market_url(self):
+        return "unix:///valkey?db=0"
+
+    async def link(self):
+        return await Link(self.market_url(), timeout_s=PATIENT_S).__aenter__()
+
+    async def _open(self, url, worker="w1", timeout_s=PATIENT_S):
+        link = await Link(url, timeout_s=timeout_s).__aenter__()
+        return await Market(link, worker=worker, clock=self._clock, terms=TERMS).__aenter__()
+
+    def open_market(self):
+        return self._open
+
+    def market(self):
+        return self._open(self.market_url(), "w1")
+
+    def other(self):
+        return self._open(self.market_url(), "w2")
+
+
+@pytest.mark.parametrize(("test", "case"), CASES)
+def test_the_simulated_market_keeps_the_contract_of_the_real_one(test, case):
+    """What the test says of the real Valkey holds of the simulated one."""
+    keep(test, case, Stores)
+
+
+def test_most_of_the_contract_is_asked():
+    """A test that was renamed, or took another fixture, does not fall out unseen."""
+    assert len(CASES) >= 45
+
+
+KEYS = {
+    function.CLAIM: "kk", function.LOOK_UP: "kk", function.KEEP_CLAIM: "kk",
+    function.UNCLAIM: "kk", function.HOLD: "chle", function.SETTLE: "chle",
+    function.RELEASE: "chle", function.EXTEND: "hl", function.LAPSED: "hl",
+    function.GIVE_BACK: "che", function.COUNTERS: "c", function.HOLDS: "h",
+    function.PRUNE: "c", function.ENROL: "b", function.ENROLLED: "b",
+    function.REMEMBER: "p", function.BOUGHT_BY: "p", function.BEGIN: "o",
+    function.AWAIT: "o", function.FINISH: "o", function.FORGET: "o",
+}  # fmt: skip
+"""Which keys each function takes, by a letter for each kind."""
+
+
+def a_program(chance: Random, calls: int):
+    """Return calls of all functions, with keys and arguments that meet each other often."""
+
+    def line():
+        counter = chance.choice(("a|leads|day|0", "b|spend|total|0", "c|concurrent|now|0"))
+        return counter, chance.randrange(9), chance.randrange(25), chance.choice("nmc")
+
+    def arguments(called):
+        sale, lead = f"s{chance.randrange(12)}", f"l{chance.randrange(5)}"
+        lines = [part for _ in range(chance.randrange(4)) for part in line()]
+        pairs = [part for _ in range(chance.randrange(4)) for part in line()[:2]]
+        return {
+            "claim": (lead, 60_000), "look_up": (lead,), "keep_claim": (lead, 90_000),
+            "unclaim": (lead,), "hold": (sale, lead, "w1", chance.randrange(100), *lines),
+            "settle": (sale, chance.choice(("", 0, 3)), 60_000), "release": (sale, 60_000),
+            "extend": (sale, chance.randrange(200)), "lapsed": (chance.randrange(150), 3),
+            "give_back": (sale, 60_000, *pairs), "prune": (line()[0], line()[0]),
+            "enrol": (lead,), "remember": (lead, chance.randrange(100), 50),
+            "bought_by": (chance.randrange(100),), "begin": (chance.choice("xy"), lead, "w1", 9000),
+            "finish": (lead, chance.choice(("", "done")), "once"), "forget": (lead, "once"),
+        }.get(called.name, ())  # fmt: skip
+
+    for _ in range(calls):
+        called = chance.choice(function.FUNCTIONS)
+        buyer, sale = chance.randrange(2), chance.randrange(12)
+        keys = [
+            {"e": f"e{buyer}:{sale}", "k": f"k{chance.randrange(4)}"}.get(kind, f"{kind}{buyer}")
+            for kind in KEYS[called]
+        ]
+        given = arguments(called)
+        if "e" in KEYS[called]:
+            given = (f"s{sale}", *given[1:])
+        yield called, keys, given
+
+
+async def said(url: str, seed: int):
+    """Return what a market at this URL replies to the program of a seed."""
+    replies = []
+    async with Link(url, timeout_s=PATIENT_S) as link:
+        for called, keys, given in a_program(Random(seed), 400):
+            reply = await link.call(called, keys, given)
+            # What comes from a hash or a set has no order of its own.
+            if called.name in {"counters", "holds"}:
+                reply = sorted(zip(reply[::2], reply[1::2], strict=True))
+            elif called.name == "enrolled":
+                reply = sorted(reply)
+            replies.append((called.name, keys, given, reply))
+    return replies
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_real_and_simulated_market_say_the_same(market_url, seed):
+    """Whatever is called in whatever order, every reply is alike: the .lua files are the same."""
+    real = asyncio.run(said(market_url, seed))
+    process = Process(World(seed), "test")
+    Stores(process)
+    assert run(process, said("unix:///valkey?db=0", seed)) == real
+
+
+def test_every_function_is_in_the_program():
+    """A function that is added is compared, too."""
+    assert KEYS.keys() == set(function.FUNCTIONS)

@@ -1,0 +1,170 @@
+"""One worker of the exchange as a process of the world: the real story on simulated stores."""
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from exchange.auction.auction import Auction, AuctionLimits
+from exchange.auction.health import Health, HealthLimits
+from exchange.delivery.delivery import Delivery
+from exchange.domain.snapshot import Snapshot
+from exchange.intake.tokens import Tokens
+from exchange.ledger.errors import LedgerUnavailable
+from exchange.ledger.worker import Leases
+from exchange.market.link import Link
+from exchange.market.market import Market, Terms
+from exchange.story.recovery import Recovery
+from exchange.story.stations import Limits, Stations
+from exchange.story.story import Story
+from exchange.story.waiting import Waiting
+from exchange.wire.endpoints import CALL_HEADERS, Endpoints
+from tests.simulation.books import Server
+from tests.simulation.buyers import Network
+from tests.simulation.ledger import OpenVault, SimulatedConnections, SimulatedLedger
+from tests.simulation.loop import Process, World
+
+LEASE_S = 8.0
+RECOVER_EVERY_S = 2.0
+TERMS = Terms(lease_s=10, claim_lease_s=600, rooms_interval_s=2.0)
+MARKET_URL = "unix:///valkey?db=0"
+CLAIM_SECRET = b"c" * 32
+
+
+class Observer:
+    """Counts nothing."""
+
+    def _nothing(self, *_args: object) -> None:
+        return
+
+    stage = offer_answered = offer_left_out = offers_left_out = places_left_out = _nothing
+    post_answered = lead_ended = in_doubt = _nothing
+
+
+class Around:
+    """What a worker stands in: the world, the stores, the buyers, the configuration."""
+
+    def __init__(
+        self,
+        world: World,
+        server: Server,
+        network: Network,
+        now_us: Callable[[], int],
+        alter: Callable[[Stations], Stations],
+    ) -> None:
+        """Take them; `alter` may put a mutant in the place of a station."""
+        self.world = world
+        self.server = server
+        self.network = network
+        self.now_us = now_us
+        self.alter = alter
+
+
+class Worker:
+    """A process that sells, from its start until it is killed or its lease is lost."""
+
+    def __init__(self, around: Around, name: str, snapshot: Snapshot, chance: Random) -> None:
+        self.name = name
+        self.snapshot = snapshot
+        """The configuration as this worker knows it; set anew when it hears of another."""
+        self.skew_us = 0
+        """How far its wall clock is off."""
+        self.is_ready = False
+        self.lease_lost = False
+        self.process = Process(around.world, name)
+        self.story: Story
+        self.market: Market
+        self.chance = chance
+        self.listening: set[asyncio.Task[Any]] = set()
+        self._around = around
+        self.process.create_task(self._live())
+
+    def now_us(self) -> int:
+        return self._around.now_us() + self.skew_us
+
+    async def _live(self) -> None:
+        """Open everything, and keep the lease until it is lost."""
+        around, server, process = self._around, self._around.server, self.process
+        self.leases = Leases(
+            SimulatedConnections(process, server),
+            self.name,
+            OpenVault(),  # type: ignore[arg-type]
+            self.now_us,
+            lease_s=LEASE_S,
+            monotonic=process.time,
+        )
+        await self._registered()
+        self.ledger = SimulatedLedger(process, server, self.name)
+        self.waiting = Waiting()
+        server.listeners.append((process, self.waiting.moved, self.waiting.all_may_have_moved))
+        keeping = process.create_task(self.leases.keep())
+        async with (
+            Link(MARKET_URL) as link,
+            Market(link, worker=self.name, clock=self.now_us, terms=TERMS) as market,
+        ):
+            self.market = market
+            market.watch(self.snapshot.buyers)
+            stations = around.alter(self._stations())
+            self.story = Story(
+                stations, self.ledger, self.leases, lambda: self.snapshot, self, self.waiting
+            )
+            self.recovery = Recovery(
+                stations, self.ledger, self.leases, market, lambda: self.snapshot,
+                self.story.left_open,
+            )  # fmt: skip
+            process.create_task(self.recovery.run(RECOVER_EVERY_S))
+            self.is_ready = True
+            await keeping
+            self.is_ready = False
+            self.lease_lost = True
+            self.story.let_go(of_all=True)
+            await self.story.close()
+            await self.recovery.close()
+
+    async def _registered(self) -> None:
+        while True:
+            try:
+                return await self.leases.register("1", ())
+            except LedgerUnavailable:
+                await asyncio.sleep(0.5)
+
+    async def at(self, version: int) -> Snapshot | None:
+        """Return the market as it was, as exchange.story.story.Past does."""
+        return self.snapshot if version == self.snapshot.version else None
+
+    def _stations(self) -> Stations:
+        process, wire = self.process, self._around.network.of(self.process)
+        endpoints = Endpoints(CALL_HEADERS)
+        entropy = self.chance.randbytes
+        return Stations(
+            ledger=self.ledger,
+            market=self.market,
+            auction=Auction(
+                wire,
+                Health(HealthLimits(), process.time),
+                endpoints,
+                monotonic=process.time,
+                entropy=entropy,
+                limits=AuctionLimits(),
+            ),
+            delivery=Delivery(wire, endpoints, now_us=self.now_us, late_grace_ms=1000),
+            tokens=Tokens([CLAIM_SECRET], entropy),
+            observer=Observer(),
+            now_us=self.now_us,
+            monotonic=process.time,
+            entropy=entropy,
+            spawn=self._listen,
+            claim_secret=CLAIM_SECRET,
+            limits=Limits(repeat_longest_s=8.0),
+        )
+
+    def _listen(self, work: Any) -> asyncio.Task[Any]:
+        task = self.process.create_task(work)
+        self.listening.add(task)
+        task.add_done_callback(self.listening.discard)
+        return task
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Nothing is under way."""
+        return not self.story.under_way and not self.recovery._ending and not self.listening
