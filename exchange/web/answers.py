@@ -30,21 +30,35 @@ def response_to(
     request: web.BaseRequest, body: bytes, status: int = 200, media_type: str = JSON
 ) -> web.Response:
     """Return a ready answer, given in JSON, in the format that the request asks for."""
-    asked_for = wanted(request.headers.get(hdrs.ACCEPT))
-    if asked_for == JSON:
+    return response_in(accepted(request), body, status, media_type)
+
+
+def accepted(request: web.BaseRequest) -> str:
+    """Return the media type in which a request asks for its answer."""
+    return wanted(request.headers.get(hdrs.ACCEPT))
+
+
+def response_in(
+    accept: str, body: bytes, status: int = 200, media_type: str = JSON
+) -> web.Response:
+    """Return a ready answer, given in JSON, in the format of this media type."""
+    if accept == JSON:
         return json_response(body, status, media_type)
-    return json_response(as_xml(body), status, f"{asked_for}; charset=utf-8")
+    return json_response(as_xml(body), status, f"{accept}; charset=utf-8")
 
 
 def problem_response(
     problem: Problem,
-    request: web.BaseRequest,
+    accept: str,
     *,
     retry_after_s: int | None = None,
     close: bool = False,
 ) -> web.Response:
-    """Return a problem; 401 tells how to authenticate, `close` ends the connection after it."""
-    response = response_to(request, encode(problem), problem.status, PROBLEM_JSON)
+    """Return a problem in the format of a media type.
+
+    401 tells how to authenticate, `close` ends the connection after it.
+    """
+    response = response_in(accept, encode(problem), problem.status, PROBLEM_JSON)
     if retry_after_s is not None:
         response.headers["Retry-After"] = str(retry_after_s)
     if problem.status == web.HTTPUnauthorized.status_code:

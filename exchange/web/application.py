@@ -12,6 +12,7 @@ from exchange.web.idempotency import Repeats
 from exchange.web.openapi import document
 from exchange.web.pages.reference import DOCUMENT
 from exchange.web.pages.shelf import SHELF, Shelf
+from exchange.web.quick import QUICK, Quick
 from exchange.web.routes import OPERATIONS, ROUTES, Route
 from exchange.web.selling import REPEATS
 from exchange.web.shedding import SHEDDING, Shedding
@@ -28,6 +29,7 @@ def create_app(doors: Doors, *, with_operations: bool = True) -> web.Application
     app[FEEDS] = FeedsUnderWay()
     app[DOCUMENT] = document(routes)
     app[SHELF] = Shelf()
+    app[QUICK] = Quick(app)
     app[SHEDDING] = Shedding(doors)
     return app
 

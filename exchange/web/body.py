@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import ClientError, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from exchange.web.answers import problem_response
+from exchange.web.answers import accepted, problem_response
 from exchange.web.limits import Limits
 from exchange.web.problems import ClientGoneError, DeniedError, Kind, problem
 
@@ -39,7 +39,7 @@ async def expect_later(request: web.Request) -> web.StreamResponse | None:
     """Accept `Expect: 100-continue` without saying so: the checks on the head come first."""
     if request.headers[hdrs.EXPECT].lower() == "100-continue":
         return None
-    return problem_response(problem(Kind.EXPECTATION), request, close=True)
+    return problem_response(problem(Kind.EXPECTATION), accepted(request), close=True)
 
 
 async def read_fields(request: web.Request, limits: Limits) -> Sent:

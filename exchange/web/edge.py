@@ -5,9 +5,10 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from exchange.contract.seller import Problem
+from exchange.domain.seller import Seller
 from exchange.ledger.errors import LedgerUnavailable
 from exchange.market.errors import MarketUnavailable
-from exchange.web.answers import SERVER, problem_response
+from exchange.web.answers import SERVER, accepted, problem_response
 from exchange.web.doors import DOORS, Doors
 from exchange.web.guard import SELLER
 from exchange.web.problems import ClientGoneError, DeniedError, Kind, problem
@@ -31,7 +32,7 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     except ClientGoneError:
         raise
     except Exception as error:  # noqa: BLE001 - the one place where the unexpected becomes an answer
-        response = problem_answer(request, denial_of(request, error, doors))
+        response = problem_answer(request, denial_of(route_of(request), error, doors))
     if doors.under_way.lets_go:
         response.force_close()
     ms = (doors.monotonic() - began_s) * 1000
@@ -39,13 +40,13 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     return response
 
 
-def denial_of(request: web.Request, error: Exception, doors: Doors) -> DeniedError:
+def denial_of(route: str, error: Exception, doors: Doors) -> DeniedError:
     """Return what an error is to its caller; one that should not happen is logged."""
     if isinstance(error, DeniedError):
         return error
     if isinstance(error, LedgerUnavailable | MarketUnavailable):
         return unavailable(error, doors)
-    return unexpected(request, error, doors)
+    return unexpected(route, error, doors)
 
 
 def problem_answer(request: web.Request, denied: DeniedError) -> web.Response:
@@ -53,10 +54,14 @@ def problem_answer(request: web.Request, denied: DeniedError) -> web.Response:
     voice: Voice | None = request.get(VOICE)
     if voice is not None:
         return voice.denied(denied)
+    return denied_response(denied, accepted(request), request.get(SELLER))
+
+
+def denied_response(denied: DeniedError, accept: str, seller: Seller | None) -> web.Response:
+    """Return a denial's answer in the format of a media type, as its seller can read it."""
     response = problem_response(
-        denied.problem, request, retry_after_s=denied.retry_after_s, close=denied.close
+        denied.problem, accept, retry_after_s=denied.retry_after_s, close=denied.close
     )
-    seller = request.get(SELLER)
     if seller is not None and seller.always_200 and response.status in CLIENT_ERRORS:
         response.set_status(200)
     return response
@@ -68,14 +73,15 @@ def foreign_answer(request: web.Request, error: web.HTTPException) -> web.Stream
         allowed = ", ".join(sorted(error.allowed_methods))
         if request.method == hdrs.METH_OPTIONS:
             return web.Response(status=204, headers={"Allow": allowed, "Server": SERVER})
-        response = problem_response(problem(Kind.METHOD, f"allowed here: {allowed}"), request)
+        response = problem_response(
+            problem(Kind.METHOD, f"allowed here: {allowed}"), accepted(request)
+        )
         response.headers["Allow"] = allowed
         return response
     if error.status == Kind.NOT_FOUND.status:
-        return problem_response(problem(Kind.NOT_FOUND), request)
-    return problem_response(
-        Problem(type="about:blank", title=error.reason, status=error.status), request, close=True
-    )
+        return problem_response(problem(Kind.NOT_FOUND), accepted(request))
+    unnamed = Problem(type="about:blank", title=error.reason, status=error.status)
+    return problem_response(unnamed, accepted(request), close=True)
 
 
 def unavailable(outage: Exception, doors: Doors) -> DeniedError:
@@ -85,10 +91,10 @@ def unavailable(outage: Exception, doors: Doors) -> DeniedError:
     return DeniedError(Kind.UNAVAILABLE, detail, retry_after_s=doors.limits.retry_after_s)
 
 
-def unexpected(request: web.Request, error: Exception, doors: Doors) -> DeniedError:
+def unexpected(route: str, error: Exception, doors: Doors) -> DeniedError:
     """Log what should not happen, once, under an id that the caller can quote."""
     error_id = doors.entropy(ERROR_ID_BYTES).hex()
-    logger.error("request failed", error_id=error_id, route=route_of(request), exc_info=error)
+    logger.error("request failed", error_id=error_id, route=route, exc_info=error)
     return DeniedError(Kind.INTERNAL, f"this is in our log as {error_id}")
 
 

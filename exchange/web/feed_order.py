@@ -15,7 +15,8 @@ from exchange.intake.request import Unparsable
 from exchange.intake.spellings import BOOLS
 from exchange.web.accept import read_range
 from exchange.web.body import CODINGS, PLAIN
-from exchange.web.idempotency import HEADER, checked_key
+from exchange.web.heads import IDEMPOTENCY_KEY
+from exchange.web.idempotency import checked_key
 from exchange.web.limits import Limits
 from exchange.web.problems import OF_STATUS, DeniedError, Kind
 from exchange.web.viewing import bad_query
@@ -55,7 +56,7 @@ def order_of(request: web.Request, limits: Limits) -> Order:
     coding = request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
     if coding not in PLAIN and coding not in CODINGS:
         raise DeniedError(Kind.MEDIA_TYPE, "the content coding must be gzip or deflate, or none")
-    key = request.headers.get(HEADER)
+    key = request.headers.get(IDEMPOTENCY_KEY)
     query = asked(request)
     return Order(
         layout=delimited(layout, query),

@@ -18,7 +18,7 @@ from exchange.intake.feeds.row import Blank, Fault, Halt, Row
 from exchange.intake.request import Request, Unparsable
 from exchange.web.answers import SERVER, encode
 from exchange.web.doors import DOORS, Doors
-from exchange.web.edge import denial_of
+from exchange.web.edge import denial_of, route_of
 from exchange.web.feed_body import closing, pieces
 from exchange.web.feed_order import CSV, NDJSON, Order, order_of
 from exchange.web.guard import Caller, admit, header_key, overload, seller_of
@@ -78,7 +78,7 @@ FEEDS = web.AppKey("feeds", FeedsUnderWay)
 async def post_feed(request: web.Request) -> web.StreamResponse:
     """Sell a feed row by row: `POST /v1/feeds?campaign=auto-us&source=partner`."""
     doors = request.app[DOORS]
-    admit(doors, request)
+    admit(doors)
     caller = seller_of(request, header_key(request), doors.market())
     order = order_of(request, doors.limits)
     with request.app[FEEDS].one_more(caller.seller.id, doors.limits):
@@ -236,7 +236,7 @@ class Feed:
             self.caller = self.present_caller()
             return ANSWERS.decode(await sell(self.request.app, self.received(row, request)))
         except Exception as error:  # noqa: BLE001 - one row's failure is its own
-            return denial_of(self.request, error, self.doors)
+            return denial_of(route_of(self.request), error, self.doors)
 
     def received(self, row: Row, request: Request) -> Received:
         """Return a row as a request that came now, under its own key."""

@@ -22,7 +22,8 @@ from exchange.web.answers import SERVER
 from exchange.web.body import query_of, read_body
 from exchange.web.doors import DOORS, Doors
 from exchange.web.guard import Caller, admit, header_key, seller_of
-from exchange.web.idempotency import HEADER, body_digest, once_key
+from exchange.web.heads import IDEMPOTENCY_KEY
+from exchange.web.idempotency import body_digest, once_key
 from exchange.web.problems import OF_STATUS, DeniedError, Kind
 from exchange.web.receiving import Received, refused
 from exchange.web.selling import quote, sell
@@ -118,7 +119,7 @@ async def hear(request: web.Request, door: Door, call: Call, voice: Voice) -> He
     """Return what was sent and by whom, or raise the first check's denial."""
     doors = request.app[DOORS]
     if voice.does is not Does.STATUS:
-        admit(doors, request)
+        admit(doors)
     arrived_us, arrived_s = doors.now_us(), doors.monotonic()
     key = header_key(request)
     caller = None if key is None else seller_of(request, key, doors.market())
@@ -159,10 +160,11 @@ async def understood(request: web.Request, heard: Heard, door: Door, voice: Voic
     voice.vertical_id, voice.sent = vertical_id, heard.sent
     told = voice.call.translate(heard.sent, campaign_id, vertical_id)
     voice.read = told.read
-    told_key = request.headers.get(HEADER) or heard.opening.idempotency_key
+    in_header = request.headers.get(IDEMPOTENCY_KEY)
+    told_key = in_header or heard.opening.idempotency_key
     # One address may take pings and posts: the same key is two keys there.
-    key = None if told_key is None else f"{voice.does} {told_key}"
-    once = once_key(request, heard.caller.seller.id, doors.digest_secret, key)
+    key = in_header if told_key is None else f"{voice.does} {told_key}"
+    once = once_key(request.path, heard.caller.seller.id, key, doors.digest_secret)
     received = Received(
         caller=heard.caller,
         request=Request(told.fields, told.extra),

@@ -1,6 +1,8 @@
 """Who may come in, and whether there is room: decided on the head of a request where possible."""
 
 import hashlib
+from collections.abc import MutableMapping
+from typing import Any
 
 import msgspec
 from aiohttp import hdrs, web
@@ -9,9 +11,9 @@ from exchange.domain.seller import Seller
 from exchange.domain.snapshot import Role, Snapshot
 from exchange.telemetry.metrics import ShedCause
 from exchange.web.doors import Doors
+from exchange.web.heads import API_KEY, key_in
 from exchange.web.problems import DeniedError, Kind
 
-API_KEY = "X-API-Key"
 SELLER = web.RequestKey("seller", Seller)
 """Set once the seller is known, for how its answers are to look."""
 
@@ -25,20 +27,20 @@ class Caller(msgspec.Struct, frozen=True):
 
 def header_key(request: web.Request) -> str | None:
     """Return the key that came in a header, if one did."""
-    scheme, _, key = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    if scheme.lower() == "bearer":
-        return key.strip()
-    return request.headers.get(API_KEY)
+    return key_in(request.headers)
 
 
-def seller_of(request: web.Request, key: str | None, snapshot: Snapshot) -> Caller:
-    """Return the seller behind a key; raise 401 where nobody is, 403 for another's key."""
+def seller_of(notes: MutableMapping[Any, Any], key: str | None, snapshot: Snapshot) -> Caller:
+    """Return the seller behind a key; raise 401 where nobody is, 403 for another's key.
+
+    `notes`: the request, or what else the seller is noted in.
+    """
     role = role_of(key, snapshot)
     allow(role, "seller")
     seller = snapshot.sellers.get(role.account)
     if seller is None:
         raise DeniedError(Kind.FORBIDDEN, "this seller is not in the market")
-    request[SELLER] = seller
+    notes[SELLER] = seller
     return Caller(seller, snapshot)
 
 
@@ -61,14 +63,16 @@ def allow(role: Role, *roles: str) -> None:
         raise DeniedError(Kind.FORBIDDEN, f"this needs a key of the role {' or '.join(roles)}")
 
 
-def admit(doors: Doors, request: web.BaseRequest) -> None:
-    """Raise 503 at once where a new lead would only be late: before its body is read."""
+def admit(doors: Doors, *, let_in: bool = False) -> None:
+    """Raise 503 at once where a new lead would only be late: before its body is read.
+
+    `let_in`: its connection decided on its first bytes already: nobody is asked for twice.
+    """
     limits = doors.limits
     if doors.under_way.closing.is_set():
         doors.observer.turned_away(ShedCause.CLOSING)
         raise DeniedError(Kind.CLOSING, retry_after_s=limits.retry_after_s, close=True)
-    # Its connection may have decided on its first bytes: nobody is asked for twice.
-    cause = hard_limit(doors) if was_let_in(request) else overload(doors)
+    cause = hard_limit(doors) if let_in else overload(doors)
     if cause is not None:
         doors.observer.turned_away(cause)
         raise DeniedError(Kind.OVERLOADED, retry_after_s=limits.retry_after_s)

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 import structlog
-from aiohttp import web
 
 from exchange.domain.ids import LeadId
 from exchange.domain.keyed import hmac_sha256
@@ -20,12 +19,12 @@ from exchange.market.errors import MarketUnavailable
 from exchange.market.once import Done, New, OnceKey, OtherBody, Running
 from exchange.web.answers import encode
 from exchange.web.doors import Doors
+from exchange.web.heads import IDEMPOTENCY_KEY
 from exchange.web.problems import DeniedError, Kind
 from exchange.web.under_way import ClosingError
 
 logger = structlog.get_logger()
 
-HEADER = "Idempotency-Key"
 KEY_LENGTH_MAX = 255
 BROKEN_OFF_MAX = 10_000
 OUTAGES = (LedgerUnavailable, MarketUnavailable)
@@ -57,22 +56,16 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         return self.quote_id or owner
 
 
-def once_key(
-    request: web.Request, account: str, secret: bytes, field: str | None = None
-) -> OnceKey | None:
-    """Return the key of this account and path, without its text; None where there is none.
-
-    `field`: what a field of the request says in the header's place.
-    """
-    text = request.headers.get(HEADER) if field is None else field
-    return None if text is None else named(account, request.path, checked_key(text), secret)
+def once_key(path: str, account: str, text: str | None, secret: bytes) -> OnceKey | None:
+    """Return what stands for the text of this account's key for a path; None where it has none."""
+    return None if text is None else named(account, path, checked_key(text), secret)
 
 
 def checked_key(text: str) -> str:
     """Return the text of a key; raise 400 where it can be none."""
     if not 0 < len(text) <= KEY_LENGTH_MAX or not text.isprintable():
         raise DeniedError(
-            Kind.UNREADABLE, f"{HEADER} must be 1 to {KEY_LENGTH_MAX} printable characters"
+            Kind.UNREADABLE, f"{IDEMPOTENCY_KEY} must be 1 to {KEY_LENGTH_MAX} printable characters"
         )
     return text
 

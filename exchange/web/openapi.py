@@ -17,7 +17,8 @@ from exchange.domain.reason import Reason
 from exchange.domain.states import LeadStatus
 from exchange.web.accept import JSON, XML
 from exchange.web.answers import PROBLEM_JSON
-from exchange.web.idempotency import HEADER, KEY_LENGTH_MAX
+from exchange.web.heads import IDEMPOTENCY_KEY
+from exchange.web.idempotency import KEY_LENGTH_MAX
 from exchange.web.openapi_examples import ANSWERS, FIELD_ERRORS, REQUESTS
 from exchange.web.problems import Kind, problem
 from exchange.web.requests import API_KEY, CONSENT, FORM, LEAD_REQUEST, Schema
@@ -225,7 +226,7 @@ def parameters(route: Route) -> list[Schema]:
     if route.takes_lead or route.takes_feed:
         found.append(
             {
-                "name": HEADER,
+                "name": IDEMPOTENCY_KEY,
                 "in": "header",
                 "description": FEED_KEY if route.takes_feed else LEAD_KEY,
                 "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX},

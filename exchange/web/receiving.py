@@ -4,6 +4,9 @@ The key in a header: 401, 403, 413, 415, 400, 422.
 The key in the body: 413, 415, 400, 401, 403, 422.
 """
 
+from collections.abc import MutableMapping
+from typing import Any
+
 import msgspec
 import structlog
 from aiohttp import web
@@ -16,9 +19,10 @@ from exchange.intake.arrival import Arrival
 from exchange.intake.request import Request, Unparsable
 from exchange.ledger.rows import FieldFault, Rejection
 from exchange.market.once import OnceKey
-from exchange.web.body import read_fields
+from exchange.web.body import Sent, read_fields
 from exchange.web.doors import Doors
-from exchange.web.guard import Caller, admit, header_key, seller_of
+from exchange.web.guard import Caller, admit, seller_of, was_let_in
+from exchange.web.heads import Head, head_of
 from exchange.web.idempotency import body_digest, once_key
 from exchange.web.problems import OF_STATUS, DeniedError, Kind
 
@@ -49,27 +53,51 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
 
 async def receive(request: web.Request, doors: Doors) -> Received:
     """Return what was sent and by whom, or raise the first check's denial."""
-    admit(doors, request)
+    head = head_of(request.path, request.headers)
+    entering = enter(head, doors, request, let_in=was_let_in(request))
+    return understood(entering, await read_fields(request, doors.limits), doors)
+
+
+class Entering(msgspec.Struct):
+    """A request that may come in, as far as its head tells."""
+
+    head: Head
+    notes: MutableMapping[Any, Any]
+    """Where its seller is noted, for whoever answers it."""
+    caller: Caller | None
+    """None: its key stands in its body."""
+    arrived_us: int
+    arrived_s: float
+
+
+def enter(head: Head, doors: Doors, notes: MutableMapping[Any, Any], *, let_in: bool) -> Entering:
+    """Return a request that passes the checks on its head, or raise the first one's denial."""
+    admit(doors, let_in=let_in)
     arrived_us, arrived_s = doors.now_us(), doors.monotonic()
-    key = header_key(request)
-    caller = None if key is None else seller_of(request, key, doors.market())
-    sent = await read_fields(request, doors.limits)
+    caller = None if head.key is None else seller_of(notes, head.key, doors.market())
+    return Entering(head, notes, caller, arrived_us, arrived_s)
+
+
+def understood(entering: Entering, sent: Sent, doors: Doors) -> Received:
+    """Return what was sent and by whom, or raise the first denial of the checks on its body."""
+    head, caller = entering.head, entering.caller
     parsed = doors.intake.parse(sent.body, sent.content_type)
     if isinstance(parsed, Unparsable):
         raise DeniedError(OF_STATUS[parsed.status], parsed.detail)
-    if sent.in_address and key is None:
+    if sent.in_address and head.key is None:
         raise DeniedError(Kind.UNKNOWN_KEY, KEY_IN_ADDRESS)
     market = doors.market()
     # It may have changed while a slow body came in: the sale gets the present one.
     if caller is None or caller.snapshot is not market:
-        caller = seller_of(request, parsed.api_key if key is None else key, market)
-    once = once_key(request, caller.seller.id, doors.digest_secret)
+        key = parsed.api_key if head.key is None else head.key
+        caller = seller_of(entering.notes, key, market)
+    once = once_key(head.path, caller.seller.id, head.once, doors.digest_secret)
     return Received(
         caller=caller,
         request=parsed.request,
-        arrived_us=arrived_us,
-        arrived_s=arrived_s,
-        new_id=LeadId(uuid7(arrived_us, doors.entropy(ENTROPY_BYTES))),
+        arrived_us=entering.arrived_us,
+        arrived_s=entering.arrived_s,
+        new_id=LeadId(uuid7(entering.arrived_us, doors.entropy(ENTROPY_BYTES))),
         key=once,
         body=b""
         if once is None

@@ -45,14 +45,18 @@ async def post_ping(request: web.Request) -> web.Response:
 
 async def post_quote(request: web.Request) -> web.Response:
     """Sell a lead at no less than was quoted: `POST /v1/pings/{ping_id}/post`."""
-    doors = request.app[DOORS]
-    received = await receive(request, doors)
-    token = request.match_info["ping_id"]
+    received = await receive(request, request.app[DOORS])
+    answer = await post_of(request.app, received, request.match_info["ping_id"])
+    return response_to(request, answer)
+
+
+async def post_of(app: web.Application, received: Received, token: str) -> bytes:
+    """Sell what was received by the quote that its address names; return the encoded answer."""
     if received.request.ping_id not in {None, token}:
         message = "names another ping than the address does"
         fault = FieldError("ping_id", "contradicts_ping", message)
-        raise await refused(received, doors, (fault,))
-    return response_to(request, await sell_quoted(request.app, received, token))
+        raise await refused(received, app[DOORS], (fault,))
+    return await sell_quoted(app, received, token)
 
 
 async def quote(app: web.Application, received: Received) -> bytes:

@@ -7,7 +7,6 @@ import math
 import pytest
 
 from exchange.domain.throttle import Throttle
-from exchange.web.shedding import head_of
 from exchange.web.valve import Valve
 from tests.making_web import SELLER_KEY, a_body, an_edge
 
@@ -96,35 +95,6 @@ async def test_all_else_is_answered_as_ever():
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert (await heard(reader))[0] == 200
         writer.close()
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"GET /v1/leads HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
-        b"POST /v1/leads?x=1 HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
-        b"POST /v1/leads HTTP/1.0\r\nContent-Length: 0\r\n\r\n",
-        b"POST /v1/leads HTTP/1.1\r\nContent-Length: 0\r\n",
-        b"POST /v1/leads HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"POST /v1/leads HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n1",
-        b"POST /v1/leads HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n1",
-        b"POST /v1/leads HTTP/1.1\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n",
-        b"POST /v1/leads HTTP/1.1\r\nContent-Length: 1\r\nConnection: close\r\n\r\n1",
-        b"POST /v1/leads HTTP/1.1\r\nContent-Length: 1\r\nAccept: text/xml\r\n\r\n1",
-        b"POST /v1/leads HTTP/1.1\r\nContent-Length: 1\r\n\r\n1POST /v1/leads HTTP/1.1\r\n",
-        b"POST /v1/leads HTTP/1.1\r\nContent-Length: 999999\r\n\r\n",
-        b"POST /v1/leads HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-    ],
-)
-def test_what_is_not_surely_a_plain_lead_takes_the_usual_way(data):
-    """Other methods, versions and framings, an unusual wish, two requests at once."""
-    assert head_of(data, 10_000) is None
-
-
-def test_a_plain_lead_is_recognized_however_it_is_spelled():
-    """Names of headers in any case; a ping as well."""
-    head = head_of(b"POST /v1/pings HTTP/1.1\r\ncontent-length:  5\r\n\r\n12", 10)
-    assert (head.route, head.unread) == ("/v1/pings", 3)
 
 
 async def test_a_worker_with_few_leads_under_way_turns_nobody_away():
