@@ -21,7 +21,7 @@ from exchange.ledger.connections import (
     is_refusal,
     problem,
 )
-from exchange.ledger.entry import Entry, arrays, order
+from exchange.ledger.entry import Entry, arguments, order
 from exchange.ledger.errors import LeaseLost, LedgerUnavailable
 
 STATEMENTS = sql.read("commit.sql")
@@ -62,7 +62,7 @@ class GroupCommit:
     @property
     def is_up(self) -> bool:
         """Tell whether an entry would be taken now."""
-        return not self.closing and any(lane.is_up for lane in self._lanes)
+        return self.up.is_set()
 
     @property
     def waiting_s(self) -> float:
@@ -171,7 +171,8 @@ class Lane:
         connection.add_termination_listener(self._terminated)
         self._connection = connection
         self.is_up = True
-        self._group.up.set()
+        if not self._group.closing:
+            self._group.up.set()
 
     async def disconnect(self) -> None:
         """Say good-bye to the server, or cut the connection where that takes long."""
@@ -275,9 +276,9 @@ class Lane:
         timer = asyncio.get_running_loop().call_at(until, connection.terminate)
         self._group.flushes += 1
         try:
-            answer = await self._commit.fetchrow(self._group.worker_id, *arrays(part))
+            answer = await self._commit.fetchrow(self._group.worker_id, *arguments(part))
             written = set(answer["written"])
-            doubtful = [e for e in part if e.sent and e.key and e.write not in written]
+            doubtful = [e for e in part if e.sent and e.moment and e.write not in written]
             if doubtful:
                 written |= await self._own(doubtful)
         except Exception as error:
@@ -292,7 +293,7 @@ class Lane:
 
     async def _own(self, entries: Sequence[Entry]) -> set[int]:
         """Return which of these an earlier flush of ours had written."""
-        keys = [entry.key for entry in entries if entry.key]
+        keys = [order(entry) for entry in entries]
         rows = await self._connection.fetch(
             STATEMENTS["own"],
             self._group.worker_id,
@@ -304,7 +305,7 @@ class Lane:
 
     def _settle(self, part: list[Entry], written: set[int], *, leased: bool) -> None:
         for entry in part:
-            if entry.write in written or (leased and entry.key is None):
+            if entry.write in written or (leased and entry.moment is None):
                 entry.settle(written=True)
             elif leased:
                 entry.settle(written=False)

@@ -2,18 +2,17 @@
 
 import asyncio
 import os
-from functools import partial
 from itertools import count
 
-from exchange.domain.ids import ENTROPY_BYTES, LeadId, uuid7
+from exchange.domain.ids import ENTROPY_BYTES, uuid7
 from exchange.domain.moment import Moment
 from exchange.ledger.archive import Archive
 from exchange.ledger.connections import Connections, problem
-from exchange.ledger.entry import Entry
+from exchange.ledger.entry import Doubtful, Entry
 from exchange.ledger.errors import LedgerError, MomentRefused, RejectionRefused
 from exchange.ledger.keys import LeadKeys
 from exchange.ledger.lanes import GroupCommit
-from exchange.ledger.rows import Rejection, Table, pack, rejection_row
+from exchange.ledger.rows import Rejection, pack, pack_rejection
 from exchange.ledger.vault import Vault
 
 US_PER_S = 1_000_000
@@ -33,7 +32,7 @@ class Ledger(Archive):
         self._capture_keep_us = limits.capture_keep_s * US_PER_S
         self._group = GroupCommit(connections.dsn, worker_id, limits)
         self._writes = count(1)
-        self._doubtful: dict[tuple[LeadId, int], tuple[Moment, Entry]] = {}
+        self._doubtful = Doubtful(DOUBTFUL_MAX)
 
     @property
     def is_up(self) -> bool:
@@ -70,7 +69,7 @@ class Ledger(Archive):
         read `open_lead`. Raises MomentRefused for what no database can hold; nothing is written.
         """
         try:
-            return self._group.put(self._tried_before(moment) or self._entry(moment))
+            return self._group.put(self._doubtful.take(moment) or self._entry(moment))
         except LedgerError as error:
             failed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
             failed.set_exception(error)
@@ -80,33 +79,17 @@ class Ledger(Archive):
         """Return once the rejection is durable; raises like `commit`."""
         rejection_id = uuid7(rejection.at_us, os.urandom(ENTROPY_BYTES))
         try:
-            row = rejection_row(rejection_id, rejection)
+            packed = pack_rejection(rejection_id, rejection)
         except UNENCODABLE as error:
             raise RejectionRefused(problem=problem(error)) from None
-        await self._group.put(Entry(next(self._writes), None, [(Table.REJECTION, row)]))
+        await self._group.put(Entry(next(self._writes), None, packed, self._doubtful))
 
     def _entry(self, moment: Moment) -> Entry:
         write = next(self._writes)
         try:
-            rows = pack(moment, write, self._keys, self._capture_keep_us)
+            packed = pack(moment, write, self._keys, self._capture_keep_us)
         except UNENCODABLE as error:
             raise MomentRefused(
                 lead_id=moment.lead_id, number=moment.number, problem=problem(error)
             ) from None
-        return Entry(write, (moment.lead_id, moment.number), rows, partial(self._remember, moment))
-
-    def _tried_before(self, moment: Moment) -> Entry | None:
-        """Return the entry under which this very value may have been written already."""
-        if not self._doubtful:
-            return None
-        key = moment.lead_id, moment.number
-        tried, entry = self._doubtful.get(key, (None, None))
-        if tried is not moment:
-            return None
-        del self._doubtful[key]
-        return entry
-
-    def _remember(self, moment: Moment, entry: Entry) -> None:
-        self._doubtful[moment.lead_id, moment.number] = moment, entry
-        if len(self._doubtful) > DOUBTFUL_MAX:
-            del self._doubtful[next(iter(self._doubtful))]
+        return Entry(write, moment, packed, self._doubtful)

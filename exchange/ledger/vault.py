@@ -44,12 +44,12 @@ class DataKey:
         self._sealed = 0
         self.wrapped = wrapped
 
-    def seal(self, plaintext: bytes, aad: bytes) -> Sealed:
-        """Return the text sealed; `aad` says where it belongs."""
+    def seal(self, plaintext: bytes, aad: bytes) -> bytes:
+        """Return the text sealed, which `wrapped` opens; `aad` says where it belongs."""
         self._sealed += 1
         # Nobody else counts under this key, so no nonce comes twice; chance would cost a call.
         nonce = self._sealed.to_bytes(NONCE_BYTES)
-        return Sealed(nonce + self._cipher.encrypt(nonce, plaintext, aad), self.wrapped)
+        return nonce + self._cipher.encrypt(nonce, plaintext, aad)
 
 
 class Vault:
@@ -76,7 +76,8 @@ class Vault:
 
     def seal(self, plaintext: bytes, aad: bytes) -> Sealed:
         """Return the text sealed under a data key of its own; `aad` says where it belongs."""
-        return self.new_key().seal(plaintext, aad)
+        key = self.new_key()
+        return Sealed(key.seal(plaintext, aad), key.wrapped)
 
     def open(self, sealed: Sealed, aad: bytes) -> bytes:
         """Return the text; raise MasterKeyError or SealBrokenError."""

@@ -1,17 +1,20 @@
 """A moment's rows: sealed under one key while its lead is sold, and under none that comes back."""
 
+import base64
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.domain.events import Event, EventName
-from exchange.domain.ids import LeadId
-from exchange.domain.moment import LeadEnd, LeadRow, Moment, MomentKind, QuoteRow
+from exchange.domain.ids import LeadId, SaleId
+from exchange.domain.moment import AwardRow, LeadEnd, LeadRow, Moment, MomentKind, QuoteRow
+from exchange.domain.money import Micros
 from exchange.domain.states import LeadStatus
 from exchange.ledger import keys as module
 from exchange.ledger.keys import LeadKeys
-from exchange.ledger.rows import Table, encoded, pack, without_nuls
+from exchange.ledger.rows import encoded, pack, without_nuls
 from exchange.ledger.vault import Sealed, Vault
 
 LEAD = LeadRow(
@@ -62,9 +65,12 @@ def moment(number, lead_id="lead", **rows):
 
 def wrapped(keys, what):
     """Return the wrapped key of a moment's capture, and see that it opens it."""
-    [row] = [row for table, row in pack(what, 1, keys, 1) if table is Table.CAPTURE]
-    assert VAULT.open(Sealed(*row[-2:]), f"capture/{what.lead_id}".encode()) == b"captured"
-    return row[-1]
+    packed = pack(what, 1, keys, 1)
+    key = base64.b64decode(msgspec.json.decode(packed.text)["wrapped_key"])
+    assert (
+        VAULT.open(Sealed(packed.capture, key), f"capture/{what.lead_id}".encode()) == b"captured"
+    )
+    return key
 
 
 def test_all_that_is_sealed_while_a_lead_is_sold_has_one_key(keys):
@@ -105,7 +111,37 @@ def test_keys_kept_are_bounded(keys, monkeypatch):
 
 def test_a_capture_that_is_not_to_be_kept_is_not_written(keys):
     """Nothing is sealed that would be deleted at once."""
-    assert [table for table, _ in pack(moment(1), 1, keys, 0)] == [Table.MOMENT]
+    packed = pack(moment(1), 1, keys, 0)
+
+    assert packed.capture is None
+    assert not {"wrapped_key", "capture_until_us"} & msgspec.json.decode(packed.text).keys()
+
+
+def test_nothing_that_is_to_be_sealed_is_sent_in_clear(keys):
+    """Neither as it is nor in another writing: all of it stands beside the text, sealed."""
+    award = AwardRow(
+        sale_id=SaleId("sale"),
+        offer_id="o",
+        buyer_id="b",
+        price=Micros(2),
+        payout=Micros(1),
+        currency="USD",
+        held_at_us=1,
+        bid_id=None,
+        ping_id=None,
+        stage=1,
+        post=b"the post",
+    )
+    packed = pack(moment(1, lead=LEAD, record=b"the record", award=award), 1, keys, 1)
+
+    for text, sealed in (
+        (b"the record", packed.record),
+        (b"the post", packed.post),
+        (b"captured", packed.capture),
+    ):
+        assert text not in b"".join((packed.text, packed.record, packed.post, packed.capture))
+        assert base64.b64encode(text)[:8] not in packed.text
+        assert len(sealed) == len(text) + 28
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
@@ -113,7 +149,7 @@ def test_events_keep_every_character_but_nul(text):
     """Also what only looks like one, with any number of backslashes."""
     event = Event(at_us=1, event=EventName.REFUSED, detail=text, left_out={201: (text,)})
 
-    [read] = msgspec.json.decode(encoded((event,)), type=list[Event])
+    read = msgspec.json.decode(encoded(event), type=Event)
 
     assert read.detail == text.replace("\0", "")
     assert read.left_out == {201: (text.replace("\0", ""),)}
