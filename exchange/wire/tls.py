@@ -73,10 +73,10 @@ class TlsLine(Line):
         self.unencrypted = bytearray()
         self.wordless = 0  # bytes since the last words
         super().__init__(loop, sock, protocol)
-        self.take = self.translate
+        self.take = self.listen
         self.hear = self.hear_first
         if self.incoming.pending:  # what came along with the end of the handshake
-            self.listen(self.incoming.pending)
+            self.listen(self.incoming.read())
 
     def quiet(self) -> bool:
         """True where nothing came since the last words, not even half a record."""
@@ -97,7 +97,7 @@ class TlsLine(Line):
         except ssl.SSLError as error:
             self.lose(error)
             return
-        super().write(self.outgoing.read())
+        Line.write(self, self.outgoing.read())  # as `super()` would, for a third of the cost
 
     def write_on(self) -> None:
         """Encrypt what has waited, a record at a time."""
@@ -116,39 +116,39 @@ class TlsLine(Line):
     def end(self) -> None:
         """The server has closed: with a goodbye, or what it said may have lost its end."""
         self.incoming.write_eof()
-        self.listen(0)
+        self.listen(b"")
 
-    def translate(self, data: bytes) -> None:
-        """Take ciphertext that arrived."""
-        self.incoming.write(data)
-        self.listen(len(data))
-
-    def listen(self, arrived: int) -> None:
-        """Decrypt all that is whole; say what OpenSSL wants to say in return.
+    def listen(self, data: bytes) -> None:
+        """Take ciphertext, decrypt all that is whole; say what OpenSSL wants to say in return.
 
         What came in one read is heard at once, however many records it is: an answer too many
         must not be taken for that of the next call.
         """
         words, halfway, failed, goodbye = b"", 0, None, False
+        if data:  # nothing may be written behind an end
+            self.incoming.write(data)
         try:
             while piece := self.decrypt(READ_FIRST_BYTES):
                 words += piece if len(piece) < READ_FIRST_BYTES else self.decrypt_on(piece)
-                if not self.incoming.pending and not self.left():
+                if not self.incoming.pending:
                     break
             else:
                 goodbye = True
         except ssl.SSLWantReadError:
-            halfway = arrived
+            halfway = len(data)
         except ssl.SSLError as error:
             failed = error
         self.wordless = halfway if words else self.wordless + halfway
         if words:
             self.hear(words)
-        if not self.closed:
+        # Nearly always it was one answer, and that is all.
+        if goodbye or failed or self.wordless or self.outgoing.pending or self.unencrypted:
             self.go_on(failed, goodbye=goodbye)
 
     def go_on(self, failed: ssl.SSLError | None, *, goodbye: bool) -> None:
         """After what was heard: end the line where it is over, else send what OpenSSL wants to."""
+        if self.closed:
+            return
         if failed is not None:
             self.flush()  # an alert says why
             self.lose(failed)

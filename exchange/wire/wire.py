@@ -169,7 +169,7 @@ class Wire:
             due_at = now + call.timeout_ms * 0.001
             call.due_at = due_at if due_at < deadline_at else deadline_at  # noqa: FURB136 - hot
             pool = pools.get(call.endpoint.key)
-            if pool is None or call.due_at <= now or self.closing:
+            if pool is None or not pool.idle or due_at <= now or self.closing:
                 others.append(call)
                 continue
             connection = pool.take(now, repeatable=call.repeatable)
@@ -392,10 +392,13 @@ class Wire:
             call.ended_at = now
         else:
             self.note_late(call, now)
-        if head.keep and now < connection.old_at and not self.closing:
-            self.release(connection, now)
-        else:
+        if not head.keep or now >= connection.old_at or self.closing:
             connection.shut()
+        elif connection.pool.waiting or self.sweep_timer is None:
+            self.release(connection, now)
+        else:  # the everyday way of `release`
+            connection.idle_since = now
+            connection.pool.idle.append(connection)
         if in_time:
             batch: FanOut = call.batch
             if batch.on_answer is None and batch.left > 1:
