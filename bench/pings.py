@@ -5,17 +5,16 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from exchange.auction.bids import Asked, NotABid, read_bid
-from exchange.auction.ping import PingIds, Showing, own_head, own_tail, shared_part
-from exchange.domain import anonymize
+from exchange.auction.ping import PingIds, Showing
+from exchange.auction.speaking import Round, Speaker
 from exchange.domain.bid import Bid
 from exchange.domain.ids import ENTROPY_BYTES
 from exchange.domain.lead import ConsentMarks, Fingerprint, Value
 from exchange.domain.money import Micros
 from exchange.domain.offer import Billing, BillingMode, Buyer, Offer, PingTerms
 from exchange.wire.call import Call, Outcome
-from exchange.wire.endpoint import Endpoint, compile_endpoint
+from exchange.wire.endpoint import compile_endpoint
 from exchange.wire.endpoints import CALL_HEADERS
-from exchange.wire.signature import signature_headers
 
 AT_US = 1_764_072_000_000_000
 ENTROPY = bytes(range(ENTROPY_BYTES))
@@ -53,7 +52,7 @@ class Asking(msgspec.Struct, frozen=True):
     """An offer, and where it is asked."""
 
     offer: Offer
-    endpoint: Endpoint
+    speaker: Speaker
     signed: bool
     """Its calls carry a signature and the person's hashes, keyed for its buyer."""
 
@@ -80,51 +79,47 @@ def _asking(url: str, number: int, *, signed: bool) -> Asking:
         secret=key if signed else None,
         hash_key=key,
     )
-    return Asking(offer, compile_endpoint(url, headers=CALL_HEADERS), signed)
+    return Asking(offer, Speaker(offer, compile_endpoint(url, headers=CALL_HEADERS)), signed)
 
 
 class Ping(msgspec.Struct, frozen=True, gc=False):
-    """One ping, ready to send by any client."""
+    """One ping, ready to send."""
 
     asked: Asked
-    body: bytes
-    signature: bytes
-    """Ready header lines, or nothing."""
+    request: bytes
+
+    @property
+    def body(self) -> bytes:
+        """For clients that make a head of their own."""
+        return self.request.partition(HEAD_END)[2]
+
+    @property
+    def signature(self) -> bytes:
+        """The ready header lines of it, or nothing."""
+        lines = self.request.partition(HEAD_END)[0].split(b"\r\n")
+        return b"".join(line + b"\r\n" for line in lines if line.startswith(b"webhook-"))
+
+
+HEAD_END = b"\r\n\r\n"
 
 
 def one_auction(asking: list[Asking]) -> list[Ping]:
-    """Encode one auction's pings as the auction does: what all share once, the rest for each."""
+    """Encode one auction's pings as the auction does."""
     ids = PingIds(AT_US, ENTROPY)
-    shared = shared_part(SHOWING, frozenset())
-    return [_ping(one, ids.number(number), shared) for number, one in enumerate(asking)]
-
-
-def _ping(one: Asking, ping_id: str, shared: bytes) -> Ping:
-    offer = one.offer
-    hashes = _hashes(offer) if one.signed else {}
-    source = anonymize.source_alias("fastquotes", "search", offer)
-    body = own_head(ping_id, FLOOR, TIMEOUT_MS, source, SHOWING) + shared + own_tail(hashes)
-    signature = b""
-    if offer.secret is not None:
-        signature = signature_headers(offer.secret, ping_id, AT_US // 1_000_000, body)
-    return Ping(Asked(offer, ping_id, "USD", None), body, signature)
-
-
-def _hashes(offer: Offer) -> dict[str, str]:
-    known = {name: anonymize.person_hash(FINGERPRINT, name, offer) for name in HASHED}
-    return {name: digest for name, digest in known.items() if digest is not None}
+    signed = bool(asking) and asking[0].signed
+    round_ = Round(SHOWING, ("fastquotes", "search"), FINGERPRINT, HASHED if signed else (), AT_US)
+    pings: list[Ping] = []
+    for number, one in enumerate(asking):
+        ping_id = ids.number(number)
+        request = one.speaker.request(round_, ping_id, FLOOR, TIMEOUT_MS)
+        pings.append(Ping(Asked(one.offer, ping_id, "USD", None), request))
+    return pings
 
 
 def calls(asking: list[Asking]) -> list[Call]:
     """Return one auction's pings as the wire sends them."""
     return [
-        Call(
-            one.endpoint,
-            one.endpoint.request(ping.body, headers=ping.signature),
-            TIMEOUT_MS,
-            repeatable=True,
-            tag=ping.asked,
-        )
+        Call(one.speaker.endpoint, ping.request, TIMEOUT_MS, True, ping.asked)
         for one, ping in zip(asking, one_auction(asking), strict=True)
     ]
 

@@ -7,13 +7,8 @@ import msgspec
 
 from exchange.auction.bids import Asked, NotABid, read_bid, read_foreign_bid
 from exchange.auction.foreign import Terms, foreign_request, view_of
-from exchange.auction.ping import (
-    PingIds,
-    Showing,
-    own_head,
-    own_tail,
-    shared_part,
-)
+from exchange.auction.ping import PingIds, Showing
+from exchange.auction.speaking import Round, Speaker, hashes
 from exchange.domain import anonymize
 from exchange.domain.bid import Bid, OfferResult
 from exchange.domain.dialect import Heard, PingDialect
@@ -24,7 +19,9 @@ from exchange.domain.ranking import rank
 from exchange.domain.reason import Reason
 from exchange.wire.call import Call, Outcome
 from exchange.wire.endpoint import Endpoint
-from exchange.wire.signature import signature_headers
+
+SPEAKERS_MAX = 20_000
+"""Offers whose pings are prepared at most; those that the market names no more go with the rest."""
 
 
 class Contender(msgspec.Struct, frozen=True):
@@ -127,6 +124,7 @@ class Auction:
         self._monotonic = monotonic
         self._entropy = entropy
         self._limits = limits
+        self._speakers: dict[str, Speaker] = {}
 
     async def run(self, tender: Tender) -> AuctionResult:
         """Ask every contender; return when all answered or time is up, never later."""
@@ -155,7 +153,8 @@ class Auction:
     def _calls(self, tender: Tender, results: Mapping[str, OfferResult]) -> list[Call]:
         """Prepare one call for every contender that is asked; the others bid their static price."""
         ids = PingIds(tender.at_us, self._entropy(10))
-        shared: dict[frozenset[str], bytes] = {}
+        source = tender.seller_id, tender.source_id
+        round_ = Round(tender.showing, source, tender.fingerprint, tender.hashed, tender.at_us)
         calls: list[Call] = []
         for number, contender in enumerate(tender.contenders):
             offer, result = contender.offer, results[contender.offer.id]
@@ -177,34 +176,22 @@ class Auction:
             if offer.ping.dialect is not None:
                 call = self._foreign_call(tender, contender, asked, tmax_ms)
             else:
-                if offer.hidden not in shared:
-                    shared[offer.hidden] = shared_part(tender.showing, offer.hidden)
-                call = self._call(tender, contender, asked, shared[offer.hidden], tmax_ms)
+                speaker = self._speaker(offer, offer.ping.url)
+                request = speaker.request(round_, asked.ping_id, contender.floor, int(tmax_ms))
+                # Positional, as all that is made for every ping: names cost more.
+                call = Call(speaker.endpoint, request, enforced_ms, True, asked)
             calls.append(call)
             result.pinged = True
         return calls
 
-    def _call(
-        self, tender: Tender, contender: Contender, asked: Asked, shared: bytes, tmax_ms: float
-    ) -> Call:
-        offer = contender.offer
-        assert offer.ping is not None, "only offers with a ping are asked"
-        source = anonymize.source_alias(tender.seller_id, tender.source_id, offer)
-        head = own_head(asked.ping_id, contender.floor, int(tmax_ms), source, tender.showing)
-        body = head + shared + own_tail(_hashes(tender, offer))
-        headers = b""
-        if offer.secret is not None:
-            headers = signature_headers(
-                offer.secret, asked.ping_id, tender.at_us // 1_000_000, body
-            )
-        endpoint = self._endpoints.of(offer.ping.url)
-        return Call(
-            endpoint=endpoint,
-            request=endpoint.request(body, headers=headers),
-            timeout_ms=min(offer.ping.timeout_ms, tender.timeout_ms),
-            repeatable=True,
-            tag=asked,
-        )
+    def _speaker(self, offer: Offer, url: str) -> Speaker:
+        """Return who makes this offer's pings; one that the market has changed is made anew."""
+        speaker = self._speakers.get(offer.id)
+        if speaker is None or speaker.offer is not offer:
+            if len(self._speakers) >= SPEAKERS_MAX:
+                self._speakers.clear()
+            speaker = self._speakers[offer.id] = Speaker(offer, self._endpoints.of(url))
+        return speaker
 
     def _foreign_call(
         self, tender: Tender, contender: Contender, asked: Asked, tmax_ms: float
@@ -220,7 +207,8 @@ class Auction:
             source_id=anonymize.source_alias(tender.seller_id, tender.source_id, offer),
             at_us=tender.at_us,
         )
-        view = view_of(tender.showing, offer, _hashes(tender, offer), terms)
+        known = hashes(tender.hashed, tender.fingerprint, offer)
+        view = view_of(tender.showing, offer, known, terms)
         endpoint = self._endpoints.speaking(ping.url, ping.dialect.method, ping.dialect.headers)
         return Call(
             endpoint=endpoint,
@@ -296,16 +284,6 @@ def _exchanged(call: Call) -> Exchanged:
     if dialect is not None:
         request, answer = dialect.redacted(request), dialect.redacted(answer)
     return Exchanged(call.tag.offer.id, request, call.status, answer)
-
-
-def _hashes(tender: Tender, offer: Offer) -> dict[str, str]:
-    """Return the person's digests by field, as this offer may see them."""
-    known: dict[str, str] = {}
-    for name in tender.hashed:
-        digest = anonymize.person_hash(tender.fingerprint, name, offer)
-        if digest is not None:
-            known[name] = digest
-    return known
 
 
 NOT_ANSWERED: dict[Outcome, Reason] = {

@@ -63,21 +63,24 @@ def read_bid(status: int, body: bytes, asked: Asked) -> Bid | NotABid:
         wire = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return NotABid(Reason.INVALID_BID, "not the JSON of a bid")
-    return _price(wire, asked)
-
-
-def _price(wire: BidWire, asked: Asked) -> Bid | NotABid:
-    if isinstance(wire.bid, UnsetType) or (raw := bytes(wire.bid)) == b"null":
-        if wire.accepted is False or wire.reason is not None:
-            return NotABid(Reason.NO_BID, clean(wire.reason))
-        if asked.static_price is None:
-            return NotABid(Reason.INVALID_BID, "no price, and the offer names none")
-        return _checked(asked.static_price, wire, asked)
+    raw = wire.bid
+    if raw is UNSET:
+        return _unpriced(wire, asked)
     try:
-        price = _amount(raw)
+        price = _amount(bytes(raw))
     except MoneyError:
+        if raw == b"null":
+            return _unpriced(wire, asked)
         return NotABid(Reason.INVALID_BID, "bid is no amount")
     return _checked(price, wire, asked)
+
+
+def _unpriced(wire: BidWire, asked: Asked) -> Bid | NotABid:
+    if wire.accepted is False or wire.reason is not None:
+        return NotABid(Reason.NO_BID, clean(wire.reason))
+    if asked.static_price is None:
+        return NotABid(Reason.INVALID_BID, "no price, and the offer names none")
+    return _checked(asked.static_price, wire, asked)
 
 
 def _checked(price: Micros, wire: BidWire, asked: Asked) -> Bid | NotABid:
@@ -86,16 +89,15 @@ def _checked(price: Micros, wire: BidWire, asked: Asked) -> Bid | NotABid:
     wrong = _wrong(price, wire.currency, wire.ttl_s, asked)
     if wrong is not None:
         return NotABid(Reason.INVALID_BID, wrong)
+    bid_id, ttl_s, name, text = wire.bid_id, wire.ttl_s, wire.buyer_name, wire.consent_text
     return Bid(
         offer=asked.offer,
         price=price,
         ping_id=asked.ping_id,
-        bid_id=None if wire.bid_id is None else clean(wire.bid_id),
-        ttl_s=None if wire.ttl_s is None else int(wire.ttl_s),
-        buyer_name=None if wire.buyer_name is None else clean(wire.buyer_name),
-        consent_text=(
-            None if wire.consent_text is None else clean(wire.consent_text, CONSENT_TEXT_MAX)
-        ),
+        bid_id=None if bid_id is None else clean(bid_id),
+        ttl_s=None if ttl_s is None else int(ttl_s),
+        buyer_name=None if name is None else clean(name),
+        consent_text=None if text is None else clean(text, CONSENT_TEXT_MAX),
     )
 
 

@@ -159,6 +159,7 @@ class OfferHealth:
         self.refused_count = 0
 
 
+CLOSED = BreakerState.CLOSED
 UNHEARD = frozenset({Outcome.THROTTLED, Outcome.ABANDONED})
 OWN_FAULT = frozenset({Detail.NO_TIME, Detail.WIRE_CLOSED})
 """Calls that ended for reasons of ours say nothing of the buyer."""
@@ -175,9 +176,11 @@ class Health:
 
     def admit(self, offer: Offer) -> Reason | None:
         """Say why this offer may not be called now, or None and count the call as under way."""
-        health = self.of(offer.id)
+        health = self.offers.get(offer.id) or self.of(offer.id)
         in_flight_max = offer.in_flight_max or self.limits.calls_in_flight_max
-        if health.in_flight >= in_flight_max or not health.breaker.admits(self.clock()):
+        if health.in_flight >= in_flight_max or not (
+            health.breaker.state is CLOSED or health.breaker.admits(self.clock())
+        ):
             health.refused_count += 1
             return Reason.THROTTLED
         health.in_flight += 1
@@ -185,12 +188,16 @@ class Health:
 
     def ended(self, offer: Offer, call: Call, *, sound: bool) -> None:
         """Count a call that was admitted and has ended, once; `sound`: its answer could be used."""
-        health = self.of(offer.id)
-        health.in_flight = max(0, health.in_flight - 1)
+        health = self.offers.get(offer.id) or self.of(offer.id)
+        if health.in_flight:
+            health.in_flight -= 1
         if call.round_trip_ms:
             health.network.add(call.round_trip_ms)
-        # Answered first, by identity: hashing an enumeration's member is a call in Python.
-        if call.outcome is Outcome.ANSWERED:
+        breaker = health.breaker
+        if sound and breaker.state is CLOSED and not breaker.failed:
+            breaker.last.append(True)  # the everyday way of `Breaker.ended`
+        # By identity: hashing an enumeration's member is a call in Python.
+        elif call.outcome is Outcome.ANSWERED:
             health.breaker.ended(self.clock(), call.begun_at, sound=sound)
         elif call.outcome in UNHEARD or call.detail in OWN_FAULT:
             health.breaker.ended_unheard(call.begun_at)

@@ -4,13 +4,11 @@ The auction is handed what may be shown; this module cannot reach for more.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 import msgspec
 
 from exchange.domain.ids import ENTROPY_BYTES, uuid7
 from exchange.domain.lead import ConsentMarks, Value
-from exchange.domain.money import Micros, to_text
 
 encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -48,20 +46,11 @@ def shared_part(showing: Showing, hidden: frozenset[str]) -> bytes:
     return head[1:-2]  # without the outer `{` and the two closing braces
 
 
-def own_head(ping_id: str, floor: Micros, tmax_ms: int, source: str, showing: Showing) -> bytes:
-    """Encode what stands before the shared part: ids and terms of one buyer's ping."""
-    return (
-        f'{{"ping_id":"{ping_id}","auction":{{"type":"first_price","floor":{_amount(floor)},'
-        f'"currency":"{showing.currency}","tmax_ms":{tmax_ms},"max_buyers":1}},'
-        f'"source":{{"id":"{source}"{_channel(showing.channel)}}},'
-    ).encode()
+def own_source(alias: str, channel: str | None) -> bytes:
+    """Encode what stands right before the shared part: the source, under its name for one buyer."""
+    return f'"source":{{"id":"{alias}"{_channel(channel)}}},'.encode()
 
 
-_amount = lru_cache(maxsize=4096)(to_text)
-"""Floors are few, and most offers of an auction have the same."""
-
-
-@lru_cache(maxsize=1024)
 def _channel(channel: str | None) -> str:
     """Return a source's channel as a member that others stand before."""
     return "" if channel is None else f',"channel":{encode(channel).decode()}'

@@ -15,11 +15,12 @@ KEYS_MAX = 4096
 
 def hmac_sha256(key: bytes, message: bytes) -> bytes:
     """Return the digest, 32 bytes."""
-    state = _prepared(key).copy()
+    state = prepared(key).copy()
     state.update(message)
     return state.finalize()
 
 
 @lru_cache(maxsize=KEYS_MAX)
-def _prepared(key: bytes) -> HMAC:
+def prepared(key: bytes) -> HMAC:
+    """Return the state after this key, to be copied for each digest: never to be updated."""
     return HMAC(key, SHA256())
