@@ -22,7 +22,10 @@ def each(places: int) -> Iterator[int]:
 
 def picked(lineup: Sequence[T], places: int) -> list[T]:
     """Return what stands in these places, in its order."""
-    if places.bit_count() * SPARSE < len(lineup):
+    many = places.bit_count()
+    if many == len(lineup):
+        return list(lineup)
+    if many * SPARSE < len(lineup):
         return [lineup[place] for place in each(places)]
     lowest_first = reversed(f"{places:b}".encode().translate(_DIGITS))
     return list(compress(lineup, lowest_first))

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from exchange.domain.campaign import Campaign
+from exchange.domain.lead import Value
 from exchange.domain.reason import Reason
 from exchange.domain.submission import Submission
 
@@ -58,24 +59,30 @@ def score(submission: Submission) -> Score:
         "consent": marks.tcpa is True,
         "location_agrees": "state" in lead.derived and "location_mismatch" not in submission.flags,
         "source_declared": lead.source.declared,
-        "insured": any(lead.fields.get(name) is True for name in INSURED_FIELDS),
+        "insured": is_insured(lead.fields),
     }
     counted = min(len(lead.fields) + len(submission.person.identity), FIELDS_COUNTED_MAX)
     parts = {"base": BASE, "fields": PER_FIELD * counted}
-    parts.update({name: WEIGHTS[name] for name, held in holds.items() if held})
+    for name, held in holds.items():
+        if held:
+            parts[name] = WEIGHTS[name]
     return Score(sum(parts.values()), MODEL, parts)
 
 
 def has_certificate(submission: Submission) -> bool:
     """Tell whether a third party can confirm the consent."""
     marks, consent = submission.lead.consent, submission.person.consent
-    certificates = (
-        marks.jornaya_id,
-        marks.trustedform_url,
-        consent.jornaya_id,
-        consent.trustedform_url,
+    return bool(
+        marks.jornaya_id or marks.trustedform_url or consent.jornaya_id or consent.trustedform_url
     )
-    return any(certificates)
+
+
+def is_insured(fields: Mapping[str, Value]) -> bool:
+    """Tell whether a lead says so of itself."""
+    for name in INSURED_FIELDS:  # noqa: SIM110 - a generator for each lead costs more than its loop
+        if name in fields and fields[name] is True:
+            return True
+    return False
 
 
 def scored(submission: Submission, given: Score) -> Submission:

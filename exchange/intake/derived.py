@@ -1,11 +1,11 @@
 """What follows from a lead's fields: place, local time, age; facts for conditions and scores."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
-from exchange.domain.age import US_PER_S, age_on
+from exchange.domain.age import QUARTER_US, age_on, local_quarter
 from exchange.domain.lead import Source, Value
 from exchange.intake.errors import Errors, bad_value
 from exchange.intake.geography import Geography, Place
@@ -58,9 +58,8 @@ def place_of(schema: Schema, values: Mapping[str, Value], geography: Geography) 
 
 
 def local_time(place: Place | None, at_us: int) -> datetime:
-    """Return the time on the lead's own wall; UTC where the place has no one clock."""
-    zone = place.zone if place is not None else None
-    return datetime.fromtimestamp(at_us // US_PER_S, zone or UTC)
+    """Return the time on the lead's own wall, to the quarter; UTC where the place has no clock."""
+    return local_quarter(at_us // QUARTER_US, place.zone if place is not None else None)
 
 
 def derive_age(
