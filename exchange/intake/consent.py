@@ -42,11 +42,15 @@ def read_consent(raw: object, errors: Errors) -> ConsentRead:
     values: dict[str, Any] = {
         name: errors.keep(path, read(raw[name]))
         for name, path, read in TOLD
-        if name in raw and not absent(raw[name])
+        if name in raw and raw[name] is not None and not absent(raw[name])
     }
     ping_url = values.pop("trustedform_ping_url", None)
     certificate = values.get("trustedform_url")
-    if certificate is not None and urlsplit(certificate).hostname == PING_HOST:
+    if (
+        certificate is not None
+        and PING_HOST in certificate.lower()
+        and urlsplit(certificate).hostname == PING_HOST
+    ):
         ping_url = ping_url or certificate
     if values.get("named_buyers", ()) is None:
         del values["named_buyers"]

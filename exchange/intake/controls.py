@@ -44,8 +44,7 @@ def read_controls(fields: Mapping[str, object], errors: Errors) -> Controls:
     """Return what the request asks for; what is wrong with it goes to `errors`."""
     asked: dict[str, Any] = {}
     for field, name, read in READERS:
-        raw = fields.get(field)
-        if raw is not None:
+        if field in fields and (raw := fields[field]) is not None:
             asked[name] = errors.keep(field, read(raw))
     asked.pop("ping_id", None)
     return Controls(**asked)

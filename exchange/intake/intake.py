@@ -136,7 +136,9 @@ class Intake:
         if isinstance(fields.get("lead"), str | list | int | float):
             required = ()  # that it is no object was said; what it lacks says no more
         for name in required:
-            if name not in values and absent(lead.get(name)) and not recognizes(instead, name):
+            if name in values:
+                continue
+            if absent(lead.get(name)) and not recognizes(instead, name):
                 errors.keep(f"lead.{name}", REQUIRED)
         return Reading(
             lead=lead,
@@ -156,9 +158,11 @@ class Intake:
         """Return a good request as a lead and its person; of a ping's person nothing is left."""
         schema, controls, campaign = reading.schema, reading.controls, reading.campaign
         source = source_of(controls.source_id, snapshot.sellers[arrival.seller_id])
-        identity = {name: reading.values[name] for name in schema.identity & reading.values.keys()}
+        identity: dict[str, Value] = {}
+        told: dict[str, Value] = {}
+        for name, value in reading.values.items():
+            (identity if name in schema.identity else told)[name] = value
         test = controls.test or False
-        told = {n: v for n, v in reading.values.items() if n not in schema.identity}
         marks = reading.consent.marks
         person = Person()
         cut = False
@@ -177,7 +181,11 @@ class Intake:
             vertical_id=campaign.vertical_id,
             source=source,
             fields=told,
-            derived=reading.derived.facts | origin(arrival.seller_id, source) | {"test": test},
+            derived={
+                **reading.derived.facts,
+                **origin(arrival.seller_id, source),
+                "test": test,
+            },
             consent=marks,
             seller_ref=controls.seller_ref,
             min_price=controls.min_price or ZERO,
@@ -187,18 +195,18 @@ class Intake:
             test=test,
             answer_by_us=answer_by_us(controls, campaign, arrival.received_at_us),
         )
-        flags = {
-            "undeclared_source": not source.declared,
-            "location_mismatch": reading.derived.mismatch,
-            "disposable_email": self.is_disposable(reading),
-            "md5_hash": reading.recognition.gave_md5,
-            "extra_cut": cut,
-        }
+        noticed = (
+            ("undeclared_source", not source.declared),
+            ("location_mismatch", reading.derived.mismatch),
+            ("disposable_email", self.is_disposable(reading)),
+            ("md5_hash", reading.recognition.gave_md5),
+            ("extra_cut", cut),
+        )
         return Submission(
             lead=lead,
             person=person,
             fingerprint=reading.recognition.fingerprint,
-            flags=tuple(flag for flag, noticed in flags.items() if noticed),
+            flags=tuple([flag for flag, is_so in noticed if is_so]),
             warnings=(MD5_WARNING,) if reading.recognition.gave_md5 else (),
             idempotency_key=arrival.idempotency_key,
         )
@@ -208,8 +216,12 @@ class Intake:
         address = reading.values.get(reading.schema.email or "")
         if not isinstance(address, str):
             return False
-        labels = domain_of(address).split(".")
-        return any(".".join(labels[i:]) in self._disposable for i in range(len(labels) - 1))
+        domain = domain_of(address)
+        while "." in domain:
+            if domain in self._disposable:
+                return True
+            domain = domain.partition(".")[2]
+        return False
 
 
 def campaign_of(

@@ -46,7 +46,7 @@ INVISIBLE = dict.fromkeys(
 
 def absent(raw: object) -> bool:
     """Tell whether a value says nothing: null, or a text of blanks."""
-    return raw is None or (isinstance(raw, str) and not raw.strip())
+    return raw is None or (isinstance(raw, str) and (not raw or raw.isspace()))
 
 
 def scalar_text(raw: object) -> str | None:

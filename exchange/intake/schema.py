@@ -7,7 +7,6 @@ from exchange.domain.lead import Value
 from exchange.domain.vertical import Field, FieldType, Privacy, Show, Vertical
 from exchange.intake.errors import Bad, Code, Errors
 from exchange.intake.normalize import Normalizer, normalizer
-from exchange.intake.readers import absent
 
 REQUIRED = Bad(Code.REQUIRED, "is required")
 RECOGNIZED = {FieldType.PHONE, FieldType.EMAIL}
@@ -52,8 +51,10 @@ class Schema:
         """Return the values of all declared fields that are there and good."""
         values: dict[str, Value] = {}
         for name, path, normalize in self.readers:
-            raw = lead.get(name)
-            if raw is None or absent(raw):
+            if name not in lead:  # most are not: asking so is no call
+                continue
+            raw = lead[name]
+            if raw is None or (type(raw) is str and (not raw or raw.isspace())):
                 continue
             # What a door in other words has found wrong already stays so.
             value = raw if type(raw) is Bad else normalize(raw)
