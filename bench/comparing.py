@@ -10,6 +10,9 @@ import msgspec
 SPREAD = "spread"
 """The part of a result that says how far rounds lay apart, by the figure's name."""
 
+LEFT_OUT = {SPREAD, "steps", "samples", "by_minute"}
+"""The same, and courses of a run, in which no place is the same as in another run."""
+
 
 class Change(msgspec.Struct, frozen=True):
     """One figure, before and now."""
@@ -28,22 +31,24 @@ class Change(msgspec.Struct, frozen=True):
     @property
     def verdict(self) -> str:
         """Whether the change can be told from noise."""
+        if self.new == self.old:
+            return "same"
         if self.noise is None:
             return "noise not known"
         return "within noise" if abs(self.new - self.old) <= self.noise else "changed"
 
 
 def figures(found: Any, name: str = "") -> Iterator[tuple[str, float]]:
-    """Yield every figure of a result by its path; points of curves are none."""
+    """Yield every figure of a result by its path; points of curves and of courses are none."""
     if isinstance(found, bool) or found is None:
         return
     if isinstance(found, int | float):
         yield name, float(found)
     elif isinstance(found, dict):
         for key, value in found.items():
-            if key != SPREAD:
+            if key not in LEFT_OUT:
                 yield from figures(value, f"{name}.{key}" if name else key)
-    elif isinstance(found, list) and all(isinstance(one, dict) for one in found):
+    elif isinstance(found, list | tuple) and all(isinstance(one, dict) for one in found):
         for number, one in enumerate(found):
             yield from figures(one, f"{name}[{number}]")
 

@@ -10,6 +10,7 @@ are the simulated fleet's.
 """
 
 import argparse
+from collections.abc import Iterable
 from itertools import cycle, islice
 from urllib.request import urlopen
 
@@ -17,14 +18,16 @@ import msgspec
 
 from bench.errors import UsageError
 from bench.histogram import Histogram, curve
+from bench.load import Loaded
 from bench.market import buyer_name
 from bench.plots import Curves, Line, Plot
 from bench.progress import Bars as Progress
 from bench.progress import progress
+from bench.rounds import spread
 from bench.serving import fleet
-from bench.target import Measured, add_target_arguments, target
+from bench.target import add_target_arguments, target
 
-QUICK = {"rate": 20.0, "seconds": 2.0, "buyers": 6}
+QUICK = {"rate": 20.0, "seconds": 2.0, "rounds": 1, "buyers": 6}
 DEFAULTS = {"buyers": 12}
 ALL = 1_000_000_000
 FAULTS = ("slow", "silent", "dripping", "resetting")
@@ -60,11 +63,15 @@ class FleetBooks(msgspec.Struct):
 
 
 class Deadline(msgspec.Struct, frozen=True, kw_only=True):
-    """Milliseconds after the deadline (below zero: before it), and shares of leads."""
+    """Milliseconds after the deadline (below zero: before it), and shares of leads; of all rounds.
+
+    How far single rounds lay apart in the same figures is in `spread`.
+    """
 
     deadline_ms: float
     rate: float
     seconds: float
+    rounds: int
     buyers: int
     signed: bool
     faulty: int
@@ -95,18 +102,63 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True):
     curve_alone: tuple[tuple[float, float], ...]
 
 
-class Half(msgspec.Struct, frozen=True):
-    """One of the two runs."""
+class Round(msgspec.Struct, frozen=True):
+    """One load to one set of buyers."""
 
-    measured: Measured
+    loaded: Loaded
     won: dict[str, int]
+    """By each healthy buyer."""
     faults: dict[str, int]
+
+
+class Half(msgspec.Struct, frozen=True):
+    """One of the two runs, or a round of it."""
+
+    rounds: tuple[Round, ...]
+
+    @property
+    def latency(self) -> Histogram:
+        """From when a lead was due, without the posts."""
+        return added(one.loaded.unposted for one in self.rounds)
+
+    @property
+    def posted(self) -> Histogram:
+        """The same with them, as sellers hear it."""
+        return added(one.loaded.latency for one in self.rounds)
+
+    @property
+    def late(self) -> Histogram:
+        """How late the generator was."""
+        return added(one.loaded.late for one in self.rounds)
+
+    @property
+    def faults(self) -> dict[str, int]:
+        """How often each was met."""
+        return summed(one.faults for one in self.rounds)
 
     @property
     def shares(self) -> dict[str, float]:
-        """Which part of all leads each buyer won."""
-        sent = max(1, self.measured.loaded.sent)
-        return {name: round(won / sent, 4) for name, won in self.won.items()}
+        """Which part of all leads each healthy buyer won."""
+        sent = max(1, sum(one.loaded.sent for one in self.rounds))
+        won = summed(one.won for one in self.rounds)
+        return {name: round(times / sent, 4) for name, times in won.items()}
+
+
+def added(slots: Iterable[dict[int, int]]) -> Histogram:
+    """Return several rounds' durations as one histogram."""
+    whole = Histogram()
+    for one in slots:
+        whole.add(Histogram(one))
+    return whole
+
+
+def summed(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    """Return several rounds' counts as one."""
+    found: dict[str, int] = {}
+    for one in counts:
+        for name, times in one.items():
+            found[name] = found.get(name, 0) + times
+    return found
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -114,7 +166,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_target_arguments(parser)
     parser.set_defaults(**DEFAULTS)
     parser.add_argument("--rate", type=float, default=100.0, help="leads a second, on average")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each of the two runs")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each round")
+    parser.add_argument("--rounds", type=int, default=3, help="of each of the two runs")
 
 
 def run(options: argparse.Namespace) -> Deadline:
@@ -142,21 +195,29 @@ def half(
         ) as under_test,
     ):
         under_test.warm(bars, quick=options.quick)
-        before = books(url)
         what = f"{len(healthy)} healthy buyers, {len(faulty)} faulty ones"
-        tick = bars.timed(what, options.seconds)
-        measured = under_test.send(options.rate, options.seconds, tick, looked_up=ALL)
-        after = books(url)
-    faults: dict[str, int] = {}
-    for name, book in after.buyers.items():
-        for fault, times in book.faults.items():
-            met = times - before.buyers[name].faults.get(fault, 0)
-            faults[fault] = faults.get(fault, 0) + met
-    won = {
-        name: book.beliefs.get("accepted", 0) - before.buyers[name].beliefs.get("accepted", 0)
+        rounds = []
+        for number in range(1, options.rounds + 1):
+            before = books(url)
+            tick = bars.timed(f"{what}, round {number}", options.seconds)
+            loaded = under_test.send(options.rate, options.seconds, tick, looked_up=ALL).loaded
+            rounds.append(round_of(loaded, before, books(url), healthy))
+    return Half(tuple(rounds))
+
+
+def round_of(loaded: Loaded, before: FleetBooks, after: FleetBooks, healthy: list[str]) -> Round:
+    """Return one round by what the buyers' books say that they did not say before it."""
+
+    def accepted(told: FleetBooks, name: str) -> int:
+        return told.buyers[name].beliefs.get("accepted", 0)
+
+    met = (
+        {fault: times - before.buyers[name].faults.get(fault, 0)}
         for name, book in after.buyers.items()
-    }
-    return Half(measured, {name: won[name] for name in healthy}, faults)
+        for fault, times in book.faults.items()
+    )
+    won = {name: accepted(after, name) - accepted(before, name) for name in healthy}
+    return Round(loaded, won, summed(met))
 
 
 def spec(healthy: list[str], faulty: list[str]) -> str:
@@ -177,45 +238,71 @@ def books(url: str) -> FleetBooks:
 
 def report(options: argparse.Namespace, alone: Half, beside: Half) -> Deadline:
     """Return what was found."""
-    told = beside.measured.loaded
-    latency, posted = Histogram(told.unposted), Histogram(told.latency)
-    p50, p99, p999 = (ms - options.deadline_ms for ms in latency.at_all([50, 99, 99.9]))
-    shares, shares_alone = beside.shares, alone.shares
+    told = [one.loaded for one in beside.rounds]
+    found = figures(options, alone, beside)
+    each: dict[str, list[float]] = {}
+    for one, other in zip(alone.rounds, beside.rounds, strict=True):
+        for name, value in figures(options, Half((one,)), Half((other,))).items():
+            each.setdefault(name, []).append(value)
     return Deadline(
         deadline_ms=options.deadline_ms,
         rate=options.rate,
         seconds=options.seconds,
+        rounds=options.rounds,
         buyers=options.buyers,
         signed=options.signed,
         faulty=options.buyers // 3,
         faults=beside.faults,
-        sent=told.sent,
-        sold=told.sold,
-        errors=told.failed,
-        shed=told.shed,
-        late_p50_ms=round(p50, 3),
-        late_p99_ms=round(p99, 3),
-        late_p999_ms=round(p999, 3),
-        late_longest_ms=round(latency.longest - options.deadline_ms, 3),
-        posted_late_p50_ms=round(posted.at(50) - options.deadline_ms, 3),
-        posted_late_p999_ms=round(posted.at(99.9) - options.deadline_ms, 3),
-        generator_late_p99_ms=Histogram(told.late).at(99),
-        healthy_share=round(sum(shares.values()), 4),
-        healthy_share_alone=round(sum(shares_alone.values()), 4),
-        moved_most=round(max(abs(shares[name] - shares_alone[name]) for name in shares), 4),
-        shares=shares,
-        shares_alone=shares_alone,
-        spread={},
-        curve=curve(latency),
-        curve_alone=curve(Histogram(alone.measured.loaded.unposted)),
+        sent=sum(one.sent for one in told),
+        sold=sum(one.sold for one in told),
+        errors=sum(one.failed for one in told),
+        shed=sum(one.shed for one in told),
+        late_p50_ms=found["late_p50_ms"],
+        late_p99_ms=found["late_p99_ms"],
+        late_p999_ms=found["late_p999_ms"],
+        late_longest_ms=found["late_longest_ms"],
+        posted_late_p50_ms=found["posted_late_p50_ms"],
+        posted_late_p999_ms=found["posted_late_p999_ms"],
+        generator_late_p99_ms=found["generator_late_p99_ms"],
+        healthy_share=found["healthy_share"],
+        healthy_share_alone=found["healthy_share_alone"],
+        moved_most=found["moved_most"],
+        shares=beside.shares,
+        shares_alone=alone.shares,
+        spread=spread(each),
+        curve=curve(beside.latency),
+        curve_alone=curve(alone.latency),
     )
+
+
+def figures(options: argparse.Namespace, alone: Half, beside: Half) -> dict[str, float]:
+    """Return the figures that have a spread, of all rounds or of one."""
+    latency, posted = beside.latency, beside.posted
+    p50, p99, p999 = (ms - options.deadline_ms for ms in latency.at_all([50, 99, 99.9]))
+    shares, shares_alone = beside.shares, alone.shares
+    found = {
+        "late_p50_ms": p50,
+        "late_p99_ms": p99,
+        "late_p999_ms": p999,
+        "late_longest_ms": latency.longest - options.deadline_ms,
+        "posted_late_p50_ms": posted.at(50) - options.deadline_ms,
+        "posted_late_p999_ms": posted.at(99.9) - options.deadline_ms,
+        "generator_late_p99_ms": beside.late.at(99),
+        "healthy_share": sum(shares.values()),
+        "healthy_share_alone": sum(shares_alone.values()),
+        "moved_most": max(abs(shares[name] - shares_alone[name]) for name in shares),
+    }
+    found |= {f"shares.{name}": share for name, share in shares.items()}
+    found |= {f"shares_alone.{name}": share for name, share in shares_alone.items()}
+    return {name: round(value, 4) for name, value in found.items()}
 
 
 def table(found: Deadline) -> str:
     """Return what was found for people to read, in Markdown."""
     met = ", ".join(f"{fault} {times}" for fault, times in found.faults.items())
     load = (
-        f"{found.rate:g} leads a second for {found.seconds:g} s, {found.buyers} buyers, "
+        f"{found.rate:g} leads a second, {found.rounds} rounds of {found.seconds:g} s, "
+        f"{found.buyers} buyers, "
         f"{found.faulty} of them faulty (met: {met}), deadline {found.deadline_ms:g} ms; "
         f"{found.sent} sent, {found.sold} sold, {found.shed} turned away, {found.errors} errors."
     )

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import gc
 import random
-import statistics
 import time
 import tracemalloc
 from collections.abc import Iterable, Iterator
@@ -21,6 +20,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from bench.plots import Curves, Line, Plot
+from bench.rounds import middle, spread
 from exchange.auction.auction import AuctionResult, Tender
 from exchange.configuration.reading import read_sheets, sheet_of
 from exchange.configuration.snapshots import Compiler, Stored
@@ -84,6 +84,7 @@ class Eligibility(msgspec.Struct, frozen=True):
     leads: int
     rounds: int
     sizes: tuple[Size, ...]
+    spread: dict[str, float]
 
 
 # The market
@@ -298,11 +299,17 @@ class Bench:
     def __init__(self, offers: int) -> None:
         self.offers = offers
         self._stored = stored_market(offers)
-        began = time.process_time()
-        self.snapshot = compiled(self._stored)
-        self.compile_ms = (time.process_time() - began) * 1000
-        self.around = Surroundings(self.snapshot)
+        self.compile_ms: list[float] = []
         self.cpu_us: list[float] = []
+        self.snapshot = self.compiled()
+        self.around = Surroundings(self.snapshot)
+
+    def compiled(self) -> Snapshot:
+        """Compile the market anew, and note how long that took."""
+        began = time.process_time()
+        snapshot = compiled(self._stored)
+        self.compile_ms.append((time.process_time() - began) * 1000)
+        return snapshot
 
     def round(self, leads: int) -> None:
         """Let so many leads through."""
@@ -352,10 +359,10 @@ class Bench:
         through = leads * len(self.cpu_us) + WARM_LEADS
         return Size(
             offers=self.offers,
-            cpu_us=round(statistics.median(self.cpu_us), 1),
+            cpu_us=middle(self.cpu_us, 1),
             eligible=round(self.around.contenders / through, 1),
             event_bytes=round(self.around.event_bytes / through),
-            compile_ms=round(self.compile_ms, 1),
+            compile_ms=middle(self.compile_ms, 1),
             memory_mib=round(self.memory_mib(), 1),
         )
 
@@ -373,11 +380,17 @@ def run(options: argparse.Namespace) -> Eligibility:
     for bench in benches:
         bench.round(WARM_LEADS)
         bench.cpu_us.clear()
+        bench.compile_ms.clear()
     for _ in range(options.rounds):
         for bench in benches:
+            bench.compiled()
             bench.round(options.leads)
     sizes = tuple(bench.size(options.leads) for bench in benches)
-    return Eligibility(options.leads, options.rounds, sizes)
+    each: dict[str, list[float]] = {}
+    for number, bench in enumerate(benches):
+        each[f"sizes[{number}].cpu_us"] = bench.cpu_us
+        each[f"sizes[{number}].compile_ms"] = bench.compile_ms
+    return Eligibility(options.leads, options.rounds, sizes, spread(each))
 
 
 def table(found: Eligibility) -> str:

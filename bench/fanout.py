@@ -9,7 +9,6 @@ figures are process CPU time, user and system, of the client alone.
 
 import argparse
 import os
-import statistics
 import sys
 import tempfile
 from collections.abc import Callable
@@ -32,6 +31,7 @@ from bench.clients import (
     installed,
 )
 from bench.plots import Bars, Plot
+from bench.rounds import middle, spread
 
 QUICK = {"rounds": 1, "seconds": 0.3}
 FEW, MANY = 10, 100
@@ -39,6 +39,18 @@ FEW, MANY = 10, 100
 UNANSWERED_MAX_SHARE = 0.001
 
 Turn = Callable[[], Used]
+
+OWN = ("c", "ping", "signed", "many", "tls_c", "tls_ping", "tls_signed")
+"""Who always takes a turn."""
+FIGURES = {f"{name}_cpu_us": name for name in (*OWN, "aiohttp", "tls_aiohttp")}
+RATIOS = {
+    "ratio": ("ping", "c"),
+    "signed_ratio": ("signed", "c"),
+    "many_ratio": ("many", "ping"),
+    "tls_ratio": ("tls_ping", "tls_c"),
+    "tls_signed_ratio": ("tls_signed", "tls_c"),
+}
+"""Of whom to whom, in the same round."""
 
 
 class Fanout(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +76,7 @@ class Fanout(msgspec.Struct, frozen=True, kw_only=True):
     tls_aiohttp_cpu_us: float
     others_cpu_us: dict[str, float]
     """Other clients that are installed, plain and with TLS."""
+    spread: dict[str, float]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +98,7 @@ def run(options: argparse.Namespace) -> Fanout:
         ):
             os.sched_setaffinity(0, {options.core})
             turns = _turns(server, options, Path(folder))
-            return _report(server, options, _take(turns, options.rounds))
+            return report(server.name, options, _take(turns, options.rounds))
     finally:
         os.sched_setaffinity(0, before)
 
@@ -132,35 +145,35 @@ def _take(turns: dict[str, Turn], rounds: int) -> dict[str, list[float]]:
     return found
 
 
-def _report(
-    server: Answering, options: argparse.Namespace, found: dict[str, list[float]]
-) -> Fanout:
-    middle = {name: round(statistics.median(each), 2) for name, each in found.items()}
-
-    def ratio(one: str, other: str) -> float:
-        pairs = zip(found[one], found[other], strict=True)
-        return round(statistics.median(mine / its for mine, its in pairs), 2)
-
-    own = {"c", "ping", "signed", "many", "tls_c", "tls_ping", "tls_signed"}
+def report(server: str, options: argparse.Namespace, found: dict[str, list[float]]) -> Fanout:
+    """Return what the rounds say together; `found` is what a ping cost each client, by round."""
+    others = [name for name in found if name not in OWN and "aiohttp" not in name]
+    each = {figure: found[name] for figure, name in FIGURES.items()}
+    each |= {
+        figure: [mine / its for mine, its in zip(found[one], found[other], strict=True)]
+        for figure, (one, other) in RATIOS.items()
+    }
+    mid = {name: middle(values, 2) for name, values in each.items()}
     return Fanout(
-        server=server.name,
+        server=server,
         rounds=options.rounds,
         connections=options.connections,
-        ping_cpu_us=middle["ping"],
-        c_cpu_us=middle["c"],
-        ratio=ratio("ping", "c"),
-        signed_cpu_us=middle["signed"],
-        signed_ratio=ratio("signed", "c"),
-        many_cpu_us=middle["many"],
-        many_ratio=ratio("many", "ping"),
-        aiohttp_cpu_us=middle["aiohttp"],
-        tls_ping_cpu_us=middle["tls_ping"],
-        tls_c_cpu_us=middle["tls_c"],
-        tls_ratio=ratio("tls_ping", "tls_c"),
-        tls_signed_cpu_us=middle["tls_signed"],
-        tls_signed_ratio=ratio("tls_signed", "tls_c"),
-        tls_aiohttp_cpu_us=middle["tls_aiohttp"],
-        others_cpu_us={n: us for n, us in middle.items() if n not in own and "aiohttp" not in n},
+        ping_cpu_us=mid["ping_cpu_us"],
+        c_cpu_us=mid["c_cpu_us"],
+        ratio=mid["ratio"],
+        signed_cpu_us=mid["signed_cpu_us"],
+        signed_ratio=mid["signed_ratio"],
+        many_cpu_us=mid["many_cpu_us"],
+        many_ratio=mid["many_ratio"],
+        aiohttp_cpu_us=mid["aiohttp_cpu_us"],
+        tls_ping_cpu_us=mid["tls_ping_cpu_us"],
+        tls_c_cpu_us=mid["tls_c_cpu_us"],
+        tls_ratio=mid["tls_ratio"],
+        tls_signed_cpu_us=mid["tls_signed_cpu_us"],
+        tls_signed_ratio=mid["tls_signed_ratio"],
+        tls_aiohttp_cpu_us=mid["tls_aiohttp_cpu_us"],
+        others_cpu_us={name: middle(found[name], 2) for name in others},
+        spread=spread(each | {f"others_cpu_us.{name}": found[name] for name in others}),
     )
 
 

@@ -7,18 +7,19 @@ with. Goodput is what was sold a second; a lead that is turned away hears 503 wi
 
 import argparse
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from bench.errors import UsageError
 from bench.histogram import Histogram
 from bench.plots import Curves, Line, Plot
-from bench.progress import progress
+from bench.progress import Bars, progress
+from bench.rounds import middle, spread
 from bench.serving import HERE
 from bench.target import Measured, add_target_arguments, target
 
-QUICK = {"seconds": 1.0, "loads": [0.5, 2.0], "buyers": 2, "at_once": 8}
+QUICK = {"seconds": 1.0, "rounds": 1, "loads": [0.5, 2.0], "buyers": 2, "at_once": 8}
 DEFAULTS = {"buyers": 2}
 TWICE = 2.0
 PATIENCE = {"loop_lag_max_ms", "loop_lag_target_ms", "ledger_wait_target_ms"}
@@ -27,7 +28,10 @@ PATIENCE_MS = "60000"
 
 
 class Level(msgspec.Struct, frozen=True, kw_only=True):
-    """One rate of leads: what became of them a second, and how soon, from when they were due."""
+    """One rate of leads: what became of them a second, and how soon, from when they were due.
+
+    Medians of rounds; errors are those of all.
+    """
 
     load: float
     """To the peak."""
@@ -59,7 +63,9 @@ class Overload(msgspec.Struct, frozen=True, kw_only=True):
     """At twice its load, as the next one."""
     shed_p99_ms: float
     errors: int
+    rounds: int
     levels: tuple[Level, ...]
+    spread: dict[str, float]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_target_arguments(parser)
     # Few, so that the exchange's own core is the first to be full.
     parser.set_defaults(**DEFAULTS)
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each level")
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each round of a level")
+    parser.add_argument("--rounds", type=int, default=3, help="of the peak and of all levels")
     parser.add_argument("--at-once", type=int, default=64, help="sellers at the peak")
     parser.add_argument(
         "--loads", type=float, nargs="+", default=[0.5, 1.0, 1.5, TWICE, 3.0], help="to the peak"
@@ -78,20 +85,31 @@ def run(options: argparse.Namespace) -> Overload:
     """Measure as these options say. Errors: UsageError."""
     if options.target:
         raise UsageError("overload begins with an exchange that is told to turn nobody away: ours")
-    seconds = options.seconds
     with progress() as bars:
-        with target(options, settings=patient()) as under_test:
-            under_test.warm(bars, quick=options.quick)
-            tick = bars.timed("the peak", seconds)
-            told = under_test.send(0.0, seconds, tick, at_once=options.at_once).loaded
-            peak = told.sold / told.seconds
+        peaks = peaks_of(options, bars)
+        peak = middle(peaks, 1)
+        found: dict[float, list[Level]] = {load: [] for load in options.loads}
         with target(options) as under_test:
             under_test.warm(bars, quick=options.quick)
-            found = []
-            for load in options.loads:
-                tick = bars.timed(f"{load:g} times the peak of {peak:.0f}", seconds)
-                found.append(level(under_test.send(load * peak, seconds, tick), load, peak))
-    return report(options, peak, found)
+            for number in range(1, options.rounds + 1):
+                for load in options.loads:
+                    what = f"{load:g} times the peak of {peak:.0f}, round {number}"
+                    tick = bars.timed(what, options.seconds)
+                    measured = under_test.send(load * peak, options.seconds, tick)
+                    found[load].append(level(measured, load, peak))
+    return report(options, peaks, found)
+
+
+def peaks_of(options: argparse.Namespace, bars: Bars) -> list[float]:
+    """Return what is sold a second, round by round, where nobody is turned away."""
+    seconds, peaks = options.seconds, []
+    with target(options, settings=patient()) as under_test:
+        under_test.warm(bars, quick=options.quick)
+        for number in range(1, options.rounds + 1):
+            tick = bars.timed(f"the peak, round {number}", seconds)
+            told = under_test.send(0.0, seconds, tick, at_once=options.at_once).loaded
+            peaks.append(told.sold / told.seconds)
+    return peaks
 
 
 def patient() -> dict[str, str]:
@@ -122,20 +140,48 @@ def level(measured: Measured, load: float, peak: float) -> Level:
     )
 
 
-def report(options: argparse.Namespace, peak: float, found: Sequence[Level]) -> Overload:
+def report(
+    options: argparse.Namespace, peaks: list[float], found: Mapping[float, Sequence[Level]]
+) -> Overload:
     """Return what was found; of twice the peak, or what comes next to it."""
-    twice = min(found, key=lambda one: abs(one.load - TWICE))
+    levels, apart = [], spread({"peak": peaks})
+    for number, rounds in enumerate(found.values()):
+        one, its = together(rounds)
+        levels.append(one)
+        apart |= {f"levels[{number}].{name}": value for name, value in its.items()}
+    at = min(range(len(levels)), key=lambda number: abs(levels[number].load - TWICE))
+    twice = levels[at]
+    for name, of in OF_TWICE.items():
+        if f"levels[{at}].{of}" in apart:
+            apart[name] = apart[f"levels[{at}].{of}"]
     return Overload(
-        peak=round(peak, 1),
+        peak=middle(peaks, 1),
         buyers=options.buyers,
         workers=options.workers,
         signed=options.signed,
         goodput=twice.of_peak,
         shed_p50_ms=twice.shed_p50_ms,
         shed_p99_ms=twice.shed_p99_ms,
-        errors=sum(one.errors for one in found),
-        levels=tuple(found),
+        errors=sum(one.errors for one in levels),
+        rounds=options.rounds,
+        levels=tuple(levels),
+        spread=apart,
     )
+
+
+OF_TWICE = {"goodput": "of_peak", "shed_p50_ms": "shed_p50_ms", "shed_p99_ms": "shed_p99_ms"}
+"""Figures of the whole, and whose of the level at twice the peak they are."""
+
+
+def together(rounds: Sequence[Level]) -> tuple[Level, dict[str, float]]:
+    """Return several rounds of one level as one, and how far they lay apart."""
+    each: dict[str, list[float]] = {}
+    for one in rounds:
+        for name, value in msgspec.structs.asdict(one).items():
+            each.setdefault(name, []).append(value)
+    errors = sum(each.pop("errors"))
+    told = {name: middle(values) for name, values in each.items()}
+    return msgspec.convert({**told, "errors": int(errors)}, Level), spread(each)
 
 
 def table(found: Overload) -> str:
@@ -150,7 +196,7 @@ def table(found: Overload) -> str:
     head = [
         (
             f"Peak: {found.peak:,.0f} sold a second, {found.buyers} buyers, "
-            f"{found.workers} worker(s)."
+            f"{found.workers} worker(s), {found.rounds} rounds."
         ),
         "",
         "| load | came | sold | of the peak | p50, p99 | turned away | p50, p99 | errors | cores |",

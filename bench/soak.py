@@ -7,9 +7,10 @@ that fits it best, over all and over the second half, when caches are filled.
 
 import argparse
 import re
-import statistics
 import time
 from collections.abc import Sequence
+from itertools import pairwise
+from statistics import linear_regression
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -17,9 +18,11 @@ import msgspec
 
 from bench.auction import rate_for
 from bench.histogram import Histogram
+from bench.load import Counted
 from bench.plots import Curves, Line, Plot
 from bench.processes import open_files, rss_mib
 from bench.progress import progress
+from bench.rounds import spread
 from bench.target import Measured, Target, add_target_arguments, target
 
 QUICK = {"rate": 30.0, "minutes": 0.05, "offers": 20, "buyers": 3, "every_s": 0.5}
@@ -36,6 +39,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
     at_s: float
     memory_mib: float
+    cpu_s: float
+    """So far; of a stranger's exchange nothing."""
     files: int
     tasks: float
     in_flight: float
@@ -131,6 +136,7 @@ def sample(under_test: Target, at_s: float) -> Sample:
     return Sample(
         at_s=round(at_s, 1),
         memory_mib=round(max(map(rss_mib, pids), default=0.0), 2),
+        cpu_s=own.cpu_s() if own else 0.0,
         files=sum(map(open_files, pids)),
         tasks=gauges["exchange_tasks"],
         in_flight=gauges["exchange_in_flight"],
@@ -153,9 +159,7 @@ def slope(samples: Sequence[Sample]) -> float:
     """Return by how many MiB an hour memory grows, by the line that fits best."""
     if len(samples) < 2:  # noqa: PLR2004 - a line has two points
         return 0.0
-    fitted = statistics.linear_regression(
-        [one.at_s for one in samples], [one.memory_mib for one in samples]
-    )
+    fitted = linear_regression([one.at_s for one in samples], [one.memory_mib for one in samples])
     return round(fitted.slope * PER_HOUR, 3)
 
 
@@ -199,10 +203,48 @@ def report(
         p99_ms_first=first.p99_ms,
         p99_ms_last=minutes[-1].p99_ms,
         cpu_us_per_auction=measured.cpu_us,
-        spread={},
+        spread=spread(apart(samples, minutes, told.windows)),
         samples=tuple(samples),
         by_minute=tuple(minutes),
     )
+
+
+def apart(
+    samples: Sequence[Sample], minutes: Sequence[Minute], windows: Sequence[Counted]
+) -> dict[str, list[float]]:
+    """Return what stands for rounds in one long run, by figure.
+
+    Its minutes for latencies and CPU, its thirds for slopes, looks in its second half for memory
+    and files, when caches are filled.
+    """
+    second_half = samples[len(samples) // 2 :]
+    third = max(2, len(samples) // 3)
+    slopes = [slope(samples[at : at + third]) for at in range(0, len(samples) - third + 1, third)]
+    p99s = [one.p99_ms for one in minutes[1:]]
+    each: dict[str, list[float]] = {
+        "p99_ms_first": p99s,
+        "p99_ms_last": p99s,
+        "cpu_us_per_auction": cpu_by_window(samples, windows),
+        "slope_mib_per_hour": slopes,
+        "slope_mib_per_hour_second_half": slopes[1:],
+    }
+    for what in ("memory_mib", "files"):
+        seen = [float(getattr(one, what)) for one in second_half]
+        each |= {f"{what}_{when}": seen for when in ("first", "last", "most")}
+    return each
+
+
+def cpu_by_window(samples: Sequence[Sample], windows: Sequence[Counted]) -> list[float]:
+    """Return microseconds of CPU per lead answered, between the looks next to windows' borders."""
+
+    def nearest(at_s: float) -> Sample:
+        return min(samples, key=lambda one: abs(one.at_s - at_s))
+
+    return [
+        (nearest(later.from_s).cpu_s - nearest(one.from_s).cpu_s) / sum(one.slots.values()) * 1e6
+        for one, later in pairwise(windows)
+        if one.slots
+    ]
 
 
 def minute(histogram: Histogram) -> Minute:
