@@ -28,6 +28,8 @@ class Auction(msgspec.Struct, frozen=True, kw_only=True):
     """Milliseconds from when a lead was due; medians of rounds, the worst round at the far end."""
 
     rate: float
+    saturation_per_s: float | None
+    """The highest rate with answers in time, found just before; None: the rate was given."""
     shape: str
     seconds: float
     rounds: int
@@ -86,7 +88,8 @@ def run(options: argparse.Namespace) -> Auction:
         shape = DAY
     with progress() as bars, target(options) as under_test:
         under_test.warm(bars, quick=options.quick)
-        rate = options.rate or rate_for(under_test, bars, options, HALF)
+        most = None if options.rate else most_in_time(under_test, bars, options)
+        rate = options.rate if most is None else round(most * HALF, 1)
         rounds = [
             under_test.send(
                 rate,
@@ -97,17 +100,20 @@ def run(options: argparse.Namespace) -> Auction:
             )
             for number in range(1, options.rounds + 1)
         ]
-    return report(options, rate, rounds)
+    return report(options, (rate, most), rounds)
 
 
-def rate_for(under_test: Target, bars: Progress, options: argparse.Namespace, part: float) -> float:
-    """Return a part of the highest rate with answers in time."""
+def most_in_time(under_test: Target, bars: Progress, options: argparse.Namespace) -> float:
+    """Return the highest rate with answers in time."""
     search = Search(seconds=SEARCH_STEP_S, deadline_ms=options.deadline_ms)
-    return round(highest(under_test, bars, search).rate * part, 1)
+    return round(highest(under_test, bars, search).rate, 1)
 
 
-def report(options: argparse.Namespace, rate: float, rounds: list[Measured]) -> Auction:
+def report(
+    options: argparse.Namespace, rates: tuple[float, float | None], rounds: list[Measured]
+) -> Auction:
     """Return what the rounds say together."""
+    rate, most = rates
     whole, own, buyers = Histogram(), Histogram(), Histogram()
     each: dict[str, list[float]] = {}
     for one in rounds:
@@ -122,6 +128,10 @@ def report(options: argparse.Namespace, rate: float, rounds: list[Measured]) -> 
             "p50_ms": latency.at(50),
             "p90_ms": latency.at(90),
             "p99_ms": latency.at(99),
+            "p999_ms": latency.at(99.9),
+            "p9999_ms": latency.at(99.99),
+            "longest_ms": latency.longest,
+            "buyers_p50_ms": Histogram(told.buyers).at(50),
             "late_p99_ms": Histogram(told.late).at(99),
             "other_busy": one.other_busy,
         }
@@ -132,6 +142,7 @@ def report(options: argparse.Namespace, rate: float, rounds: list[Measured]) -> 
     found = {name: middle(values) for name, values in each.items()}
     return Auction(
         rate=rate,
+        saturation_per_s=most,
         shape=str(options.recorded or options.shape),
         seconds=options.seconds,
         rounds=len(rounds),
@@ -180,8 +191,10 @@ def table(found: Auction) -> str:
         ("CPU of the exchange per auction", "not ours" if cost is None else f"{cost:.0f} µs"),
         ("the other core was busy", f"{found.other_busy:.0%}"),
     ]
+    most = found.saturation_per_s
     return "\n".join([
-        (f"{found.rate:g} leads a second ({found.shape}), {found.rounds} rounds of "
+        (f"{found.rate:g} leads a second ({found.shape}"
+        f"{f', half of {most:,.0f} at saturation' if most else ''}), {found.rounds} rounds of "
         f"{found.seconds:g} s, {found.buyers} buyers of {found.buyer_latency_ms:g} ms."),
         f"{found.sent} sent, {found.sold} sold, {found.shed} turned away, {found.errors} errors.",
         "",

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 
 import msgspec
 
-from bench.auction import rate_for
+from bench.auction import most_in_time
 from bench.histogram import Histogram
 from bench.load import Counted
 from bench.plots import Curves, Line, Plot
@@ -62,6 +62,8 @@ class Soak(msgspec.Struct, frozen=True, kw_only=True):
 
     minutes: float
     rate: float
+    saturation_per_s: float | None
+    """The highest rate with answers in time, found just before; None: the rate was given."""
     offers: int
     buyers: int
     workers: int
@@ -111,7 +113,8 @@ def run(options: argparse.Namespace) -> Soak:
     seconds = options.minutes * MINUTE_S
     with progress() as bars, target(options, offers=options.offers) as under_test:
         under_test.warm(bars, quick=options.quick)
-        rate = options.rate or rate_for(under_test, bars, options, options.part)
+        most = None if options.rate else most_in_time(under_test, bars, options)
+        rate = options.rate if most is None else round(most * options.part, 1)
         begun = time.perf_counter()
         move = bars.timed(f"{rate:.0f} leads a second for {options.minutes:g} minutes", seconds)
 
@@ -125,7 +128,7 @@ def run(options: argparse.Namespace) -> Soak:
         measured = under_test.send(rate, seconds, look, every_s=every_s, window_s=window_s)
         time.sleep(SETTLED_AFTER_S)
         after = sample(under_test, time.perf_counter() - begun)
-    return report(options, rate, measured, samples, after)
+    return report(options, (rate, most), measured, samples, after)
 
 
 def sample(under_test: Target, at_s: float) -> Sample:
@@ -165,13 +168,14 @@ def slope(samples: Sequence[Sample]) -> float:
 
 def report(
     options: argparse.Namespace,
-    rate: float,
+    rates: tuple[float, float | None],
     measured: Measured,
     samples: list[Sample],
     after: Sample,
 ) -> Soak:
     """Return what was seen."""
     told = measured.loaded
+    rate, most = rates
     minutes = [minute(Histogram(one.slots)) for one in told.windows]
     first = minutes[1] if len(minutes) > 1 else minutes[0]
     files = [one.files for one in samples]
@@ -179,6 +183,7 @@ def report(
     return Soak(
         minutes=options.minutes,
         rate=rate,
+        saturation_per_s=most,
         offers=options.offers,
         buyers=options.buyers,
         workers=options.workers,
