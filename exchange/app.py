@@ -34,14 +34,18 @@ from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.ledger import Ledger
 from exchange.ledger.listener import Listener
 from exchange.ledger.migrations import migrate
+from exchange.ledger.recount import recounting
 from exchange.ledger.vault import Vault
 from exchange.ledger.worker import Leases
 from exchange.market.errors import MarketUnavailable
 from exchange.market.link import Link
 from exchange.market.market import Market, Terms
+from exchange.market.restoring import Restoring
 from exchange.readiness import Pulse, Readiness
 from exchange.settings import Settings
 from exchange.stores.embedded import StoreUrls
+from exchange.story.rebuilding import Rebuilding
+from exchange.story.recounting import Terms as RecountTerms
 from exchange.story.recovery import Recovery
 from exchange.story.stations import Stations
 from exchange.story.story import Story
@@ -69,6 +73,7 @@ from exchange.wire.wire import Wire
 logger = structlog.get_logger(__name__)
 
 RECOVER_EVERY_S = 2.0
+LOOK_EVERY_S = 1.0
 PULSE_EVERY_S = 1.0
 COUNT_EVERY_S = 1.0
 TIDY_EVERY_S = 60.0
@@ -170,6 +175,7 @@ class Worker:
         self.lease_lost = asyncio.Event()
         """Another worker took this one's leads over: it can write nothing more and should end."""
         self._stack = stack
+        self._rebuilding: Rebuilding | None = None
         self._metrics = Metrics(CollectorRegistry(), None if part is None else part.shared)
         self._servers: list[HttpServer] = []
         self._listening: set[asyncio.Task[object]] = set()
@@ -257,6 +263,7 @@ class Worker:
             once_s=settings.idempotency_hours * S_PER_HOUR,
         )
         self._market = Market(link, worker=self.worker_id, clock=now_us, terms=terms)
+        self._state = Restoring(link, lease_s=terms.lease_s)
         await self._stack.enter_async_context(link)
         await self._stack.enter_async_context(self._market)
 
@@ -317,6 +324,8 @@ class Worker:
         billed = (b.id for b in snapshot.buyers.values() if b.billing.mode is not BillingMode.OPEN)
         capped = (offer.buyer.id for offer in snapshot.offers.values() if offer.caps)
         self._market.watch({*billed, *capped})
+        if self._rebuilding is not None:
+            self._rebuilding.changed()
         self._health.forget_all_but(snapshot.offers.keys())
         self._metrics.version.set(snapshot.version)
 
@@ -343,9 +352,29 @@ class Worker:
         )
         self._stack.push_async_callback(recovery.close)
         self._beside(recovery.run(RECOVER_EVERY_S))
+        rebuilding = self._rebuilding = self._watching_market()
+        await rebuilding.look()
+        self._beside(rebuilding.run(LOOK_EVERY_S))
         self._beside(self._tidy())
         self._stack.callback(self._metrics.hand_over)
         self._beside(self._count())
+
+    def _watching_market(self) -> Rebuilding:
+        settings = self.settings
+        return Rebuilding(
+            self._market,
+            self._state,
+            recounting(self._ledger.connections, self.vault),
+            self._snapshot,
+            RecountTerms(
+                worker_id=self.worker_id,
+                claim_lease_s=int(settings.claim_lease_s),
+                once_s=settings.idempotency_hours * S_PER_HOUR,
+                claim_secret=self.vault.derive("claims"),
+                now_us=now_us,
+                entropy=os.urandom,
+            ),
+        )
 
     def _stations(self) -> Stations:
         auction = Auction(
@@ -438,9 +467,11 @@ class Worker:
         lag = LoopLag(HEARTBEAT_S, was_late)
         lag.start()
         self._stack.callback(lag.stop)
+        rebuilding = self._rebuilding
+        assert rebuilding is not None, "the story stands before the doors"
         stores = {
             "database": lambda: self._ledger.is_up and self._pulse.is_up,
-            "market": lambda: self._market.is_up,
+            "market": lambda: self._market.is_up and rebuilding.is_whole,
         }
         return Doors(
             market=self._snapshot,

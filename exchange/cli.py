@@ -36,6 +36,10 @@ COMMANDS = {
         "exchange.commands.spec:spec",
         "Write a campaign's posting spec, or an offer's, as a page, a schema or a link.",
     ),
+    "reconcile": (
+        "exchange.commands.reconcile:reconcile",
+        "Compare market state with the ledger, and put it right.",
+    ),
     "check": ("exchange.commands.check:check", "Check settings, stores and versions."),
 }
 """Where each command is; a module is imported only for its own command, so that all start fast."""

@@ -191,6 +191,8 @@ class Scene:
 
     # Market state
 
+    epoch = ""
+
     async def market(self, what, sale_id=None, answer=None):
         def do():
             self.journal.append(Done(what, sale_id))

@@ -12,10 +12,13 @@ from typing import Any, cast
 
 import hiredis
 
-from exchange.market.errors import FunctionError, MarketUnavailable
+from exchange.market.errors import FunctionError, MarketStale, MarketUnavailable
 from exchange.market.function import Function
 
 WAITING = object()
+
+STALE = "EPOCH"
+"""A function's own error: what it was asked of is not of the epoch that its caller knows."""
 
 AWAY = frozenset({"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN"})
 """Errors of a server that cannot serve now; another may be reached under the same name."""
@@ -136,6 +139,9 @@ class Connection(asyncio.Protocol):
             # Nothing was executed, so this is no second time.
             call.is_reloaded = True
             self.send((self._load(call, call.function), call))
+        elif word == STALE:
+            problem = text.removeprefix(f"{STALE} ")
+            call.fail(MarketStale(address=self._address, problem=problem))
         elif word in AWAY or word in UNABLE or call.function is None:
             call.fail(MarketUnavailable(address=self._address, problem=text))
             if word in AWAY:

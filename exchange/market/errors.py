@@ -18,6 +18,10 @@ class MarketUnavailable(MarketError):  # noqa: N818 - a state of the world, not 
         self.problem = problem
 
 
+class MarketStale(MarketUnavailable):
+    """Market state at {address} is unavailable: {problem}."""
+
+
 class MarketAddressError(MarketError):
     """A market URL is redis://HOST:PORT/0, rediss://HOST:PORT/0 or unix:///PATH?db=0: {problem}."""
 

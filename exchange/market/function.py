@@ -71,6 +71,15 @@ AWAIT = Function.read("await")
 FINISH = Function.read("finish")
 FORGET = Function.read("forget")
 
+EPOCH = Function.read("epoch")
+MARK = Function.read("mark")
+CLOSE = Function.read("close")
+STANDING = Function.read("standing")
+RESTORE = Function.read("restore")
+HOLDERS = Function.read("holders")
+OWNER = Function.read("owner")
+RECALL = Function.read("recall")
+
 FUNCTIONS = (
     CLAIM,
     LOOK_UP,
@@ -93,4 +102,12 @@ FUNCTIONS = (
     AWAIT,
     FINISH,
     FORGET,
+    EPOCH,
+    MARK,
+    CLOSE,
+    STANDING,
+    RESTORE,
+    HOLDERS,
+    OWNER,
+    RECALL,
 )

@@ -3,14 +3,19 @@
 -- Idempotent by sale id: a sale that is or was held gets the first answer and changes nothing. A
 -- refusal leaves nothing behind, so asking again is a new question. A sale that was released before
 -- it was ever held (its caller gave up, and the release overtook the hold) is never held any more.
--- KEYS     1 counters, 2 holds, 3 leases of the buyer, 4 how the sale ended
--- ARGV     1 sale id, 2 lead id, 3 worker, 4 end of the lease in µs, then for each line: counter,
---          amount, limit, kind (n: a number, m: money, c: concurrent, of which nothing settles)
--- Returns  {0, used…} held; {i, used…} line i has no room; {-1} released before it was held.
+-- KEYS     1 counters, 2 holds, 3 leases of the buyer, 4 how the sale ended, 5 the buyer's epoch
+-- ARGV     1 sale id, 2 lead id, 3 worker, 4 end of the lease in µs, 5 the epoch that the caller
+--          knows, '' for any, then for each line: counter, amount, limit, kind (n: a number,
+--          m: money, c: concurrent, of which nothing settles)
+-- Returns  {0, used…} held; {i, used…} line i has no room; {-1} released before it was held; error
+--          EPOCH where these counters are not of that epoch.
 --          used: settled plus held of each line's counter, as it now is
 
+if ARGV[5] ~= '' and redis.call('GET', KEYS[5]) ~= ARGV[5] then
+  return {err = 'EPOCH market state is being rebuilt'}
+end
 local sale = ARGV[1]
-local first, width = 5, 4
+local first, width = 6, 4
 local lines = (#ARGV - first + 1) / width
 local ended = redis.call('GET', KEYS[4])
 if ended == 'void' then

@@ -6,6 +6,15 @@ BUYERS = "buyers"
 """All buyers who ever had a hold: the one key without a tag."""
 
 
+EPOCH = "epoch"
+"""Of which epoch all of market state is: gone where the server lost its data."""
+
+
+def epoch(tag: str) -> str:
+    """Of which epoch a part is: `buyer:acme`, `campaign:auto-us`, `seller:fastquotes`."""
+    return f"{{{tag}}}:epoch"
+
+
 def claims(claim: Claim) -> tuple[str, ...]:
     """Who came first, by each way to recognize a person."""
     return tuple(f"{{{claim.scope}}}:claim:{key}" for key in claim.keys)

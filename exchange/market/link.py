@@ -27,6 +27,7 @@ One link is one server. A cluster would be several links, chosen by a key's hash
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
@@ -53,6 +54,7 @@ class Caller(Protocol):
     """What the rest of this package needs of a link; a simulation has one of its own."""
 
     generation: int
+    server: str
 
     @property
     def is_up(self) -> bool:
@@ -85,6 +87,8 @@ class Link:
     def __init__(self, url: str, *, timeout_s: float = 0.25, calls_max: int = 20_000) -> None:
         self.generation = 0
         """Counts connections: whoever keeps in mind what the server knows begins anew with each."""
+        self.server = ""
+        """Which process of which history serves: its run id and replication id."""
         self._address: Address = parse(url)
         self._timeout_s = timeout_s
         self._calls_max = calls_max
@@ -291,16 +295,29 @@ class Link:
         if self._hearers:
             # Gets no reply, so it travels with a command that does.
             commands[-1] += pack(b"SUBSCRIBE", *self._hearers)
+        asked = len(commands)
+        commands += [pack(b"INFO", b"server"), pack(b"INFO", b"replication")]
         commands += [function.pack_load() for function in FUNCTIONS]
         deadline = self._loop.time() + self._timeout_s
         calls = [Call(packed, self._loop.create_future(), ignore, deadline) for packed in commands]
         calls[0].take = self._meet
+        told: dict[str, str] = {}
+        for call in calls[asked : asked + 2]:
+            call.take = partial(self._know, told)
         connection.send(calls)
         return [call.future for call in calls]
 
     def _meet(self, hello: dict[bytes, Any]) -> None:
         if hello.get(b"role") != b"master":
             raise self._unavailable("it is a replica, which takes no changes")
+
+    def _know(self, told: dict[str, str], info: Any) -> None:
+        """Take from what the server says of itself by what it is known again."""
+        text = info.decode() if isinstance(info, bytes) else str(info)
+        for line in text.splitlines():
+            name, _, value = line.partition(":")
+            told[name] = value
+        self.server = f"{told.get('run_id', '')} {told.get('master_replid', '')}".strip()
 
     def _go_up(self, connection: Connection) -> None:
         if connection.lost.is_set():

@@ -6,11 +6,10 @@ asked when they return it: two of them, awaited afterwards, are one round trip.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
 
@@ -20,16 +19,25 @@ from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
 from exchange.market import function, keys
+from exchange.market.errors import MarketStale, MarketUnavailable
 from exchange.market.link import Caller
 from exchange.market.once import Once
 from exchange.market.rooms import Rooms
 from exchange.market.windows import is_past
+
+Taken = TypeVar("Taken")
 
 LAPSED_MAX = 100
 """How many lapsed holds of one buyer are listed at a time, the oldest first."""
 
 PRUNED_MAX = 500
 """How many counters one call forgets."""
+
+REBUILT_WITHIN_S = 0.25
+"""For how long a call waits for a part of market state that is just being put right."""
+AGAIN_S = 0.05
+AGAIN_MAX_S = 30.0
+"""How often, and for how long, a hold is settled again whose buyer was closed."""
 
 RELEASED_UNHELD = -1
 ABOVE_HELD = -2
@@ -64,6 +72,8 @@ class Standing(msgspec.Struct, frozen=True):
     settled: Mapping[str, int]
     held: Mapping[str, int]
     holds: Mapping[SaleId, LeadId]
+    records: Mapping[SaleId, Sequence[str]] = {}
+    """Of each hold lead id, worker, lease's end, then counter, amount and kind of each line."""
 
 
 class Market:
@@ -86,7 +96,12 @@ class Market:
         self._reading: asyncio.Task[None] | None = None
         self._enrolled: set[str] = set()
         self._enrolled_generation = 0
-        self.once = Once(link, worker=worker, kept_s=terms.once_s)
+        self.epoch = ""
+        """What all that is held and claimed must be of; '': nobody watches over that here."""
+        self.stale = asyncio.Event()
+        """Set where something was not of it: it was lost, or is new."""
+        self.once = Once(link, worker=worker, kept_s=terms.once_s, insist=self._insist)
+        self._again: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         self._reading = asyncio.create_task(self._rooms.run())
@@ -99,14 +114,31 @@ class Market:
         trace: TracebackType | None,
     ) -> None:
         assert self._reading is not None, "the market was entered"
-        self._reading.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._reading
+        tasks = [self._reading, *self._again]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     @property
     def is_up(self) -> bool:
         """Tell whether market state answers, as far as the last call knows."""
         return self._link.is_up
+
+    async def _insist(self, ask: Callable[[str], Awaitable[Taken]]) -> Taken:
+        """Ask with the present epoch; where that is not the state's, wait a little and ask again.
+
+        Errors: MarketStale where it was not rebuilt in time.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + REBUILT_WITHIN_S
+        while True:
+            try:
+                return await ask(self.epoch)
+            except MarketStale:
+                self.stale.set()
+                if loop.time() >= until:
+                    raise
+                await asyncio.sleep(AGAIN_S / 5)
 
     # Who came first
 
@@ -115,14 +147,24 @@ class Market:
 
         Ours while the lead is being sold, for the claim's lease; `keep_claim` makes it last.
         """
-        arguments = (claim.lead_id, min(claim.window_s * 1000, self._claim_lease_ms))
-        return await self._link.call(function.CLAIM, keys.claims(claim), arguments, lead_or_none)
+        lease_ms = min(claim.window_s * 1000, self._claim_lease_ms)
+
+        def ask(epoch: str) -> asyncio.Future[LeadId | None]:
+            wanted, of = with_epoch(claim, epoch)
+            return self._link.call(
+                function.CLAIM, wanted, (claim.lead_id, lease_ms, *of), lead_or_none
+            )
+
+        return await self._insist(ask)
 
     async def look_up(self, claim: Claim) -> LeadId | None:
         """Return the lead that came first, if any, and claim nothing."""
-        return await self._link.call(
-            function.LOOK_UP, keys.claims(claim), (claim.lead_id,), lead_or_none
-        )
+
+        def ask(epoch: str) -> asyncio.Future[LeadId | None]:
+            wanted, of = with_epoch(claim, epoch)
+            return self._link.call(function.LOOK_UP, wanted, (claim.lead_id, *of), lead_or_none)
+
+        return await self._insist(ask)
 
     def keep_claim(self, claim: Claim) -> asyncio.Future[None]:
         """Let a claim hold for its whole window from now on, where no other lead has it."""
@@ -143,21 +185,21 @@ class Market:
         """
         await self._enrol(hold.buyer_id)
         buyer_id, sale_id, lines = hold.buyer_id, hold.sale_id, hold.lines
-        arguments: list[str | int] = [
-            sale_id,
-            hold.lead_id,
-            self._worker,
-            self._clock() + self._lease_us,
-        ]
+        until_us = self._clock() + self._lease_us
+        told: list[str | int] = []
         for line in lines:
             assert line.amount >= 0, "a sale takes nothing below zero"
-            arguments += (line.counter, line.amount, line.limit, kind_of(line))
-        code = await self._link.call(
-            function.HOLD,
-            self._keys_of_sale(buyer_id, sale_id),
-            arguments,
-            partial(self._take_held, hold),
-        )
+            told += (line.counter, line.amount, line.limit, kind_of(line))
+
+        def ask(epoch: str) -> asyncio.Future[int]:
+            return self._link.call(
+                function.HOLD,
+                self._keys_of_sale(buyer_id, sale_id),
+                (sale_id, hold.lead_id, self._worker, until_us, epoch, *told),
+                partial(self._take_held, hold),
+            )
+
+        code = await self._insist(ask)
         if code == 0:
             return None
         if code == RELEASED_UNHELD:
@@ -172,25 +214,63 @@ class Market:
 
         False: it was released before, or is not known (any more).
         """
-        return self._link.call(
+        asked = self._link.call(
             function.SETTLE,
             self._keys_of_sale(buyer_id, sale_id),
             (sale_id, "" if price is None else price, self._ended_ms),
             partial(self._take_settled, buyer_id),
         )
+        if self.epoch:
+            asked.add_done_callback(partial(self._settle_later, buyer_id, sale_id, price))
+        return asked
+
+    def _settle_later(
+        self,
+        buyer_id: str,
+        sale_id: SaleId,
+        price: Micros | None,
+        asked: "asyncio.Future[bool]",
+    ) -> None:
+        """Where the buyer was closed for a moment, settle once more when it is open."""
+        if asked.cancelled() or not isinstance(asked.exception(), MarketStale):
+            return
+        self.stale.set()
+        task = asyncio.ensure_future(self._settle_again(buyer_id, sale_id, price))
+        self._again.add(task)
+        task.add_done_callback(self._again.discard)
+
+    async def _settle_again(self, buyer_id: str, sale_id: SaleId, price: Micros | None) -> None:
+        until = asyncio.get_running_loop().time() + AGAIN_MAX_S
+        while asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(AGAIN_S)
+            try:
+                await self._link.call(
+                    function.SETTLE,
+                    self._keys_of_sale(buyer_id, sale_id),
+                    (sale_id, "" if price is None else price, self._ended_ms),
+                    partial(self._take_settled, buyer_id),
+                )
+            except MarketStale:
+                continue
+            except MarketUnavailable:
+                return  # the sweeper's, as after every outage
+            return
 
     async def release(self, buyer_id: str, sale_id: SaleId) -> bool:
         """Give a hold back; True: it is given back, now or already.
 
         False: it was settled before, or is not known; then it can no longer be held either.
         """
-        code = await self._link.call(
-            function.RELEASE,
-            self._keys_of_sale(buyer_id, sale_id),
-            (sale_id, self._ended_ms),
-            partial(self._take_ended, buyer_id),
-        )
-        return code > 0
+
+        def ask(_epoch: str) -> asyncio.Future[int]:
+            return self._link.call(
+                function.RELEASE,
+                self._keys_of_sale(buyer_id, sale_id),
+                (sale_id, self._ended_ms),
+                partial(self._take_ended, buyer_id),
+            )
+
+        return await self._insist(ask) > 0
 
     async def extend(self, buyer_id: str, sale_id: SaleId) -> bool:
         """Give a hold another lease: its sale may still count. False: it is not held."""
@@ -212,13 +292,18 @@ class Market:
             if line.settles:
                 arguments += (line.counter, line.amount)
         buyer_id = hold.buyer_id
-        code = await self._link.call(
-            function.GIVE_BACK,
-            (keys.counters(buyer_id), keys.holds(buyer_id), keys.ended(buyer_id, hold.sale_id)),
-            arguments,
-            partial(self._take_ended, buyer_id),
+        touched = (
+            keys.counters(buyer_id),
+            keys.holds(buyer_id),
+            keys.ended(buyer_id, hold.sale_id),
+            keys.epoch(f"buyer:{buyer_id}"),
         )
-        return code > 0
+
+        def ask(_epoch: str) -> asyncio.Future[int]:
+            take = partial(self._take_ended, buyer_id)
+            return self._link.call(function.GIVE_BACK, touched, arguments, take)
+
+        return await self._insist(ask) > 0
 
     async def lapsed(self, now_us: int) -> tuple[Lapsed, ...]:
         """List holds whose lease ran out, some of each buyer; the ledger decides."""
@@ -294,20 +379,32 @@ class Market:
     async def bought_by(self, person_keys: Sequence[str]) -> frozenset[str]:
         """Return which buyers bought the person that any of these keys names."""
         now_us = self._clock()
-        replies: list[list[bytes]] = await asyncio.gather(
-            *[
-                self._link.call(function.BOUGHT_BY, (keys.person(key),), (now_us,))
-                for key in person_keys
-            ]
-        )
+
+        async def ask(epoch: str) -> list[list[bytes]]:
+            # A person's part has no epoch of its own: nobody could say it of all who never bought.
+            of: asyncio.Future[bytes | None] | None = None
+            if epoch:
+                of = self._link.call(function.EPOCH, (keys.EPOCH,))
+            replies: list[list[bytes]] = await asyncio.gather(
+                *[
+                    self._link.call(function.BOUGHT_BY, (keys.person(key),), (now_us,))
+                    for key in person_keys
+                ]
+            )
+            if of is not None and await of != epoch.encode():
+                raise MarketStale(address="its server", problem="its data are being rebuilt")
+            return replies
+
+        replies = await self._insist(ask)
         return frozenset(buyer_id.decode() for reply in replies for buyer_id in reply)
 
-    def _keys_of_sale(self, buyer_id: str, sale_id: SaleId) -> tuple[str, str, str, str]:
+    def _keys_of_sale(self, buyer_id: str, sale_id: SaleId) -> tuple[str, ...]:
         return (
             keys.counters(buyer_id),
             keys.holds(buyer_id),
             keys.leases(buyer_id),
             keys.ended(buyer_id, sale_id),
+            keys.epoch(f"buyer:{buyer_id}"),
         )
 
     async def _enrol(self, buyer_id: str) -> None:
@@ -339,6 +436,12 @@ class Market:
             used = zip(reply[1::2], reply[2::2], strict=True)
             self._rooms.note(buyer_id, {name.decode(): count for name, count in used})
         return int(reply[0])
+
+
+def with_epoch(claim: Claim, epoch: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the keys of a claim, and what else to say, where an epoch is watched over."""
+    wanted = keys.claims(claim)
+    return ((*wanted, keys.epoch(claim.scope)), (epoch,)) if epoch else (wanted, ())
 
 
 def ignore(reply: object) -> None:

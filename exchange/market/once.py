@@ -7,6 +7,7 @@ over, changes nothing.
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -17,6 +18,15 @@ from exchange.market.function import AWAIT, BEGIN, FINISH, FORGET
 from exchange.market.link import Caller
 
 CHANNEL = "once"
+
+
+Insist = Callable[[Callable[[str], Awaitable[Any]]], Awaitable[Any]]
+"""Asks with the epoch that is known, again where that is just being rebuilt."""
+
+
+def any_epoch(ask: Callable[[str], Awaitable[Any]]) -> Awaitable[Any]:
+    """Ask once, of whatever epoch the state is."""
+    return ask("")
 
 
 class OnceKey(msgspec.Struct, frozen=True):
@@ -54,8 +64,11 @@ class OtherBody(msgspec.Struct, frozen=True):
 class Once:
     """The keys of all accounts, in market state, for a day from their first request."""
 
-    def __init__(self, link: Caller, *, worker: str, kept_s: int) -> None:
+    def __init__(
+        self, link: Caller, *, worker: str, kept_s: int, insist: Insist | None = None
+    ) -> None:
         self._link = link
+        self._insist = insist or any_epoch
         self._worker = worker
         self._kept_ms = kept_s * 1000
         self._waiting: dict[bytes, set[asyncio.Future[None]]] = defaultdict(set)
@@ -69,9 +82,13 @@ class Once:
         `body` is a digest of the raw body and its content type; `lead_id` is what the request's
         lead will be called.
         """
-        reply: list[Any] = await self._link.call(
-            BEGIN, (name_of(key),), (body, lead_id, self._worker, self._kept_ms)
-        )
+        touched = name_of(key), keys.epoch(key.account)
+
+        def ask(epoch: str) -> asyncio.Future[list[Any]]:
+            arguments = (body, lead_id, self._worker, self._kept_ms, epoch)
+            return self._link.call(BEGIN, touched, arguments)
+
+        reply = await self._insist(ask)
         state = read(reply)
         assert state is not None, "a key that nobody knows is new"
         return state

@@ -2,11 +2,17 @@
 --
 -- Idempotent: a sale that was released stays so. A sale that was settled is not released by this. A
 -- sale that is not known is remembered as void, so that a hold still under way cannot take hold.
--- KEYS     1 counters, 2 holds, 3 leases of the buyer, 4 how the sale ended
+-- KEYS     1 counters, 2 holds, 3 leases of the buyer, 4 how the sale ended,
+--          5 the buyer's epoch
 -- ARGV     1 sale id, 2 how long to remember the end in ms
--- Returns  {code, counter, used…}: 1 released now, 2 released before, 0 not known, -1 settled before.
+-- Returns  {code, counter, used…}: 1 released now, 2 released before, 0 not known, -1 settled before;
+--          error EPOCH while the buyer is closed.
 --          used: settled plus held, as it now is
 
+local epoch = redis.call('GET', KEYS[5])
+if epoch and string.sub(epoch, 1, 6) == 'closed' then
+  return {err = 'EPOCH market state is being rebuilt'}
+end
 local sale = ARGV[1]
 local packed = redis.call('HGET', KEYS[2], sale)
 if not packed then

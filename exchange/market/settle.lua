@@ -2,12 +2,18 @@
 --
 -- Of a concurrent line nothing remains. Idempotent: a sale that was settled stays so. A sale that
 -- was released, or that is not known, is not settled by this.
--- KEYS     1 counters, 2 holds, 3 leases of the buyer, 4 how the sale ended
+-- KEYS     1 counters, 2 holds, 3 leases of the buyer, 4 how the sale ended,
+--          5 the buyer's epoch
 -- ARGV     1 sale id, 2 the price in micros, at most what was held, or '' for just that,
 --          3 how long to remember the end in ms
 -- Returns  {code, counter, used…}: 1 settled now, 2 settled before, 0 not known, -1 released before,
---          -2 the price is higher than what was held. used: settled plus held, as it now is
+--          -2 the price is higher than what was held; error EPOCH while the buyer is closed.
+--          used: settled plus held, as it now is
 
+local epoch = redis.call('GET', KEYS[5])
+if epoch and string.sub(epoch, 1, 6) == 'closed' then
+  return {err = 'EPOCH market state is being rebuilt'}
+end
 local sale = ARGV[1]
 local packed = redis.call('HGET', KEYS[2], sale)
 if not packed then

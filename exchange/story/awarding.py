@@ -12,6 +12,7 @@ from exchange.domain.pricing import split
 from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
+from exchange.market.errors import MarketUnavailable
 from exchange.story.chain import Broken, Chain, Fenced
 from exchange.story.concluding import Concluding
 from exchange.story.ending import Course, Sold
@@ -54,6 +55,7 @@ class Awarding:
             )
             return None
         self.attempted = True
+        epoch = self._stations.market.epoch
         now_us = self._stations.now_us()
         sale_id = SaleId(uuid7(now_us, self._stations.entropy(ENTROPY_BYTES)))
         if not await self._hold(sale_id, bid, now_us):
@@ -62,6 +64,9 @@ class Awarding:
         award = self._award_row(won, stage)
         await self._write_award(award)
         self.posted_to.add(bid.offer.buyer.id)
+        if self._stations.market.epoch != epoch and not await self._holds_still(award, bid):
+            self._concluding.void(award)
+            return None
         return await self._concluding.post(award, bid.offer)
 
     # Hold and award
@@ -90,6 +95,13 @@ class Awarding:
             EventName.HOLD_FAILED, offer=offer.id, reason=refused.reason, detail=refused.counter
         )
         return False
+
+    async def _holds_still(self, award: AwardRow, bid: Bid) -> bool:
+        """Hold again what was lost with market state before the award was on the books."""
+        try:
+            return await self._hold(award.sale_id, bid, award.held_at_us)
+        except MarketUnavailable:
+            return False
 
     def _award_row(self, won: Won, stage: Stage) -> AwardRow:
         terms = self._campaign.sellers[self._lead.seller_id]

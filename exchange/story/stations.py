@@ -27,6 +27,9 @@ class Ledger(Written, Protocol):
 class Market(Protocol):
     """Claims, caps and holds."""
 
+    epoch: str
+    """Of which market state what is held now is: another one, and it may have been lost."""
+
     async def claim(self, claim: Claim) -> LeadId | None:
         """Claim all keys while the lead is being sold, or say which lead has one of them."""
 

@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from exchange.market import function
+from exchange.market.errors import MarketStale
 from exchange.market.link import Link
 from exchange.market.market import Market
 from tests.integration.market import (
@@ -81,12 +82,14 @@ def test_most_of_the_contract_is_asked():
 
 KEYS = {
     function.CLAIM: "kk", function.LOOK_UP: "kk", function.KEEP_CLAIM: "kk",
-    function.UNCLAIM: "kk", function.HOLD: "chle", function.SETTLE: "chle",
-    function.RELEASE: "chle", function.EXTEND: "hl", function.LAPSED: "hl",
-    function.GIVE_BACK: "che", function.COUNTERS: "c", function.HOLDS: "h",
+    function.UNCLAIM: "kk", function.HOLD: "chlex", function.SETTLE: "chlex",
+    function.RELEASE: "chlex", function.EXTEND: "hl", function.LAPSED: "hl",
+    function.GIVE_BACK: "chex", function.COUNTERS: "c", function.HOLDS: "h",
     function.PRUNE: "c", function.ENROL: "b", function.ENROLLED: "b",
-    function.REMEMBER: "p", function.BOUGHT_BY: "p", function.BEGIN: "o",
+    function.REMEMBER: "p", function.BOUGHT_BY: "p", function.BEGIN: "ox",
     function.AWAIT: "o", function.FINISH: "o", function.FORGET: "o",
+    function.EPOCH: "x", function.MARK: "x", function.CLOSE: "chx", function.STANDING: "ch",
+    function.RESTORE: "chlxe", function.HOLDERS: "kk", function.OWNER: "o", function.RECALL: "o",
 }  # fmt: skip
 """Which keys each function takes, by a letter for each kind."""
 
@@ -104,13 +107,20 @@ def a_program(chance: Random, calls: int):
         pairs = [part for _ in range(chance.randrange(4)) for part in line()[:2]]
         return {
             "claim": (lead, 60_000), "look_up": (lead,), "keep_claim": (lead, 90_000),
-            "unclaim": (lead,), "hold": (sale, lead, "w1", chance.randrange(100), *lines),
+            "unclaim": (lead,), "hold": (sale, lead, "w1", chance.randrange(100), "", *lines),
             "settle": (sale, chance.choice(("", 0, 3)), 60_000), "release": (sale, 60_000),
             "extend": (sale, chance.randrange(200)), "lapsed": (chance.randrange(150), 3),
             "give_back": (sale, 60_000, *pairs), "prune": (line()[0], line()[0]),
             "enrol": (lead,), "remember": (lead, chance.randrange(100), 50),
-            "bought_by": (chance.randrange(100),), "begin": (chance.choice("xy"), lead, "w1", 9000),
+            "bought_by": (chance.randrange(100),),
+            "begin": (chance.choice("xy"), lead, "w1", 9000, ""),
             "finish": (lead, chance.choice(("", "done")), "once"), "forget": (lead, "once"),
+            "mark": (chance.choice("12"),), "close": ("closed:n", 90_000),
+            "restore": (
+                "closed:n", "1", 1, 1, line()[0], chance.randrange(9), f"s{chance.randrange(12)}",
+                sale, f"{lead}\nw1\n7\na|leads|day|0\n2\nn", chance.randrange(100),
+            ),
+            "recall": (lead, "w1", 9000, chance.choice(("", "done"))),
         }.get(called.name, ())  # fmt: skip
 
     for _ in range(calls):
@@ -122,7 +132,8 @@ def a_program(chance: Random, calls: int):
         ]
         given = arguments(called)
         if "e" in KEYS[called]:
-            given = (f"s{sale}", *given[1:])
+            at = 7 if called is function.RESTORE else 0
+            given = (*given[:at], f"s{sale}", *given[at + 1 :])
         yield called, keys, given
 
 
@@ -131,12 +142,17 @@ async def said(url: str, seed: int):
     replies = []
     async with Link(url, timeout_s=PATIENT_S) as link:
         for called, keys, given in a_program(Random(seed), 400):
-            reply = await link.call(called, keys, given)
+            try:
+                reply = await link.call(called, keys, given)
+            except MarketStale:
+                reply = "stale"
             # What comes from a hash or a set has no order of its own.
             if called.name in {"counters", "holds"}:
                 reply = sorted(zip(reply[::2], reply[1::2], strict=True))
             elif called.name == "enrolled":
                 reply = sorted(reply)
+            elif called.name in {"standing", "close"}:
+                reply = [sorted(zip(of[::2], of[1::2], strict=True)) for of in reply]
             replies.append((called.name, keys, given, reply))
     return replies
 

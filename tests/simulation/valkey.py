@@ -22,6 +22,7 @@ from tests.simulation.loop import Process, World
 STORE = (Path(__file__).parent / "store.lua").read_text(encoding="utf-8")
 HELLO = b"%2\r\n$6\r\nserver\r\n$6\r\nvalkey\r\n$4\r\nrole\r\n$6\r\nmaster\r\n"
 OK = b"+OK\r\n"
+INFO = b"run_id:simulated\r\nmaster_replid:simulated\r\n"
 NOSCRIPT = b"-NOSCRIPT No matching script.\r\n"
 
 
@@ -164,6 +165,8 @@ class Valkey:
                 return HELLO
             case b"SELECT":
                 return OK
+            case b"INFO":
+                return b"$%d\r\n%s\r\n" % (len(INFO), INFO)
             case b"SUBSCRIBE":
                 transport.channels.update(request[1:])
                 return b"".join(

@@ -15,8 +15,10 @@ from exchange.market.link import Link
 from exchange.stores.binaries import valkey_program
 from tests.integration.market.making import a_function, until
 
-GREETING = b"%2\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$5\r\nproto\r\n:3\r\n" + b"$1\r\nx\r\n" * len(
-    function.FUNCTIONS
+SAYS_WHO_IT_IS = 2
+"""Answers of a greeting that tell by what the server is known again."""
+GREETING = b"%2\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$5\r\nproto\r\n:3\r\n" + b"$1\r\nx\r\n" * (
+    SAYS_WHO_IT_IS + len(function.FUNCTIONS)
 )
 
 

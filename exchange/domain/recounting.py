@@ -1,0 +1,174 @@
+"""What counters should say, by the books: which there are, when each counts, what a sale moves.
+
+Every accepted sale of a window counts in every limit that its offer and buyer have now, whenever
+that limit was written: a cap of a day that is applied at noon counts the morning, too.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from exchange.domain.caps import Hold, balance_counter, hold_lines
+from exchange.domain.ids import LeadId, SaleId
+from exchange.domain.money import Micros
+from exchange.domain.offer import BillingMode, Buyer, Cap, CapKind, Offer, Per
+from exchange.domain.schedule import window_start_s
+from exchange.domain.snapshot import Snapshot
+
+US_PER_S = 1_000_000
+NEVER_S = 32_503_680_000
+"""The year 3000: the end of what has none."""
+HOUR_S = 3600
+PAST_ANY_START_S = {
+    Per.HOUR: 3 * HOUR_S // 2,
+    Per.DAY: 36 * HOUR_S,
+    Per.WEEK: 10 * 24 * HOUR_S,
+    Per.MONTH: 45 * 24 * HOUR_S,
+}
+"""So long after a window's start it is the next window, whatever clocks do in between."""
+
+
+class Counter(msgspec.Struct, frozen=True, kw_only=True):
+    """One number of market state, and which sales it counts."""
+
+    name: str
+    buyer_id: str
+    scope: str
+    """`offer/acme-tx` or `buyer/acme`."""
+    counts_money: bool
+    began_s: int
+    until_s: int
+    test: bool
+
+
+class OpenSale(msgspec.Struct, frozen=True, kw_only=True):
+    """An award without an end: it is held."""
+
+    sale_id: SaleId
+    lead_id: LeadId
+    offer_id: str
+    buyer_id: str
+    price: Micros
+    held_at_us: int
+    test: bool
+
+
+def counters(snapshot: Snapshot, now_us: int) -> list[Counter]:
+    """Return all counters of sales that were settled, in the present windows and the last ones."""
+    found: dict[tuple[str, str], Counter] = {}
+    for offer in snapshot.offers.values():
+        for cap in offer.caps:
+            for began_s, until_s in windows(cap, offer.buyer, now_us):
+                one = of_cap(cap, offer.buyer.id, began_s, until_s, test=offer.test)
+                found[one.buyer_id, one.name] = one
+    for buyer in snapshot.buyers.values():
+        if buyer.billing.mode is not BillingMode.OPEN:
+            one = of_balance(buyer.id)
+            found[one.buyer_id, one.name] = one
+    return list(found.values())
+
+
+def windows(cap: Cap, buyer: Buyer, now_us: int) -> Iterator[tuple[int, int]]:
+    """Yield start and end of the window of this moment, and of the one before.
+
+    Of what is held at once nothing settles: it has none.
+    """
+    if cap.per is None:
+        return
+    start_s = window_start_s(cap.per, now_us, buyer.zone)
+    yield start_s, end_s(cap.per, start_s, buyer)
+    if cap.per is not Per.TOTAL:
+        before_s = window_start_s(cap.per, (start_s - 1) * US_PER_S, buyer.zone)
+        yield before_s, start_s
+
+
+def end_s(per: Per, start_s: int, buyer: Buyer) -> int:
+    """Return when the window that began then ends."""
+    if per is Per.TOTAL:
+        return NEVER_S
+    return window_start_s(per, (start_s + PAST_ANY_START_S[per]) * US_PER_S, buyer.zone)
+
+
+def of_cap(cap: Cap, buyer_id: str, began_s: int, until_s: int, *, test: bool) -> Counter:
+    """Return the counter of a cap in one window."""
+    name = f"{'test/' if test else ''}{cap.scope}|{cap.kind!s}|{cap.per!s}|{began_s}"
+    return Counter(
+        name=name,
+        buyer_id=buyer_id,
+        scope=cap.scope,
+        counts_money=cap.kind is CapKind.SPEND,
+        began_s=began_s,
+        until_s=until_s,
+        test=test,
+    )
+
+
+def of_balance(buyer_id: str) -> Counter:
+    """Return the counter of all that a buyer was ever charged."""
+    return Counter(
+        name=balance_counter(buyer_id),
+        buyer_id=buyer_id,
+        scope=f"buyer/{buyer_id}",
+        counts_money=True,
+        began_s=0,
+        until_s=NEVER_S,
+        test=False,
+    )
+
+
+def known_again(name: str, buyer: Buyer, snapshot: Snapshot) -> Counter | None:
+    """Return what a counter that market state has counts, though no limit asks for it (any more).
+
+    None where that cannot be told: nothing settles in it, or its offer is not in the market.
+    """
+    told, kind, per, start = name.rsplit("|", 3)
+    test, scope = told.startswith("test/"), told.removeprefix("test/")
+    if name == balance_counter(buyer.id):
+        return of_balance(buyer.id)
+    owner, _, whose = scope.partition("/")
+    offer = snapshot.offers.get(whose) if owner == "offer" else None
+    if per not in set(Per) or not (scope == f"buyer/{buyer.id}" or is_of(offer, buyer)):
+        return None
+    cap = Cap(scope, CapKind(kind), 0, Per(per))
+    return of_cap(cap, buyer.id, int(start), end_s(Per(per), int(start), buyer), test=test)
+
+
+def is_of(offer: Offer | None, buyer: Buyer) -> bool:
+    """Tell whether there is such an offer, and it is this buyer's."""
+    return offer is not None and offer.buyer.id == buyer.id
+
+
+def hold_of(sale: OpenSale, snapshot: Snapshot) -> Hold | None:
+    """Return what an open sale holds of its buyer's limits; None: nothing, or nobody knows."""
+    offer = snapshot.offers.get(sale.offer_id)
+    if offer is None or offer.buyer.id != sale.buyer_id:
+        return None
+    # The limit is not asked: what was awarded is held.
+    lines = hold_lines(offer, sale.price, sale.held_at_us, credited=Micros(0), test=sale.test)
+    if not lines:
+        return None
+    return Hold(
+        sale_id=sale.sale_id,
+        lead_id=sale.lead_id,
+        buyer_id=sale.buyer_id,
+        held_at_us=sale.held_at_us,
+        lines=lines,
+    )
+
+
+def tags(snapshot: Snapshot) -> Iterator[str]:
+    """Yield every part of market state that this market sells by, as its keys are tagged."""
+    yield from (f"buyer:{name}" for name in snapshot.buyers)
+    yield from (f"seller:{name}" for name in snapshot.sellers)
+    for kind, names in (("campaign", snapshot.campaigns), ("vertical", snapshot.verticals)):
+        for name in names:
+            yield f"{kind}:{name}"
+            yield f"{kind}:{name}:test"
+
+
+def by_buyer(found: Iterable[Counter]) -> Mapping[str, list[Counter]]:
+    """Return the counters of each buyer."""
+    sorted_out: dict[str, list[Counter]] = {}
+    for one in found:
+        sorted_out.setdefault(one.buyer_id, []).append(one)
+    return sorted_out

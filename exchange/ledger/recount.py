@@ -1,0 +1,231 @@
+"""What market state should be, by the books, and of which epoch it is."""
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, NamedTuple
+
+from exchange.domain.ids import LeadId, SaleId
+from exchange.domain.money import Micros
+from exchange.domain.recounting import Counter, OpenSale
+from exchange.ledger import sql
+from exchange.ledger.connections import Connections
+from exchange.ledger.rows import place
+from exchange.ledger.vault import Sealed, Vault
+
+STATEMENTS = sql.read("recount.sql")
+TIMEOUT_S = 600.0
+"""A market is recounted within this, or it is tried again."""
+LOCK = 0x6570_6F63_6820
+"""The advisory lock of whoever builds market state."""
+US_PER_S = 1_000_000
+US_PER_MS = 1000
+UUID_TIME_SHIFT = 80
+SKEW_US = 60 * US_PER_S
+"""How far the clocks of two machines may be apart."""
+
+
+class Epoch(NamedTuple):
+    """Which market state is whole, and in which server; no server: it is being built."""
+
+    number: int
+    server: str | None
+
+
+class ClaimRow(NamedTuple):
+    """A claim as it was written, and what became of its lead."""
+
+    packed: bytes
+    lead_id: LeadId
+    since_us: int
+    """When the lead ended, or came."""
+    status: str | None
+    """None: it has no end."""
+
+
+class RequestRow(NamedTuple):
+    """A request that carried an Idempotency-Key."""
+
+    lead_id: LeadId
+    seller_id: str
+    worker_id: str
+    digest: bytes
+    received_at_us: int
+    has_ended: bool
+
+
+class PurchaseRow(NamedTuple):
+    """Who bought whom."""
+
+    buyer_id: str
+    at_us: int
+    record: bytes
+
+
+class Recount:
+    """The books, on one connection; every method raises LedgerUnavailable."""
+
+    def __init__(self, connection: Any, vault: Vault) -> None:
+        """Take a connection that nobody else uses meanwhile."""
+        self._connection = connection
+        self._vault = vault
+
+    # The epoch
+
+    async def epoch(self) -> Epoch:
+        """Return the present epoch."""
+        row = await self._connection.fetchrow(STATEMENTS["epoch"])
+        return Epoch(row["epoch"], row["server"])
+
+    async def begin_epoch(self) -> int:
+        """Begin another epoch; nothing is sold by what is of the last one."""
+        number: int = await self._connection.fetchval(STATEMENTS["begin_epoch"])
+        return number
+
+    async def finish_epoch(self, number: int, server: str) -> None:
+        """Say in which server all of this epoch now is."""
+        await self._connection.execute(STATEMENTS["finish_epoch"], number, server)
+
+    async def acknowledge(self, worker_id: str, number: int) -> None:
+        """Say that this worker holds under this epoch from now on."""
+        await self._connection.execute(STATEMENTS["acknowledge"], worker_id, number)
+
+    async def behind(self, number: int) -> list[str]:
+        """Return the workers that may still award under an older epoch."""
+        rows = await self._connection.fetch(STATEMENTS["behind"], number)
+        return [str(row["id"]) for row in rows]
+
+    async def expire(self, worker_ids: Sequence[str]) -> None:
+        """End the leases of workers that do not answer: others may take their leads over."""
+        await self._connection.execute(STATEMENTS["expire"], list(worker_ids))
+
+    async def try_turn(self) -> bool:
+        """Tell whether this is the one who builds market state now; `end_turn` lets the next."""
+        mine: bool = await self._connection.fetchval(STATEMENTS["try_turn"], LOCK)
+        return mine
+
+    async def end_turn(self) -> None:
+        """Let another one build it."""
+        await self._connection.execute(STATEMENTS["end_turn"], LOCK)
+
+    # What was sold
+
+    def as_of_one_moment(self) -> Any:
+        """Read everything inside the block as of one moment."""
+        return self._connection.transaction(isolation="repeatable_read", readonly=True)
+
+    async def settled(self, counters: Sequence[Counter]) -> dict[tuple[str, str], int]:
+        """Return by buyer and name what each counter's sales come to."""
+        if not counters:
+            return {}
+        rows = await self._connection.fetch(
+            STATEMENTS["settled"],
+            [one.name for one in counters],
+            [one.scope for one in counters],
+            [one.began_s * US_PER_S for one in counters],
+            [one.until_s * US_PER_S for one in counters],
+            [one.test for one in counters],
+            lowest_id(min(one.began_s for one in counters) * US_PER_S - SKEW_US),
+        )
+        found = {row["name"]: row for row in rows}
+        return {(one.buyer_id, one.name): amount_of(found.get(one.name), one) for one in counters}
+
+    async def open_sales(self) -> list[OpenSale]:
+        """Return all awards without an end."""
+        return [
+            OpenSale(
+                sale_id=SaleId(str(row["sale_id"])),
+                lead_id=LeadId(str(row["lead_id"])),
+                offer_id=row["offer"],
+                buyer_id=row["buyer"],
+                price=Micros(row["price"]),
+                held_at_us=row["held_at"],
+                test=row["test"],
+            )
+            for row in await self._connection.fetch(STATEMENTS["open_sales"])
+        ]
+
+    async def states(self, sale_ids: Sequence[SaleId]) -> dict[SaleId, str]:
+        """Return of each sale that was awarded how it ended, or `open`."""
+        asked = [one for one in sale_ids if is_id(one)]
+        rows = await self._connection.fetch(STATEMENTS["states"], asked)
+        return {SaleId(str(row["sale_id"])): row["state"] for row in rows}
+
+    # Who came first, who asked, who bought whom
+
+    async def claims(self, since_us: int) -> list[ClaimRow]:
+        """Return the claims of leads that came since then, the first first."""
+        rows = await self._connection.fetch(STATEMENTS["claims"], since_us)
+        return [
+            ClaimRow(row["claim"], LeadId(str(row["lead_id"])), row["since"], row["status"])
+            for row in rows
+        ]
+
+    async def requests(self, since_us: int) -> list[RequestRow]:
+        """Return the leads since then that came with an Idempotency-Key."""
+        rows = await self._connection.fetch(STATEMENTS["requests"], since_us)
+        return [
+            RequestRow(
+                LeadId(str(row["lead_id"])),
+                row["seller"],
+                str(row["worker"]),
+                row["idempotency_key"],
+                row["received_at"],
+                row["has_ended"],
+            )
+            for row in rows
+        ]
+
+    async def purchases(self, buyer_ids: Sequence[str], since_us: int) -> list[PurchaseRow]:
+        """Return the sales to these buyers since then, but for persons who were erased."""
+        if not buyer_ids:
+            return []
+        rows = await self._connection.fetch(STATEMENTS["purchases"], list(buyer_ids), since_us)
+        return [
+            PurchaseRow(
+                row["buyer"],
+                row["at"],
+                self._vault.open(
+                    Sealed(row["sealed"], row["wrapped_key"]),
+                    place("record", LeadId(str(row["lead_id"]))),
+                ),
+            )
+            for row in rows
+        ]
+
+
+Recounting = Callable[[], AbstractAsyncContextManager[Recount]]
+"""Lends the books, on a connection of their own."""
+
+
+def recounting(connections: Connections, vault: Vault) -> Recounting:
+    """Return what lends the books."""
+
+    @asynccontextmanager
+    async def lend() -> AsyncIterator[Recount]:
+        async with connections.use(TIMEOUT_S) as connection:
+            yield Recount(connection, vault)
+
+    return lend
+
+
+def amount_of(row: Any, counter: Counter) -> int:
+    """Return what a counter's sales come to, from its row, None where there are none."""
+    if row is None:
+        return 0
+    amount: int = row["money"] if counter.counts_money else row["leads"]
+    return amount
+
+
+def lowest_id(at_us: int) -> uuid.UUID:
+    """Return what no UUIDv7 of then or later is below."""
+    return uuid.UUID(int=max(0, at_us // US_PER_MS) << UUID_TIME_SHIFT)
+
+
+def is_id(text: str) -> bool:
+    """Tell whether this can be the id of a sale."""
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

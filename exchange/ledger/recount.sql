@@ -1,0 +1,99 @@
+-- What market state should be, by the books.
+
+-- epoch --
+SELECT epoch, server FROM market_epoch;
+
+-- begin_epoch --
+UPDATE market_epoch SET epoch = epoch + 1, server = NULL, at = now() RETURNING epoch;
+
+-- finish_epoch --
+UPDATE market_epoch SET server = $2, at = now() WHERE epoch = $1 RETURNING epoch;
+
+-- acknowledge --
+UPDATE worker SET epoch = greatest(epoch, $2) WHERE id = $1;
+
+-- behind --
+SELECT id FROM worker WHERE epoch < $1;
+
+-- expire --
+UPDATE worker SET lease_until = now() WHERE id = ANY($1::uuid[]) AND lease_until > now();
+
+-- try_turn --
+SELECT pg_try_advisory_lock($1);
+
+-- end_turn --
+SELECT pg_advisory_unlock($1);
+
+-- settled --
+-- $1…$5: names, scopes, begins, ends, tests of counters; $6: no sale of them has a lower id.
+WITH counter AS (
+    SELECT *
+      FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::boolean[])
+           AS counter (name, scope, began, until, test)
+), accepted AS (
+    SELECT award.sale_id, award.lead_id, offer, buyer, held_at, lead.test, award.price
+      FROM award
+      JOIN sale_end USING (sale_id)
+      JOIN lead USING (lead_id)
+     WHERE sale_end.state = 'accepted' AND award.sale_id >= $6::uuid
+), charged AS (
+    SELECT accepted.*,
+           CASE WHEN NOT test THEN (
+               SELECT coalesce(sum(amount), 0)
+                 FROM transfer
+                WHERE transfer.sale_id = accepted.sale_id AND debit = 'buyer/' || buyer)
+           ELSE coalesce((
+               SELECT (event ->> 'p')::bigint
+                 FROM moment CROSS JOIN LATERAL json_array_elements(events) AS event
+                WHERE moment.lead_id = accepted.lead_id AND event ->> 'e' = 'accepted'
+                  AND event ->> 's' = accepted.sale_id::text
+                LIMIT 1), price) END AS charge
+      FROM accepted
+), scoped AS (
+    SELECT 'offer/' || offer AS scope, held_at, test, charge FROM charged
+    UNION ALL
+    SELECT 'buyer/' || buyer, held_at, test, charge FROM charged
+)
+SELECT name, counter.scope, count(*) AS leads, sum(charge)::bigint AS money
+  FROM counter
+  JOIN scoped ON scoped.scope = counter.scope AND scoped.test = counter.test
+   AND held_at >= began AND held_at < until
+ GROUP BY name, counter.scope;
+
+-- open_sales --
+SELECT award.sale_id, award.lead_id, offer, buyer, price, held_at, lead.test
+  FROM award JOIN lead USING (lead_id)
+ WHERE NOT EXISTS (SELECT FROM sale_end WHERE sale_end.sale_id = award.sale_id);
+
+-- states --
+SELECT award.sale_id, coalesce(sale_end.state, 'open') AS state
+  FROM award LEFT JOIN sale_end USING (sale_id)
+ WHERE award.sale_id = ANY($1::uuid[]);
+
+-- claims --
+-- Leads since $1 whose claim may still stand: what it is kept for is decided by the claim itself.
+SELECT claim, lead.lead_id, coalesce(lead_end.at, lead.received_at) AS since,
+       lead_end.status
+  FROM lead LEFT JOIN lead_end USING (lead_id)
+ WHERE lead.received_at >= $1 AND claim IS NOT NULL
+   AND lead_end.status IS DISTINCT FROM 'duplicate'
+ ORDER BY lead.received_at;
+
+-- requests --
+SELECT lead.lead_id, seller, worker, idempotency_key, received_at,
+       lead_end.lead_id IS NOT NULL AS has_ended
+  FROM lead LEFT JOIN lead_end USING (lead_id)
+ WHERE received_at >= $1 AND idempotency_key IS NOT NULL
+ ORDER BY received_at;
+
+-- purchases --
+-- Sales to these buyers that ended since $2, with the record that tells of whom.
+SELECT award.lead_id, award.buyer, sale_end.at, record.sealed, record.wrapped_key
+  FROM award
+  JOIN sale_end USING (sale_id)
+  JOIN lead USING (lead_id)
+  JOIN LATERAL (
+      SELECT sealed, wrapped_key FROM record
+       WHERE record.lead_id = award.lead_id ORDER BY number DESC LIMIT 1) AS record ON true
+ WHERE sale_end.state = 'accepted' AND NOT lead.test AND record.wrapped_key IS NOT NULL
+   AND award.buyer = ANY($1::text[]) AND sale_end.at >= $2;

@@ -1,0 +1,195 @@
+"""Market state put right from the books: what is there is read, closed, written anew, and marked.
+
+A part of it (a buyer, the claims of a campaign, the requests of a seller) is sold by only while it
+is of the epoch that the exchange knows; all of it is of that epoch once the key `epoch` says so.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from exchange.domain.caps import Hold
+from exchange.domain.exclusivity import Claim
+from exchange.domain.ids import LeadId, SaleId
+from exchange.market import function, keys
+from exchange.market.link import Caller
+from exchange.market.market import Standing, kind_of, leads_by_sale, settled_and_held
+from exchange.market.once import OnceKey, name_of
+
+BUILDING = "building {}"
+"""What the whole's epoch says until it is built."""
+
+AT_ONCE = 200
+"""Calls in one write: what is sold meanwhile never waits behind thousands."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A claim as it should stand: its lead has all its keys, for so long from now on."""
+
+    claim: Claim
+    left_ms: int
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A request as it should be remembered."""
+
+    key: OnceKey
+    lead_id: LeadId
+    worker: str
+    left_ms: int
+    has_ended: bool
+
+
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """What a buyer's counters and holds should be."""
+
+    buyer_id: str
+    settled: Mapping[str, int]
+    holds: Sequence[Hold]
+    """Sales that are awarded and have no end."""
+    gone: Sequence[SaleId]
+    """Held sales that have ended."""
+
+
+class Restoring:
+    """Reads and rewrites market state; every method raises MarketUnavailable."""
+
+    def __init__(self, link: Caller, *, lease_s: int) -> None:
+        """Take the link, and how long the lease of a hold is that is made anew."""
+        self._link = link
+        self._lease_us = lease_s * 1_000_000
+
+    @property
+    def server(self) -> str:
+        """Return by what the server is known again; another one may not have what this had."""
+        return self._link.server
+
+    @property
+    def generation(self) -> int:
+        """Return how often the server was connected to."""
+        return self._link.generation
+
+    async def epoch(self) -> str:
+        """Return of which epoch all of market state is; '' where it was lost, or never made."""
+        found: bytes | None = await self._link.call(function.EPOCH, (keys.EPOCH,))
+        return "" if found is None else found.decode()
+
+    async def begin(self, epoch: str) -> None:
+        """Say that market state is being built for this epoch, and is not whole."""
+        await self._link.call(function.MARK, (keys.EPOCH,), (BUILDING.format(epoch),))
+
+    async def make_whole(self, epoch: str) -> bool:
+        """Say that all of it is of this epoch; False where what was built meanwhile was lost."""
+        arguments = (epoch, BUILDING.format(epoch))
+        return bool(await self._link.call(function.MARK, (keys.EPOCH,), arguments))
+
+    async def mark(self, tags: Iterable[str], epoch: str) -> None:
+        """Say that these parts are of this epoch, but for those that somebody puts right now."""
+        calls = [(function.MARK, (keys.epoch(tag),), (epoch,)) for tag in tags]
+        await self._all(calls)
+
+    async def standing(self, buyer_ids: Sequence[str]) -> dict[str, Standing]:
+        """Return what is held and settled of each buyer, each as of one moment."""
+        calls = [
+            (function.STANDING, (keys.counters(one), keys.holds(one)), ()) for one in buyer_ids
+        ]
+        return dict(zip(buyer_ids, map(standing_of, await self._all(calls)), strict=True))
+
+    async def close(self, buyer_ids: Sequence[str], name: str, for_s: float) -> dict[str, Standing]:
+        """Close these buyers, at most for so long, and return what stays as it is now."""
+        calls = [
+            (
+                function.CLOSE,
+                (keys.counters(one), keys.holds(one), keys.epoch(f"buyer:{one}")),
+                (f"closed:{name}", round(for_s * 1000)),
+            )
+            for one in buyer_ids
+        ]
+        return dict(zip(buyer_ids, map(standing_of, await self._all(calls)), strict=True))
+
+    async def restore(self, restored: Restored, name: str, epoch: str, now_us: int) -> bool:
+        """Put a buyer right that was closed under this name; False where it is closed no more."""
+        buyer_id = restored.buyer_id
+        until_us = now_us + self._lease_us
+        arguments: list[str | int] = [
+            f"closed:{name}",
+            epoch,
+            len(restored.settled),
+            len(restored.gone),
+        ]
+        for counter, amount in restored.settled.items():
+            arguments += (counter, amount)
+        arguments += restored.gone
+        for hold in restored.holds:
+            arguments += (hold.sale_id, record_of(hold, until_us), until_us)
+        touched = (
+            keys.counters(buyer_id),
+            keys.holds(buyer_id),
+            keys.leases(buyer_id),
+            keys.epoch(f"buyer:{buyer_id}"),
+            *(keys.ended(buyer_id, hold.sale_id) for hold in restored.holds),
+        )
+        await self._link.call(function.ENROL, (keys.BUYERS,), (buyer_id,))
+        return bool(await self._link.call(function.RESTORE, touched, arguments))
+
+    async def holders(self, claims: Sequence[Claim]) -> list[list[LeadId | None]]:
+        """Return for each claim which lead has each of its keys."""
+        calls = [(function.HOLDERS, keys.claims(claim), ()) for claim in claims]
+        return [
+            [None if holder is None else LeadId(holder.decode()) for holder in reply]
+            for reply in await self._all(calls)
+        ]
+
+    async def keep(self, kept: Sequence[Kept]) -> None:
+        """Let these claims stand; what another lead has stays that lead's."""
+        calls = [
+            (function.CLAIM, keys.claims(one.claim), (one.claim.lead_id, one.left_ms))
+            for one in kept
+        ]
+        await self._all(calls)
+
+    async def owners(self, asked: Sequence[Asked]) -> list[LeadId | None]:
+        """Return whose each request is."""
+        calls = [(function.OWNER, (name_of(one.key),), ()) for one in asked]
+        return [
+            None if reply is None else LeadId(reply.decode()) for reply in await self._all(calls)
+        ]
+
+    async def recall(self, asked: Sequence[Asked]) -> None:
+        """Remember these requests, where they were lost."""
+        calls = [
+            (
+                function.RECALL,
+                (name_of(one.key),),
+                (one.lead_id, one.worker, one.left_ms, "done" if one.has_ended else ""),
+            )
+            for one in asked
+        ]
+        await self._all(calls)
+
+    async def _all(self, calls: Sequence[tuple[function.Function, Any, Any]]) -> list[Any]:
+        replies: list[Any] = []
+        for start in range(0, len(calls), AT_ONCE):
+            part = calls[start : start + AT_ONCE]
+            replies += await asyncio.gather(*[self._link.call(*call) for call in part])
+        return replies
+
+
+def standing_of(reply: Sequence[Sequence[bytes]]) -> Standing:
+    """Return what a buyer's counters and holds say, from both hashes."""
+    settled, held = settled_and_held(reply[0])
+    records = {
+        SaleId(sale_id.decode()): record.decode().split("\n")
+        for sale_id, record in zip(reply[1][::2], reply[1][1::2], strict=True)
+    }
+    return Standing(settled, held, leads_by_sale(reply[1]), records)
+
+
+def record_of(hold: Hold, until_us: int) -> str:
+    """Return a hold as hold.lua packs it."""
+    lines = [
+        part for line in hold.lines for part in (line.counter, str(line.amount), kind_of(line))
+    ]
+    return "\n".join((hold.lead_id, "", str(until_us), *lines))
