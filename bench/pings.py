@@ -4,10 +4,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from exchange.auction.bids import Asked, NotABid, read_bid
+from exchange.auction.bids import NotABid, read_bid
 from exchange.auction.ping import PingIds, Showing
 from exchange.auction.speaking import Round, Speaker
-from exchange.domain.bid import Bid
+from exchange.domain.bid import Bid, Contender
 from exchange.domain.ids import ENTROPY_BYTES
 from exchange.domain.lead import ConsentMarks, Fingerprint, Value
 from exchange.domain.money import Micros
@@ -85,7 +85,7 @@ def _asking(url: str, number: int, *, signed: bool) -> Asking:
 class Ping(msgspec.Struct, frozen=True, gc=False):
     """One ping, ready to send."""
 
-    asked: Asked
+    asked: Contender
     request: bytes
 
     @property
@@ -112,7 +112,7 @@ def one_auction(asking: list[Asking]) -> list[Ping]:
     for number, one in enumerate(asking):
         ping_id = ids.number(number)
         request = one.speaker.request(round_, ping_id, FLOOR, TIMEOUT_MS)
-        pings.append(Ping(Asked(one.offer, ping_id, "USD", None), request))
+        pings.append(Ping(Contender(one.offer, FLOOR, ping_id=ping_id), request))
     return pings
 
 
@@ -134,7 +134,7 @@ def bids(ended: list[Call]) -> int:
     )
 
 
-def is_bid(status: int, body: bytes, asked: Asked) -> bool:
+def is_bid(status: int, body: bytes, asked: Contender) -> bool:
     """Read and check one answer."""
     bid: Bid | NotABid = read_bid(status, body, asked)
     return isinstance(bid, Bid)

@@ -17,11 +17,11 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from exchange.auction.auction import Auction, AuctionLimits
-from exchange.auction.bids import Asked
 from exchange.auction.health import Health, HealthLimits
 from exchange.configuration.holder import SnapshotHolder
 from exchange.configuration.past import Past
 from exchange.delivery.delivery import Delivery
+from exchange.domain.bid import Contender
 from exchange.domain.offer import BillingMode
 from exchange.domain.snapshot import Snapshot
 from exchange.intake.geography import Geography
@@ -302,7 +302,7 @@ class Worker:
 
     def _answered_late(self, call: Call) -> None:
         """Note an answer to a ping that came after its time: it is seen, and wins nothing."""
-        if isinstance(call.tag, Asked):
+        if isinstance(call.tag, Contender):
             offer_id, ms = call.tag.offer.id, round(call.late_ms, 3)
             self._metrics.answered_late(offer_id, ms)
             logger.debug("bid came late", offer_id=offer_id, ms=ms)

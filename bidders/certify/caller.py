@@ -18,7 +18,7 @@ from bidders.certify.target import Target, TargetError
 from exchange.contract.trying import TriedCall
 from exchange.delivery.answer import PostResult
 from exchange.delivery.delivery import Parcel
-from exchange.domain.bid import Bid, OfferResult
+from exchange.domain.bid import Bid, Contender
 from exchange.domain.person import Person
 from exchange.domain.sample import sample_lead
 from exchange.domain.submission import Submission
@@ -179,7 +179,7 @@ class Caller:
         self,
         half: Half,
         noted: Noted,
-        came: tuple[TriedCall, OfferResult | PostResult],
+        came: tuple[TriedCall, Contender | PostResult],
         submission: Submission,
     ) -> Seen:
         """Return a call as it is judged."""

@@ -7,7 +7,7 @@ import msgspec
 
 from exchange.contract.trying import TriedCall
 from exchange.delivery.answer import Accepted, InDoubt, PostResult, Refused
-from exchange.domain.bid import Bid, OfferResult
+from exchange.domain.bid import Bid, Contender
 from exchange.domain.money import Micros
 from exchange.domain.person import Person
 from exchange.domain.reason import Reason
@@ -85,7 +85,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     half: Half
     call: Call
     shown: TriedCall
-    result: OfferResult | PostResult
+    result: Contender | PostResult
     person: Person
     foreign: bool
     price: Micros | None = None
@@ -98,7 +98,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def bid(self) -> Bid | None:
         """Return the bid, where this is a ping's and sound."""
-        return self.result.bid if isinstance(self.result, OfferResult) else None
+        return self.result.bid if isinstance(self.result, Contender) else None
 
     @property
     def taken(self) -> bool:
@@ -108,7 +108,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def understood(self) -> bool:
         """Tell whether the exchange knows what the answer means."""
-        if isinstance(self.result, OfferResult):
+        if isinstance(self.result, Contender):
             return self.result.bid is not None or self.result.reason is Reason.NO_BID
         if isinstance(self.result, InDoubt):
             return self.result.told
@@ -139,7 +139,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def misread(self) -> Symptom:
         """Return why an answer that came well was not understood."""
-        if isinstance(self.result, OfferResult):
+        if isinstance(self.result, Contender):
             if is_no_number(self.call.body):
                 return Symptom.PRICE
             return DETAILS.get(self.result.detail or "", Symptom.UNREADABLE)

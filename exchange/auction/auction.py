@@ -5,31 +5,24 @@ from typing import Protocol
 
 import msgspec
 
-from exchange.auction.bids import Asked, NotABid, read_bid, read_foreign_bid
+from exchange.auction.bids import NotABid, read_bid, read_foreign_bid
 from exchange.auction.foreign import Terms, foreign_request, view_of
 from exchange.auction.ping import PingIds, Showing
 from exchange.auction.speaking import Round, Speaker, hashes
 from exchange.domain import anonymize
-from exchange.domain.bid import Bid, OfferResult
+from exchange.domain.bid import Bid, Contender
+from exchange.domain.captured import CallKind, Captured
 from exchange.domain.dialect import Heard, PingDialect
 from exchange.domain.lead import Fingerprint
-from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
 from exchange.domain.ranking import rank
 from exchange.domain.reason import Reason
 from exchange.wire.call import Call, Outcome
 from exchange.wire.endpoint import Endpoint
 
+PING = CallKind.PING
 SPEAKERS_MAX = 20_000
 """Offers whose pings are prepared at most; those that the market names no more go with the rest."""
-
-
-class Contender(msgspec.Struct, frozen=True):
-    """An eligible offer, the least it may pay, and what it pays where it names no price."""
-
-    offer: Offer
-    floor: Micros
-    static_price: Micros | None
 
 
 class Tender(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,21 +41,12 @@ class Tender(msgspec.Struct, frozen=True, kw_only=True):
     """What is left until the stage's or the auction's deadline, whichever comes first."""
 
 
-class Exchanged(msgspec.Struct, frozen=True):
-    """The exact bytes of one call, kept sealed for a set time."""
-
-    offer_id: str
-    request: bytes
-    status: int
-    answer: bytes
-
-
 class AuctionResult(msgspec.Struct, frozen=True):
     """How an auction ended: the bids that stand, best first, and one result for each contender."""
 
     ranked: tuple[Bid, ...]
-    results: tuple[OfferResult, ...]
-    exchanged: tuple[Exchanged, ...]
+    results: tuple[Contender, ...]
+    exchanged: tuple[Captured, ...]
 
 
 class Calls(Protocol):
@@ -129,59 +113,57 @@ class Auction:
     async def run(self, tender: Tender) -> AuctionResult:
         """Ask every contender; return when all answered or time is up, never later."""
         deadline_at = self._monotonic() + tender.timeout_ms / 1000
-        results = {
-            contender.offer.id: OfferResult(offer_id=contender.offer.id, floor=contender.floor)
-            for contender in tender.contenders
-        }
-        calls = self._calls(tender, results)
+        calls = self._calls(tender)
         try:
             if calls:
                 await self._wire.fan_out(calls, deadline_at)
         finally:  # cancelled or not: whoever was admitted has ended
             for call in calls:
-                self._read(call, results)
-        standing = [result.bid for result in results.values() if result.bid is not None]
-        ranked = rank(
-            [bid for bid in standing if self._above_floor(bid, results)], tender.auction_id
-        )
+                self._read(call)
+        standing: list[Bid] = []
+        for one in tender.contenders:
+            if one.bid is not None:
+                if one.bid.price >= one.floor:
+                    standing.append(one.bid)
+                else:  # it is kept with its reason
+                    one.reason = Reason.BELOW_FLOOR
         return AuctionResult(
-            ranked=tuple(ranked),
-            results=tuple(results.values()),
-            exchanged=tuple(_exchanged(call) for call in calls),
+            ranked=tuple(rank(standing, tender.auction_id)),
+            results=tender.contenders,
+            exchanged=tuple([_captured(call, tender.at_us) for call in calls]),
         )
 
-    def _calls(self, tender: Tender, results: Mapping[str, OfferResult]) -> list[Call]:
+    def _calls(self, tender: Tender) -> list[Call]:
         """Prepare one call for every contender that is asked; the others bid their static price."""
         ids = PingIds(tender.at_us, self._entropy(10))
         source = tender.seller_id, tender.source_id
         round_ = Round(tender.showing, source, tender.fingerprint, tender.hashed, tender.at_us)
         calls: list[Call] = []
         for number, contender in enumerate(tender.contenders):
-            offer, result = contender.offer, results[contender.offer.id]
+            offer = contender.offer
             if offer.ping is None:
-                self._compete_unasked(contender, result)
+                self._compete_unasked(contender)
                 continue
             enforced_ms = min(offer.ping.timeout_ms, tender.timeout_ms)
             if enforced_ms < self._limits.enforced_min_ms:
-                result.reason = Reason.TOO_LATE_TO_PING
-                result.detail = f"{enforced_ms:.0f} ms left"
+                contender.reason = Reason.TOO_LATE_TO_PING
+                contender.detail = f"{enforced_ms:.0f} ms left"
                 continue
             tmax_ms = self._tmax_ms(offer, enforced_ms)
-            result.reason = self._admission.admit(offer)
-            if result.reason is not None:
+            refused = self._admission.admit(offer)
+            if refused is not None:
+                contender.reason = refused
                 continue
-            asked = Asked(
-                offer, ids.number(number), tender.showing.currency, contender.static_price
-            )
+            contender.ping_id = ping_id = ids.number(number)
             if offer.ping.dialect is not None:
-                call = self._foreign_call(tender, contender, asked, tmax_ms)
+                call = self._foreign_call(tender, contender, ping_id, tmax_ms)
             else:
                 speaker = self._speaker(offer, offer.ping.url)
-                request = speaker.request(round_, asked.ping_id, contender.floor, int(tmax_ms))
+                request = speaker.request(round_, ping_id, contender.floor, int(tmax_ms))
                 # Positional, as all that is made for every ping: names cost more.
-                call = Call(speaker.endpoint, request, enforced_ms, True, asked)
+                call = Call(speaker.endpoint, request, enforced_ms, True, contender)
             calls.append(call)
-            result.pinged = True
+            contender.pinged = True
         return calls
 
     def _speaker(self, offer: Offer, url: str) -> Speaker:
@@ -194,14 +176,14 @@ class Auction:
         return speaker
 
     def _foreign_call(
-        self, tender: Tender, contender: Contender, asked: Asked, tmax_ms: float
+        self, tender: Tender, contender: Contender, ping_id: str, tmax_ms: float
     ) -> Call:
         ping = contender.offer.ping
         assert ping is not None, "only offers with a ping are asked"
         assert ping.dialect is not None, "a foreign call is made in a dialect"
         offer = contender.offer
         terms = Terms(
-            ping_id=asked.ping_id,
+            ping_id=ping_id,
             floor=contender.floor,
             tmax_ms=int(tmax_ms),
             source_id=anonymize.source_alias(tender.seller_id, tender.source_id, offer),
@@ -215,7 +197,7 @@ class Auction:
             request=foreign_request(endpoint, ping.url, ping.dialect, view),
             timeout_ms=min(ping.timeout_ms, tender.timeout_ms),
             repeatable=True,
-            tag=asked,
+            tag=contender,
         )
 
     def _tmax_ms(self, offer: Offer, enforced_ms: float) -> float:
@@ -228,62 +210,55 @@ class Auction:
         return enforced_ms - network_ms - self._limits.preparation_ms
 
     @staticmethod
-    def _compete_unasked(contender: Contender, result: OfferResult) -> None:
+    def _compete_unasked(contender: Contender) -> None:
         if contender.static_price is None:
-            result.reason, result.detail = Reason.NO_BID, "neither a ping nor a price for this lead"
+            contender.reason = Reason.NO_BID
+            contender.detail = "neither a ping nor a price for this lead"
         else:
-            result.bid = Bid(offer=contender.offer, price=contender.static_price)
+            contender.bid = Bid(offer=contender.offer, price=contender.static_price)
 
-    def _read(self, call: Call, results: Mapping[str, OfferResult]) -> None:
+    def _read(self, call: Call) -> None:
         """Turn one ended call into its offer's one result."""
-        asked: Asked = call.tag
-        result = results[asked.offer.id]
+        result: Contender = call.tag
+        offer = result.offer
         result.ms = round(call.took_ms, 3)
         if call.outcome is not Outcome.ANSWERED:
             result.reason = NOT_ANSWERED[call.outcome]
             result.detail = str(call.detail) or None
             if call.outcome is Outcome.THROTTLED:  # it never left the house
                 result.pinged, result.ms = False, None
-            self._admission.ended(asked.offer, call, sound=False)
+            self._admission.ended(offer, call, sound=False)
             return
         try:
-            bid = _bid(call, asked)
+            bid = _bid(call, result)
         except Exception:  # noqa: BLE001 - the one place: nothing that a buyer sends hurts the others
             bid = NotABid(Reason.INVALID_BID, "could not be read")
         if isinstance(bid, NotABid):
             result.reason, result.detail = bid.reason, bid.detail
         else:
             result.bid = bid
-        self._admission.ended(asked.offer, call, sound=result.reason is not Reason.INVALID_BID)
-
-    @staticmethod
-    def _above_floor(bid: Bid, results: Mapping[str, OfferResult]) -> bool:
-        """Tell whether a bid reaches its floor; one that does not is kept with its reason."""
-        result = results[bid.offer.id]
-        if bid.price >= result.floor:
-            return True
-        result.reason = Reason.BELOW_FLOOR
-        return False
+        self._admission.ended(offer, call, sound=result.reason is not Reason.INVALID_BID)
 
 
 def _dialect(offer: Offer) -> PingDialect | None:
     return None if offer.ping is None else offer.ping.dialect
 
 
-def _bid(call: Call, asked: Asked) -> Bid | NotABid:
+def _bid(call: Call, asked: Contender) -> Bid | NotABid:
     dialect = _dialect(asked.offer)
     if dialect is None:
         return read_bid(call.status, call.body, asked)
     return read_foreign_bid(Heard(call.status, call.head, call.body), dialect, asked)
 
 
-def _exchanged(call: Call) -> Exchanged:
+def _captured(call: Call, at_us: int) -> Captured:
     """Return what is kept of a call: exact, but for secrets."""
-    dialect = _dialect(call.tag.offer)
+    offer = call.tag.offer
+    dialect = _dialect(offer)
     request, answer = call.request, call.body
     if dialect is not None:
         request, answer = dialect.redacted(request), dialect.redacted(answer)
-    return Exchanged(call.tag.offer.id, request, call.status, answer)
+    return Captured(offer.id, PING, request, call.status, answer, at_us)
 
 
 NOT_ANSWERED: dict[Outcome, Reason] = {

@@ -5,10 +5,9 @@ from functools import lru_cache
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from exchange.domain.bid import Bid
+from exchange.domain.bid import Bid, Contender
 from exchange.domain.dialect import Declined, Heard, Offered, PingDialect, Unclear
 from exchange.domain.money import Micros, MoneyError, parse_json
-from exchange.domain.offer import Offer
 from exchange.domain.reason import Reason
 
 NO_CONTENT = 204
@@ -39,21 +38,12 @@ class NotABid(msgspec.Struct, frozen=True, gc=False):
     detail: str | None = None
 
 
-class Asked(msgspec.Struct, frozen=True, gc=False):
-    """The terms under which one offer was pinged."""
-
-    offer: Offer
-    ping_id: str
-    currency: str
-    static_price: Micros | None
-
-
 _decode = msgspec.json.Decoder(BidWire).decode
 _amount = lru_cache(maxsize=8192)(parse_json)
 """Prices repeat: buyers bid whole cents of a few dozen dollars. A refused one is not kept."""
 
 
-def read_bid(status: int, body: bytes, asked: Asked) -> Bid | NotABid:
+def read_bid(status: int, body: bytes, asked: Contender) -> Bid | NotABid:
     """Return the bid in an answer, or why it is none; nothing in it can raise."""
     if status != OK:
         if status == NO_CONTENT:
@@ -75,7 +65,7 @@ def read_bid(status: int, body: bytes, asked: Asked) -> Bid | NotABid:
     return _checked(price, wire, asked)
 
 
-def _unpriced(wire: BidWire, asked: Asked) -> Bid | NotABid:
+def _unpriced(wire: BidWire, asked: Contender) -> Bid | NotABid:
     if wire.accepted is False or wire.reason is not None:
         return NotABid(Reason.NO_BID, clean(wire.reason))
     if asked.static_price is None:
@@ -83,7 +73,7 @@ def _unpriced(wire: BidWire, asked: Asked) -> Bid | NotABid:
     return _checked(asked.static_price, wire, asked)
 
 
-def _checked(price: Micros, wire: BidWire, asked: Asked) -> Bid | NotABid:
+def _checked(price: Micros, wire: BidWire, asked: Contender) -> Bid | NotABid:
     if price == 0:
         return NotABid(Reason.NO_BID, clean(wire.reason))
     wrong = _wrong(price, wire.currency, wire.ttl_s, asked)
@@ -101,7 +91,7 @@ def _checked(price: Micros, wire: BidWire, asked: Asked) -> Bid | NotABid:
     )
 
 
-def read_foreign_bid(heard: Heard, dialect: PingDialect, asked: Asked) -> Bid | NotABid:
+def read_foreign_bid(heard: Heard, dialect: PingDialect, asked: Contender) -> Bid | NotABid:
     """Return the bid in an answer in a foreign dialect, under the very same checks."""
     if heard.status == NO_CONTENT:
         return NotABid(Reason.NO_BID)
@@ -113,7 +103,7 @@ def read_foreign_bid(heard: Heard, dialect: PingDialect, asked: Asked) -> Bid | 
     return _foreign(said, asked)
 
 
-def _foreign(said: Offered, asked: Asked) -> Bid | NotABid:
+def _foreign(said: Offered, asked: Contender) -> Bid | NotABid:
     price = asked.static_price if said.price is None else said.price
     if price is None:
         return NotABid(Reason.INVALID_BID, "no price, and the offer names none")
@@ -134,12 +124,14 @@ def _foreign(said: Offered, asked: Asked) -> Bid | NotABid:
     )
 
 
-def _wrong(price: Micros, currency: str | None, ttl_s: float | None, asked: Asked) -> str | None:
+def _wrong(
+    price: Micros, currency: str | None, ttl_s: float | None, asked: Contender
+) -> str | None:
     if price < 0:
         return "negative bid"
     if asked.offer.ping is not None and price > asked.offer.ping.max_bid:
         return "over the offer's maximum"
-    if currency is not None and currency != asked.currency:
+    if currency is not None and currency != asked.offer.buyer.currency:
         return "other currency"
     if ttl_s is not None and not 1 <= ttl_s <= TTL_MAX_S:
         return "ttl_s out of range"

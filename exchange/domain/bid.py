@@ -22,18 +22,28 @@ class Bid(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a foreign dialect wants to see again in the post."""
 
 
-class OfferResult(msgspec.Struct, kw_only=True):
-    """The one reason or result that an offer has for a lead in one stage.
+class Contender(msgspec.Struct, gc=False):
+    """An eligible offer under its terms, and the one result that it then has in a stage.
 
-    `reason` None: its bid stands (or won). Filled while the auction goes on, then left alone.
+    `reason` None: its bid stands (or won). Filled while the auction goes on, then left alone. One
+    object goes the whole way: an auction has as many of them as offers, and makes little else.
     """
 
-    offer_id: str
+    offer: Offer
+    floor: Micros = Micros(0)
+    """The least it may pay."""
+    static_price: Micros | None = None
+    """What it pays where it names no price."""
+    ping_id: str | None = None
     reason: Reason | None = None
     detail: str | None = None
     """A filter's clause, a full counter, what was wrong with the answer; never a value."""
     bid: Bid | None = None
-    floor: Micros = Micros(0)
     pinged: bool = False
     ms: float | None = None
     """From the ping to its answer, or to the moment when it was given up."""
+
+    @property
+    def offer_id(self) -> str:
+        """Whose result it is."""
+        return self.offer.id

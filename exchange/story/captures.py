@@ -2,36 +2,15 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from enum import StrEnum
 
 import msgspec
 
 from exchange.contract.operator import CaptureOut
 from exchange.contract.timeline import utc_text
+from exchange.domain.captured import Captured
 from exchange.domain.person import Person, masked_message, masked_values
 from exchange.ledger.stored import Capture
 from exchange.story.record import read
-
-
-class CallKind(StrEnum):
-    """What was sent to a buyer."""
-
-    PING = "ping"
-    POST = "post"
-
-
-class Captured(msgspec.Struct, frozen=True, array_like=True):
-    """One call to a buyer, byte by byte."""
-
-    offer_id: str
-    kind: CallKind
-    request: bytes
-    status: int
-    """0 where nothing came back."""
-    answer: bytes
-    at_us: int
-    """When it was sent."""
-
 
 pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[Captured]).decode

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
+from exchange.domain.captured import Captured
 from exchange.domain.events import Event, EventName
 from exchange.domain.ids import LeadId
 from exchange.domain.moment import Moment, MomentKind, SaleEnd
-from exchange.story.captures import Captured, pack
+from exchange.story.captures import pack
 from exchange.story.patience import any_done
 
 
@@ -58,9 +59,9 @@ class Chain:
         """Add an event to the next moment: `note` without its detour, for what comes often."""
         self._events.append(event)
 
-    def captured(self, call: Captured) -> None:
-        """Keep the exact bytes of a call for the next moment."""
-        self._exchanged.append(call)
+    def captured(self, *calls: Captured) -> None:
+        """Keep the exact bytes of some calls for the next moment."""
+        self._exchanged += calls
 
     def sale_ended(self, end: SaleEnd, then: Callable[[], Awaitable[None]]) -> None:
         """Let the next moment say how the sale before it ended, and do this once it is durable."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from exchange.auction.auction import AuctionResult, Contender, Tender
+from exchange.auction.auction import AuctionResult, Tender
 from exchange.auction.ping import Showing
 from exchange.domain import anonymize
-from exchange.domain.bid import Bid, OfferResult
+from exchange.domain.bid import Bid, Contender
 from exchange.domain.campaign import Campaign, Method, Stage
 from exchange.domain.deadline import asking_left_ms
 from exchange.domain.eligibility import Circumstances, LeftOut, Screening, screen
@@ -20,7 +20,6 @@ from exchange.domain.reason import Reason
 from exchange.domain.repeating import marks_without, repeating
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
-from exchange.story.captures import CallKind, Captured
 from exchange.story.chain import Chain
 from exchange.story.ending import Course
 from exchange.story.leaving_out import note_left_out
@@ -159,7 +158,7 @@ class Competing:
     def _contenders(self, eligible: Iterable[Offer], floors: Floors) -> tuple[Contender, ...]:
         facts = self._facts
         return tuple(
-            Contender(offer, floors.of(offer), offer.static_price(facts)) for offer in eligible
+            [Contender(offer, floors.of(offer), offer.static_price(facts)) for offer in eligible]
         )
 
     def _in_turn(self, contenders: Iterable[Contender]) -> tuple[Bid, ...]:
@@ -170,13 +169,12 @@ class Competing:
             if price is None:
                 self._chain.note(EventName.NO_BID, offer=offer.id, reason=Reason.NO_BID)
                 continue
-            one = OfferResult(offer_id=offer.id, floor=contender.floor)
             if price < contender.floor:
                 self._course.below_floor += 1
-                one.reason = Reason.BELOW_FLOOR
+                contender.reason = Reason.BELOW_FLOOR
             else:
                 standing.append(Bid(offer=offer, price=price))
-            self._note_bid(one, price)
+            self._note_bid(contender, price)
         self._course.above_floor += len(standing)
         self._note_ranking(standing)
         return tuple(standing)
@@ -191,21 +189,19 @@ class Competing:
 
     def _note_auction(self, result: AuctionResult, began_us: int) -> None:
         """Note every contender's result at the moment when it was known."""
-        pinged = tuple(one.offer_id for one in result.results if one.pinged)
+        pinged = tuple([one.offer.id for one in result.results if one.pinged])
         if pinged:
             self._chain.note(EventName.PINGED, offers=pinged, at_us=began_us)
         for one in sorted(result.results, key=lambda one: one.ms or 0.0):
             self._note_result(one, began_us + int((one.ms or 0.0) * US_PER_MS))
-        for call in result.exchanged:
-            sent = call.request, call.status, call.answer
-            self._chain.captured(Captured(call.offer_id, CallKind.PING, *sent, at_us=began_us))
+        self._chain.captured(*result.exchanged)
         self._course.above_floor += len(result.ranked)
         self._note_ranking(result.ranked)
 
-    def _note_result(self, one: OfferResult, at_us: int) -> None:
+    def _note_result(self, one: Contender, at_us: int) -> None:
         word = "bid" if one.reason is None else one.reason.word
         if one.pinged:
-            self._stations.observer.offer_answered(one.offer_id, word, one.ms)
+            self._stations.observer.offer_answered(one.offer.id, word, one.ms)
         if one.bid is not None:
             self._course.below_floor += one.reason is Reason.BELOW_FLOOR
             self._note_bid(one, one.bid.price, at_us)
@@ -214,17 +210,17 @@ class Competing:
         if not one.pinged and one.reason is not None and one.reason is not Reason.NO_BID:
             name = EventName.OFFER_LEFT_OUT
             self._course.too_late += one.reason is Reason.TOO_LATE_TO_PING
-            self._stations.observer.offer_left_out(one.offer_id, one.reason)
+            self._stations.observer.offer_left_out(one.offer.id, one.reason)
         self._chain.note(
-            name, offer=one.offer_id, reason=one.reason, detail=one.detail, ms=one.ms, at_us=at_us
+            name, offer=one.offer.id, reason=one.reason, detail=one.detail, ms=one.ms, at_us=at_us
         )
 
-    def _note_bid(self, one: OfferResult, price: Micros, at_us: int | None = None) -> None:
+    def _note_bid(self, one: Contender, price: Micros, at_us: int | None = None) -> None:
         self._chain.add(
             Event(
                 at_us=self._stations.now_us() if at_us is None else at_us,
                 event=EventName.BID,
-                offer=one.offer_id,
+                offer=one.offer.id,
                 price=price,
                 floor=one.floor,
                 reason=one.reason,

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 from exchange.delivery.answer import Accepted, InDoubt, PostResult, Refused
 from exchange.delivery.delivery import Delivered, Parcel
+from exchange.domain.captured import CallKind, Captured
 from exchange.domain.events import EventName
 from exchange.domain.moment import MomentKind
 from exchange.domain.reason import Reason
-from exchange.story.captures import CallKind, Captured
 from exchange.story.chain import Chain
 from exchange.story.patience import any_done
 from exchange.story.stations import Stations

@@ -6,7 +6,7 @@ import msgspec
 
 from exchange.contract.trying import TriedAnswer, TriedCall, TriedReading, TriedRequest
 from exchange.delivery.answer import Accepted, InDoubt, PostResult, Refused, Unreachable
-from exchange.domain.bid import OfferResult
+from exchange.domain.bid import Contender
 from exchange.domain.dialect import Half, Heard, Miss, PingDialect, PostDialect
 from exchange.domain.money import Micros, to_decimal
 from exchange.domain.offer import Offer
@@ -67,7 +67,7 @@ def _text(raw: bytes) -> str:
     return raw[:SHOWN_MAX].decode("utf-8", "replace")
 
 
-def bid_read(result: OfferResult, offer: Offer) -> TriedReading:
+def bid_read(result: Contender, offer: Offer) -> TriedReading:
     """Return what an answer to a ping came to."""
     bid = result.bid
     if bid is None:

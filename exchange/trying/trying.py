@@ -5,14 +5,14 @@ from typing import Protocol
 
 import msgspec
 
-from exchange.auction.auction import Auction, AuctionLimits, Contender, Tender
+from exchange.auction.auction import Auction, AuctionLimits, Tender
 from exchange.auction.ping import Showing
 from exchange.contract.seller import FieldError
 from exchange.contract.trying import Sending, Tried, TriedCall
 from exchange.delivery.answer import PostResult
 from exchange.delivery.delivery import Delivery, Parcel
 from exchange.domain import anonymize, scoring
-from exchange.domain.bid import Bid, OfferResult
+from exchange.domain.bid import Bid, Contender
 from exchange.domain.campaign import Campaign, LocationCheck, Margin, ReturnsTo, SellerTerms
 from exchange.domain.ids import ENTROPY_BYTES, LeadId, SaleId, uuid7
 from exchange.domain.money import Micros
@@ -250,7 +250,7 @@ class Attempt:
 
     async def ping(
         self, *, send: bool, test: bool = True
-    ) -> tuple[TriedCall | None, OfferResult | None]:
+    ) -> tuple[TriedCall | None, Contender | None]:
         """Return the ping and, where it was sent, what it came to."""
         terms = self._offer.ping
         if terms is None:

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.auction.bids import Asked, NotABid, read_bid
-from exchange.domain.bid import Bid
+from exchange.auction.bids import NotABid, read_bid
+from exchange.domain.bid import Bid, Contender
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
 from tests.making import an_offer
 
-ASKED = Asked(an_offer(), "ping-1", "USD", None)
-PRICED = Asked(an_offer(), "ping-1", "USD", Micros(9_000_000))
+ASKED = Contender(an_offer(), ping_id="ping-1")
+PRICED = Contender(an_offer(), static_price=Micros(9_000_000), ping_id="ping-1")
 
 
 @pytest.mark.parametrize(

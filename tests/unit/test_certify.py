@@ -22,7 +22,8 @@ from bidders.certify.seen import DETAILS, Half, Symptom, is_no_number, of_status
 from bidders.certify.target import TargetError, Wanted, pairs_of, target_of
 from bidders.certify.telling import line, plain, text
 from bidders.signature import Signatures, decoded
-from exchange.auction.bids import Asked, NotABid, read_bid
+from exchange.auction.bids import NotABid, read_bid
+from exchange.domain.bid import Contender
 from exchange.wire.endpoint import compile_endpoint
 from exchange.wire.signature import signature_headers
 from tests.acceptance.faulty_sales import FAULTS
@@ -146,7 +147,7 @@ def test_pieces_are_the_whole():
 def test_what_the_auction_says_is_a_symptom(body, symptom):
     """Its words are those of the table; what is not in it is unreadable."""
     offer = target_of(Wanted(url=URL)).offer
-    said = read_bid(200, body, Asked(offer, "p-1", "USD", None))
+    said = read_bid(200, body, Contender(offer, ping_id="p-1"))
     assert isinstance(said, NotABid)
     assert DETAILS.get(said.detail, Symptom.UNREADABLE) is symptom
 
