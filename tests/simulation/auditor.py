@@ -64,13 +64,15 @@ class Auditor:
         self._decisions: dict[tuple[str, str], tuple[bool, str]] = {}
         self._persons: dict[str, int] = {}
         self._sold_persons: dict[int, str] = {}
+        self._keys: dict[str, int] = {}
+        self._written_under: dict[int, str] = {}
         self._asked: dict[str, float] = {}
         self._slow: list[tuple[float, float]] = []
         self._heard: set[str] = set()
         self._marks: tuple[bytes, ...] = ()
         self._answer_s = 0.0
         self._counters = Counters()
-        self._claims_lost = False
+        self._data_lost = False
 
     def read(self, rows: list[tuple[Any, ...]]) -> list[Violation]:
         """Return everything in the history that must not be."""
@@ -99,8 +101,8 @@ class Auditor:
     def _on_terms(self, marks: tuple[bytes, ...], answer_s: float) -> None:
         self._marks, self._answer_s = marks, answer_s
 
-    def _on_sent(self, lead_id: str, person: int) -> None:
-        self._persons[lead_id] = person
+    def _on_sent(self, lead_id: str, person: int, key: int) -> None:
+        self._persons[lead_id], self._keys[lead_id] = person, key
 
     def _on_asked(self, lead_id: str, worker: str) -> None:
         del worker
@@ -111,7 +113,7 @@ class Auditor:
             for_s = next((one for one in what if isinstance(one, float)), 0.0)
             self._slow.append((self._at_s, self._at_s + for_s + OUTAGE_SLACK_S))
         if name in {"market lost", "market older"}:
-            self._claims_lost = True
+            self._data_lost = True
 
     # The buyers
 
@@ -158,6 +160,7 @@ class Auditor:
         known.last_number = number
         if lead is not None:
             known.is_written, known.version = True, lead[2]
+            self._write_under_key(lead_id)
             self._counters.in_force(known.version)
         if sale_end is not None:
             self._end_sale(lead_id, sale_end, transfers)
@@ -170,6 +173,13 @@ class Auditor:
         elif known.end is not None and kind != "note":
             self._wrong("2 one sale", f"lead {lead_id} has a moment {kind} after its end")
         self._read_events(known, events)
+
+    def _write_under_key(self, lead_id: str) -> None:
+        """All requests of one key are one lead."""
+        key = self._keys[lead_id]
+        first = self._written_under.setdefault(key, lead_id) if key else lead_id
+        if first != lead_id and not self._data_lost:
+            self._wrong("2 one sale", f"key {key} made two leads, {first} and {lead_id}")
 
     def _read_events(self, known: Lead, events: Any) -> None:
         for event, offer, _sale_id, offers, left_out in events:
@@ -248,7 +258,7 @@ class Auditor:
         if status == "sold":
             person = self._persons[lead_id]
             first = self._sold_persons.setdefault(person, lead_id)
-            if first != lead_id and not self._claims_lost:
+            if first != lead_id and not self._data_lost:
                 self._wrong("2 one sale", f"leads {first} and {lead_id} sold person {person} twice")
 
     # The sellers

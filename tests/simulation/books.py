@@ -226,7 +226,7 @@ class Server:
     def _arrive(self, process, do, answered, broken, locked, takes_s):
         asked = (process, do, answered, broken, locked, takes_s)
         if not self.is_up:
-            self.world.call_later(self.delay_s(), broken)
+            process.call_later(self.delay_s(), broken)
         elif self.is_silent:
             self._held.append(asked)
         elif locked is not None and locked in self.locks:
@@ -234,27 +234,27 @@ class Server:
         else:
             fate = self._fate()
             if fate == "before":
-                self.world.call_later(self.delay_s(), broken)
+                process.call_later(self.delay_s(), broken)
             else:
                 self.world.call_later(
-                    takes_s, self._do, do, answered, broken, self.life, fate == "after"
+                    takes_s, self._do, process, do, answered, broken, self.life, fate == "after"
                 )
 
-    def _do(self, do, answered, broken, life, cut_after):
+    def _do(self, process, do, answered, broken, life, cut_after):
         """Make it durable, unless the server died meanwhile."""
         if life != self.life:
-            self.world.call_later(self.delay_s(), broken)
+            process.call_later(self.delay_s(), broken)
             return
         try:
             answer = do()
         except Exception as error:  # noqa: BLE001 - it is its caller's
             answer = error
         if cut_after:
-            self.world.call_later(self.delay_s(), broken)
+            process.call_later(self.delay_s(), broken)
         elif self.swallows:
             self._unanswered.append(broken)
         else:
-            self.world.call_later(self.delay_s(), answered, answer)
+            process.call_later(self.delay_s(), answered, answer)
 
     def _fate(self) -> str:
         if not self.cuts:
@@ -330,8 +330,8 @@ class Server:
         self.life += 1
         self.locks.clear()
         blocked, self._blocked, self._held = self._blocked + self._held, [], []
-        for _, _, _, broken, _, _ in blocked:
-            self.world.call_later(self.delay_s(), broken)
+        for process, _, _, broken, _, _ in blocked:
+            process.call_later(self.delay_s(), broken)
 
     def come_up(self) -> None:
         self.is_up = True

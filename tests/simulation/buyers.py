@@ -204,7 +204,7 @@ class Posting:
             world.call_later(self._latency_s, self._arrive)
 
     def _arrive(self) -> None:
-        network, chance = self._network, self._network.chance.random
+        chance = self._network.chance.random
         status, body = self._buyer.receive(self._call.request)
         latency_s = self._latency_s + self._buyer.manners.latency_s * chance()
         if self._fate == 2:
@@ -214,7 +214,7 @@ class Posting:
         else:
             if self._fate == 4:
                 latency_s = self._call.timeout_ms / 1000 * (0.3 + chance())
-            network.world.call_later(latency_s, self._process.call_soon, self._answer, status, body)
+            self._process.call_later(latency_s, self._answer, status, body)
 
     def _answer(self, status: int, body: bytes) -> None:
         if not self.ended.done():

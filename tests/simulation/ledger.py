@@ -213,8 +213,8 @@ class Flush:
         ledger._server.ask(
             ledger._process,
             partial(self._commit, ledger._worker_id, written),
-            partial(ledger._process.call_soon, self._answered),
-            partial(ledger._process.call_soon, self._broken),
+            self._answered,
+            self._broken,
             locked=ledger._worker_id,
             takes_s=FSYNC_S,
         )

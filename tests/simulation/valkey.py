@@ -74,7 +74,7 @@ class Transport(asyncio.Transport):
         world = self.server.world
         self.replied_at = max(self.replied_at, world.now + self.server.delay_s())
         self._answered.append(data)
-        world.call_at(self.replied_at, self.process.call_soon, self._receive)
+        self.process.call_at(self.replied_at, self._receive)
 
     def _receive(self) -> None:
         if self.is_open:

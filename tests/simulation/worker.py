@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 from exchange.auction.auction import Auction, AuctionLimits
@@ -18,6 +19,8 @@ from exchange.story.recovery import Recovery
 from exchange.story.stations import Limits, Stations
 from exchange.story.story import Story
 from exchange.story.waiting import Waiting
+from exchange.web.idempotency import Repeats
+from exchange.web.under_way import UnderWay
 from exchange.wire.endpoints import CALL_HEADERS, Endpoints
 from tests.simulation.books import Server
 from tests.simulation.buyers import Network
@@ -74,6 +77,8 @@ class Worker:
         self.process = Process(around.world, name)
         self.story: Story
         self.market: Market
+        self.tokens = Tokens([CLAIM_SECRET], chance.randbytes)
+        self.under_way = UnderWay()
         self.chance = chance
         self.listening: set[asyncio.Task[Any]] = set()
         self._around = around
@@ -108,6 +113,7 @@ class Worker:
             self.story = Story(
                 stations, self.ledger, self.leases, lambda: self.snapshot, self, self.waiting
             )
+            self.repeats = Repeats(self._doors())
             self.recovery = Recovery(
                 stations, self.ledger, self.leases, market, lambda: self.snapshot,
                 self.story.left_open,
@@ -132,6 +138,16 @@ class Worker:
         """Return the market as it was, as exchange.story.story.Past does."""
         return self.snapshot if version == self.snapshot.version else None
 
+    def _doors(self) -> Any:
+        """Return the few things of the doors that idempotency asks for."""
+        return SimpleNamespace(
+            once=self.market.once,
+            story=self.story,
+            under_way=self.under_way,
+            worker_id=self.name,
+            limits=SimpleNamespace(retry_after_s=1),
+        )
+
     def _stations(self) -> Stations:
         process, wire = self.process, self._around.network.of(self.process)
         endpoints = Endpoints(CALL_HEADERS)
@@ -148,7 +164,7 @@ class Worker:
                 limits=AuctionLimits(),
             ),
             delivery=Delivery(wire, endpoints, now_us=self.now_us, late_grace_ms=1000),
-            tokens=Tokens([CLAIM_SECRET], entropy),
+            tokens=self.tokens,
             observer=Observer(),
             now_us=self.now_us,
             monotonic=process.time,
