@@ -40,6 +40,16 @@ class Cluster:
         self._around.server.hang_up(worker.process)
         self._around.world.call_later(back_after_s, self.start)
 
+    def stop(self, worker: Worker) -> None:
+        """Let it go home; another one comes in its place as soon as it has."""
+        if worker.is_ready:
+            going = worker.process.create_task(worker.stop())
+            going.add_done_callback(lambda _: self._around.world.call_soon(self._gone_home, worker))
+
+    def _gone_home(self, worker: Worker) -> None:
+        if worker in self.workers:
+            self.kill(worker, back_after_s=0.1)
+
     def replace_lost(self) -> None:
         """Let those end that lost their lease, as their supervisor does."""
         for worker in [one for one in self.workers if one.lease_lost]:

@@ -26,6 +26,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The database hangs, loses packets, or dies for a moment."""
     loss_s: float = 0.0
     """The market loses its data, or falls back to an older state."""
+    restart_s: float = 0.0
+    """A worker is stopped in order, and another one started."""
     clock_s: float = 0.0
     """A worker's wall clock jumps."""
     network_s: float = 0.0
@@ -49,6 +51,7 @@ def plan_of(chance: Random, *, losses: bool) -> Plan:
         market_s=often(0.5, 0.5, 6.0),
         ledger_s=often(0.5, 0.5, 6.0),
         loss_s=often(0.3, 3.0, 20.0) if losses else 0.0,
+        restart_s=often(0.3, 1.0, 6.0),
         clock_s=often(0.3, 1.0, 8.0),
         network_s=often(0.3, 2.0, 10.0),
         configuration_s=often(0.6, 0.5, 5.0),
@@ -88,6 +91,7 @@ class Faults:
             (plan.market_s, self._market),
             (plan.ledger_s, self._ledger),
             (plan.loss_s, self._lose),
+            (plan.restart_s, self._restart),
             (plan.clock_s, self._clock),
             (plan.network_s, self._unreach),
             (plan.configuration_s, self._configure),
@@ -129,10 +133,21 @@ class Faults:
     # What befalls
 
     def _crash(self) -> None:
+        if self._chance.random() < 1 / 10:
+            self._history.fault("all crash")
+            for worker in tuple(self._cluster.workers):
+                self._cluster.kill(worker, back_after_s=self._chance.uniform(0.1, 3.0))
+            return
         worker = self._some_worker()
         if worker is not None:
             self._history.fault("crash", worker.name)
             self._cluster.kill(worker, back_after_s=self._chance.uniform(0.1, 6.0))
+
+    def _restart(self) -> None:
+        worker = self._some_worker()
+        if worker is not None and worker.is_ready:
+            self._history.fault("restart", worker.name)
+            self._cluster.stop(worker)
 
     def _stop(self) -> None:
         worker = self._some_worker()

@@ -313,6 +313,7 @@ class Connection:
         self._until = until
         self._staged: list[Any] | None = None
         self._taker = ""
+        self._is_over = False
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
@@ -322,12 +323,15 @@ class Connection:
         await self._ask(partial(self._commit, staged))
 
     def _commit(self, staged: list[Any]) -> None:
+        if self not in self._server.locks.values():
+            raise LedgerUnavailable  # a restart of the server rolled it back
         for do in staged:
             do()
         self._server.unlock(self)
 
     def terminate(self) -> None:
-        """Leave; what is not committed never happened."""
+        """Leave; what is not committed never happened, what is still on its way locks nothing."""
+        self._is_over = True
         self._server.world.call_later(self._server.delay_s(), self._server.unlock, self)
 
     async def execute(self, statement: str, *arguments: Any) -> Any:
@@ -409,6 +413,8 @@ class Connection:
     def _seize(self, worker_id):
         known = self._server.books.workers.get(worker_id)
         if known is None or known.lease_until_us > self._server.books.now_us():
+            return None
+        if self._is_over or self.process.is_dead:
             return None
         return known.open_since_us if self._server.lock(worker_id, self) else None
 

@@ -29,6 +29,8 @@ from tests.simulation.loop import Process, World
 
 LEASE_S = 8.0
 RECOVER_EVERY_S = 2.0
+DRAIN_S = 5.0
+"""So long a worker that stops waits for its leads."""
 TERMS = Terms(lease_s=10, claim_lease_s=600, rooms_interval_s=2.0)
 MARKET_URL = "unix:///valkey?db=0"
 CLAIM_SECRET = b"c" * 32
@@ -126,6 +128,22 @@ class Worker:
             self.story.let_go(of_all=True)
             await self.story.close()
             await self.recovery.close()
+
+    async def stop(self) -> None:
+        """Go home as the exchange does: take nothing new, finish, leave the rest to the others."""
+        self.is_ready = False
+        for task in tuple(self.listening):
+            task.cancel()
+        until_s = self.process.time() + DRAIN_S
+        while self.story.under_way and self.process.time() < until_s:
+            self.story.let_go()
+            await asyncio.sleep(0.1)
+        await self.recovery.close()
+        await self.story.close()
+        try:
+            await self.leases.deregister()
+        except LedgerUnavailable:
+            return
 
     async def _registered(self) -> None:
         while True:

@@ -1,0 +1,173 @@
+"""The auditor sees what it is there for: one history is right, every change of it is wrong."""
+
+import pytest
+
+from tests.simulation.auditor import Auditor
+
+LEAD, OTHER, SALE, SECOND = "lead-1", "lead-2", "sale-1", "sale-2"
+HELD_US = 1_795_000_000_000_000
+OFFERS = {
+    name: {
+        "buyer": name, "caps": [(f"offer/{name}", "leads", 1, "day")], "credit": 20_000_000,
+        "on_no_answer": "wait",
+    }
+    for name in ("acme", "bravo")
+}  # fmt: skip
+COUNTER = f"offer/acme|leads|day|{HELD_US // 1_000_000 // 86_400 * 86_400}"
+
+
+def event(name, offer=None, sale=None, offers=None, left_out=()):
+    return (name, offer, sale, offers, left_out)
+
+
+def moment(lead, number, kind, *, row=None, award=None, sale_end=None, end=None, moved=(), said=()):
+    return ("moment", 1.0, "w1", lead, number, kind, row, award, sale_end, end, moved, said)
+
+
+def award(sale=SALE, buyer="acme"):
+    return (sale, buyer, buyer, 10_000_000, 8_500_000, HELD_US)
+
+
+def entries(charge=10_000_000, payout=8_500_000, sale=SALE):
+    return (
+        ("payout", "buyer/acme", "seller/fastquotes", payout, sale),
+        ("margin", "buyer/acme", "margin/auto-us", charge - payout, sale),
+    )
+
+
+ROW = ("fastquotes", "auto-us", 1, 0)
+RECEIVED = moment(LEAD, 1, "lead", row=ROW, said=(event("received"),))
+ASKED = (
+    event("pinged", offers=("acme", "bravo")), event("bid", "acme"), event("no_bid", "bravo"),
+)  # fmt: skip
+AWARDED = moment(LEAD, 2, "award", award=award(), said=ASKED)
+SOLD = moment(
+    LEAD, 3, "outcome", sale_end=(SALE, "accepted"), end=("sold", 8_500_000), moved=entries()
+)
+POST = ("post", 1.0, "acme", SALE, True)
+SAID = ("said", 1.0, "acme", SALE, True, "", 200)
+TOLD = ("told", 1.5, LEAD, "sold", 8_500_000, 1)
+PING = ("ping", 1.0, "acme", b'{"lead": {"zip": "78701"}}')
+COUNTED = ("counted", 9.0, "acme", {f"{COUNTER}|s": "1", f"{COUNTER}|h": "0"})
+REST = ("at rest", 9.0, "w1", True, 0, 0, 0)
+
+RIGHT = {
+    "market": ("market", 0.0, 1, OFFERS),
+    "terms": ("terms", 0.0, (b"Zanary",), 2.0),
+    "sent": ("sent", 1.0, LEAD, 7, 3),
+    "asked": ("asked", 1.0, LEAD, "w1"),
+    "received": RECEIVED,
+    "ping": PING,
+    "awarded": AWARDED,
+    "post": POST,
+    "said": SAID,
+    "sold": SOLD,
+    "told": TOLD,
+    "sent other": ("sent", 2.0, OTHER, 8, 4),
+    "asked other": ("asked", 2.0, OTHER, "w1"),
+    "quiet": ("quiet", 8.0),
+    "counted": COUNTED,
+    "rest": REST,
+    "locks": ("locks", 9.0, 0),
+}
+"""One lead sold as it should be, and the name of another."""
+
+REFUSED = moment(
+    LEAD, 3, "award", sale_end=(SALE, "refused"), award=award(SECOND, "bravo"), said=()
+)
+OTHER_ROW = moment(OTHER, 1, "lead", row=ROW)
+OTHER_SOLD = (
+    moment(OTHER, 2, "award", award=award(SECOND), said=ASKED),
+    ("said", 2.0, "acme", SECOND, True, "", 200),
+    moment(
+        OTHER, 3, "outcome", sale_end=(SECOND, "accepted"), end=("sold", 8_500_000),
+        moved=entries(sale=SECOND),
+    ),
+)  # fmt: skip
+
+WRONG = {
+    "a ping names the person": ("1 privacy", {"ping": [("ping", 1.0, "acme", b"Zanary7")]}),
+    "a post without an award": ("2 one sale", {"awarded": [], "sold": []}),
+    "two awards at once": (
+        "2 one sale", {"sold": [moment(LEAD, 3, "award", award=award(SECOND, "bravo"))]},
+    ),
+    "a post while another may have it": (
+        "2 one sale",
+        {"sold": [
+            moment(LEAD, 3, "award", award=award(SECOND, "bravo")),
+            ("post", 1.2, "bravo", SECOND, True),
+        ]},
+    ),
+    "a buyer gets a lead twice": (
+        "2 one sale",
+        {"sold": [moment(
+            LEAD, 3, "award", sale_end=(SALE, "void"), award=award(SECOND, "acme")
+        )]},
+    ),
+    "who accepted is said to have refused": ("2 one sale", {"sold": [REFUSED]}),
+    "one key makes two leads": (
+        "2 one sale", {"sent other": [("sent", 2.0, OTHER, 8, 3), OTHER_ROW]},
+    ),
+    "one person is sold twice": (
+        "2 one sale",
+        {"sent other": [("sent", 2.0, OTHER, 7, 4), OTHER_ROW, *OTHER_SOLD]},
+    ),
+    "a moment after the end": ("2 one sale", {"told": [moment(LEAD, 4, "pending"), TOLD]}),
+    "a cap is passed": (
+        "3 caps", {"quiet": [OTHER_ROW, OTHER_SOLD[0], ("quiet", 8.0)]},
+    ),
+    "a sale is not counted": (
+        "3 caps", {"counted": [("counted", 9.0, "acme", {f"{COUNTER}|s": "0"})]},
+    ),
+    "something is held in the counters": (
+        "3 caps", {"counted": [("counted", 9.0, "acme", {f"{COUNTER}|h": "1"})]},
+    ),
+    "told before it is durable": ("4 nothing lost", {"sold": [TOLD, SOLD], "told": []}),
+    "told another price": (
+        "4 nothing lost", {"told": [("told", 1.5, LEAD, "sold", 9_000_000, 1)]},
+    ),
+    "told of a lead that is not there": (
+        "4 nothing lost", {"rest": [("told", 8.0, OTHER, "pending", None, 0), REST]},
+    ),
+    "a lead has no end": ("4 nothing lost", {"rest": [OTHER_ROW, REST]}),
+    "a moment is missing": ("4 nothing lost", {"awarded": [], "post": [], "said": []}),
+    "more is charged than was bid": (
+        "5 money",
+        {"sold": [(*SOLD[:10], entries(charge=11_000_000), ())]},
+    ),
+    "the buyer never accepted": ("5 money", {"said": []}),
+    "money moves without a sale": (
+        "5 money", {"awarded": [(*AWARDED[:10], entries(), ASKED)]},
+    ),
+    "the seller is paid another price": (
+        "5 money", {"sold": [(*SOLD[:9], ("sold", 9_000_000), *SOLD[10:])]},
+    ),
+    "the seller hears late": ("6 deadlines", {"told": [("told", 7.5, *TOLD[2:])]}),
+    "a ping has no result": (
+        "7 explained", {"awarded": [(*AWARDED[:11], (*ASKED[:1], event("bid", "acme")))]},
+    ),
+    "an offer is not mentioned": (
+        "7 explained",
+        {"awarded": [(*AWARDED[:11], (event("pinged", offers=("acme",)), event("bid", "acme")))]},
+    ),
+    "a hold is left": ("8 no leaks", {"rest": [("held", 9.0, "acme", [SALE]), REST]}),
+    "a task is left": ("8 no leaks", {"rest": [("at rest", 9.0, "w1", False, 1, 0, 0)]}),
+}  # fmt: skip
+
+
+def judged(changes):
+    """Return the invariants that the history violates where these rows are replaced."""
+    rows = [new for name, row in RIGHT.items() for new in changes.get(name, [row])]
+    return {one.invariant for one in Auditor().read(rows)}
+
+
+def test_the_right_history_is_right():
+    """Nothing is seen where nothing is."""
+    assert judged({}) == set()
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_wrong_is_seen(what):
+    """Each by the invariant that it breaks."""
+    invariant, changes = WRONG[what]
+    assert invariant in judged(changes)
