@@ -201,6 +201,7 @@ class Flush:
         self._until = min(entry.queued_at for entry in batch) + ledger._limits.timeout_s
         self._pause_s = 0.0
         self._is_over = False
+        self._has_locked = False
         process = ledger._process
         self._timer = process.call_at(self._until, self._overdue)
 
@@ -314,6 +315,7 @@ class Connection:
         self._staged: list[Any] | None = None
         self._taker = ""
         self._is_over = False
+        self._has_locked = False
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
@@ -323,7 +325,7 @@ class Connection:
         await self._ask(partial(self._commit, staged))
 
     def _commit(self, staged: list[Any]) -> None:
-        if self not in self._server.locks.values():
+        if self._has_locked and self not in self._server.locks.values():
             raise LedgerUnavailable  # a restart of the server rolled it back
         for do in staged:
             do()
@@ -416,7 +418,10 @@ class Connection:
             return None
         if self._is_over or self.process.is_dead:
             return None
-        return known.open_since_us if self._server.lock(worker_id, self) else None
+        if not self._server.lock(worker_id, self):
+            return None
+        self._has_locked = True
+        return known.open_since_us
 
     def _answer_for(self, worker_id, since_us):
         known = self._server.books.workers.get(worker_id)
