@@ -171,7 +171,9 @@ class Connection(web.RequestHandler):
     def is_idle(self) -> bool:
         """Whether nothing is under way here, so that what comes is the beginning of a request."""
         waiter = self._waiter
-        return waiter is not None and not waiter.done() and not self._messages
+        if waiter is None:  # its loop has not begun: what is new may come with its first request
+            return not self._request_count and not self._force_close and not self._close
+        return not waiter.done() and not self._messages
 
     def turn_away(self, answer: bytes, unread: int) -> None:
         """Answer, and throw away what is still to come of the request."""

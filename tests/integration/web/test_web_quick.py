@@ -369,3 +369,37 @@ async def test_what_the_short_way_answered_is_counted():
             ("/v1/pings/{ping_id}/post", 404),
         ):
             assert f'exchange_requests_total{{route="{route}",status="{status}"}} 1.0' in page
+
+
+class Sink(asyncio.Transport):
+    """A connection's far end, which hears what is written."""
+
+    def __init__(self):
+        super().__init__()
+        self.written = asyncio.Event()
+        self.closed = False
+
+    def write(self, data):
+        assert data.startswith(b"HTTP/1.1 ")
+        self.written.set()
+
+    def is_closing(self):
+        return self.closed
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.mark.parametrize("key", [SELLER_KEY, "nobody"])
+async def test_a_first_request_may_come_with_its_connection(key):
+    """In the same turn of the loop, as where many connections wait; the next one is short, too."""
+    async with an_edge() as edge:
+        connection, sink = edge.server.connection(), Sink()
+        connection.connection_made(sink)
+        for _turn in range(2):
+            sink.written.clear()
+            connection.data_received(request(key=key))
+            async with asyncio.timeout(5):
+                await sink.written.wait()
+        assert edge.server.runner.server.requests_count == 0
+        connection.connection_lost(None)
