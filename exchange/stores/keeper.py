@@ -6,6 +6,7 @@ calls twice a second. Run as `python -m exchange.stores.keeper DATA_DIR`.
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from subprocess import SubprocessError
 
@@ -44,8 +45,10 @@ def keep(pair: Pair) -> None:
 
 
 def say(sentence: str) -> None:
-    """Write a line into the keeper's log."""
-    print(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {sentence}", file=sys.stderr)  # noqa: T201 - standard error is its log
+    """Write a line into the keeper's log, if it takes one: it lies on the disk that may be full."""
+    line = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {sentence}"
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)  # noqa: T201 - standard error is its log
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ driver's words may quote what it was given.
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from enum import Enum
 from traceback import extract_tb
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import orjson
 import structlog
@@ -36,9 +37,12 @@ Processed = MutableMapping[str, Any]
 
 
 def configure_logging(level: str = "INFO", stream: BinaryIO | None = None) -> None:
-    """Send all logs, other libraries' too, as JSON lines to `stream` (standard error)."""
+    """Send all logs, other libraries' too, as JSON lines to `stream` (standard error).
+
+    A line that cannot be written is lost, and nothing else.
+    """
     numeric = logging.getLevelNamesMapping()[level.upper()]
-    target = sys.stderr.buffer if stream is None else stream
+    target = Lossy(sys.stderr.buffer if stream is None else stream)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -49,7 +53,7 @@ def configure_logging(level: str = "INFO", stream: BinaryIO | None = None) -> No
             structlog.processors.JSONRenderer(serializer=orjson.dumps),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
-        logger_factory=structlog.BytesLoggerFactory(target),
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", target)),
         # A logger made before this call would otherwise keep the old rules for ever.
         cache_logger_on_first_use=False,
     )
@@ -59,6 +63,26 @@ def configure_logging(level: str = "INFO", stream: BinaryIO | None = None) -> No
             root.removeHandler(handler)
     root.addHandler(ForeignHandler())
     root.setLevel(max(numeric, logging.WARNING))
+
+
+class Lossy:
+    """A stream whose failures are nobody's: a full disk, a reader that went away.
+
+    Whoever logs is often handling an outage already; it must not be ended by its own words.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+
+    def write(self, line: bytes) -> None:
+        """Write a line, if that can be done."""
+        with suppress(OSError, ValueError):
+            self.stream.write(line)
+
+    def flush(self) -> None:
+        """Let it go out."""
+        with suppress(OSError, ValueError):
+            self.stream.flush()
 
 
 class ForeignHandler(logging.Handler):

@@ -66,7 +66,7 @@ async def rounds(plans: dict[int, Plan], logs: Path | None) -> Result:
         for number, one in plans.items():
             told = ", ".join(strike.fault for strike in one.strikes)
             bar = shown.add_task(f"round {number}: {told}", total=one.leads)
-            log = None if logs is None else logs / f"round-{number}.log"
+            log = None if logs is None else logs / f"round-{number}"
             done = await run(one, log, lambda bar=bar: shown.advance(bar))
             shown.remove_task(bar)
             shown.advance(total)

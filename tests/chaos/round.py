@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -45,9 +46,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def run(
-    plan: Plan, keep_log: Path | None = None, tick: Callable[[], object] = int
+    plan: Plan, keep_logs: Path | None = None, tick: Callable[[], object] = int
 ) -> Outcome:
-    """Run a round; `keep_log`: where the exchange's log stays; `tick` is called at each lead."""
+    """Run a round; `keep_logs`: the folder where all logs stay; `tick` is called at each lead."""
     chance = random.Random(plan.seed)
     async with AsyncExitStack() as stack:
         data = stack.enter_context(data_folder())
@@ -58,7 +59,10 @@ async def run(
         session = await stack.enter_async_context(
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=False))
         )
-        log = keep_log or data.path.parent / "serve.log"
+        # Where a full disk is full for the logs, too.
+        log = data.path / "serve.log"
+        if keep_logs is not None:
+            stack.callback(copy_logs, data.path, keep_logs)
         near = StoreUrls(*lines.urls)
         exchange = Exchange(environment(data.path, *near), free_port(), log)
         key = await opened(exchange, data, lines)
@@ -84,6 +88,13 @@ async def run(
         if status != 0:
             found.append(Violation("did_not_stop", "exchange serve", f"exit status {status}"))
         return outcome(books, found, striking, data)
+
+
+def copy_logs(data: Path, folder: Path) -> None:
+    """Keep what the exchange, the stores and their keeper said."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for log in data.glob("*.log"):
+        shutil.copy(log, folder)
 
 
 async def opened(exchange: Exchange, data: DataFolder, lines: "Proxies") -> str:

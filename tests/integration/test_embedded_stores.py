@@ -207,6 +207,18 @@ async def test_a_killed_store_comes_back_under_those_who_use_it(folder, name):
     assert f"{name} died: starting again" in log
 
 
+async def test_a_keeper_whose_log_takes_no_line_goes_on(folder):
+    """Its log lies on the disk that may be full: it starts the dead store again all the same."""
+    log = folder / "keeper.log"
+    log.unlink(missing_ok=True)
+    log.symlink_to("/dev/full")
+    async with EmbeddedStores(folder) as urls:
+        for _ in range(2):
+            os.kill(running(folder)["Valkey"], signal.SIGKILL)
+            assert await read_as_soon_as_it_can_be(urls) == (["é"], 41)
+    log.unlink()
+
+
 async def test_a_killed_user_does_not_keep_the_others_waiting(folder):
     """It counts as having left: the others go on, and the last one stops the stores."""
     with User(folder) as victim:

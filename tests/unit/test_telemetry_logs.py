@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -24,6 +25,15 @@ def lines():
     stream = io.BytesIO()
     configure_logging("debug", stream)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    structlog.reset_defaults()
+
+
+def test_a_line_that_cannot_be_written_ends_nobody():
+    """A full disk, and a reader that went away: whoever handles an outage may speak of it."""
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        configure_logging("debug", full)
+        structlog.get_logger().warning("lease not renewed")
+    structlog.get_logger().warning("and the stream is closed")
     structlog.reset_defaults()
 
 
