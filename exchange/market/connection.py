@@ -30,9 +30,19 @@ UNABLE = frozenset(
 
 
 class Call:
-    """One command under way, and who waits for its reply."""
+    """One command under way, or several that stand or fall together, and who waits for replies."""
 
-    __slots__ = ("deadline", "function", "future", "is_reloaded", "is_repeated", "packed", "take")
+    __slots__ = (
+        "deadline",
+        "function",
+        "future",
+        "is_many",
+        "is_reloaded",
+        "is_repeated",
+        "packed",
+        "replies_due",
+        "take",
+    )
 
     def __init__(
         self,
@@ -41,6 +51,7 @@ class Call:
         take: Callable[[Any], Any],
         deadline: float,
         function: Function | None = None,
+        replies: int = 1,
     ) -> None:
         self.packed = packed
         self.future = future
@@ -48,11 +59,16 @@ class Call:
         """Reads the reply the moment it arrives, in the order of all replies, waited for or not."""
         self.deadline = deadline
         self.function = function
-        self.is_repeated = False
+        self.replies_due = replies
+        self.is_many = replies > 1
+        # Who asked for many hears of a lost connection and asks again: some have been taken.
+        self.is_repeated = self.is_many
         self.is_reloaded = False
 
     def fail(self, error: Exception) -> None:
-        """Tell the caller, if it still waits."""
+        """Tell the caller, if it still waits; of many replies none is taken after one failed."""
+        if self.is_many:
+            self.take = ignore
         if not self.future.done():
             self.future.set_exception(error)
 
@@ -113,7 +129,11 @@ class Connection(asyncio.Protocol):
                 if type(reply) is hiredis.PushNotification:
                     self._on_push(reply)
                 elif self.in_flight:
-                    self._answer(self.in_flight.popleft(), reply)
+                    call = self.in_flight[0]
+                    call.replies_due -= 1
+                    if not call.replies_due:
+                        self.in_flight.popleft()
+                    self._answer(call, reply)
                 else:
                     self.abort("it sent a reply that nobody asked for")
                     return
@@ -130,7 +150,7 @@ class Connection(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001 - a reader's error is its caller's, the stream stays in step
             call.fail(error)
             return
-        if not call.future.done():
+        if not call.replies_due and not call.future.done():
             call.future.set_result(taken)
 
     def _refuse(self, call: Call, text: str) -> None:
@@ -138,7 +158,13 @@ class Connection(asyncio.Protocol):
         if word == "NOSCRIPT" and call.function is not None and not call.is_reloaded:
             # Nothing was executed, so this is no second time.
             call.is_reloaded = True
-            self.send((self._load(call, call.function), call))
+            load = self._load(call, call.function)
+            if call.is_many:
+                self.send((load,))
+                call.fail(MarketUnavailable(address=self._address, problem=text))
+            else:
+                call.replies_due = 1
+                self.send((load, call))
         elif word == STALE:
             problem = text.removeprefix(f"{STALE} ")
             call.fail(MarketStale(address=self._address, problem=problem))

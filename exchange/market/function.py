@@ -38,7 +38,14 @@ class Function(msgspec.Struct, frozen=True):
 
     def pack_call(self, keys: Sequence[str], arguments: Iterable[Part]) -> bytes:
         """Return the bytes that call it."""
-        return pack(b"EVALSHA", self.digest, len(keys), *keys, *arguments)
+        # Not through `pack`: this is done for every call.
+        parts = (b"EVALSHA", self.digest, len(keys), *keys, *arguments)
+        packed: bytes = hiredis.pack_command(parts)  # type: ignore[arg-type]  # as in `pack`
+        return packed
+
+    def pack_each(self, keys: Iterable[str]) -> bytes:
+        """Return the bytes that call it once for each of these keys, one key a call."""
+        return b"".join([self.pack_call((key,), ()) for key in keys])
 
     def pack_load(self) -> bytes:
         """Return the bytes that make the server know it."""

@@ -69,6 +69,11 @@ class Caller(Protocol):
     ) -> asyncio.Future[Taken]:
         """See Link."""
 
+    def call_each(
+        self, function: Function, packed: bytes, replies: int, take: Callable[[Any], None]
+    ) -> asyncio.Future[None]:
+        """See Link."""
+
     def listen(self, channel: str, hear: Callable[[bytes | None], None]) -> None:
         """See Link."""
 
@@ -152,6 +157,21 @@ class Link:
 
         Errors, from the future: MarketUnavailable, FunctionError.
         """
+        return self._put(function.pack_call(keys, arguments), take, function, 1)
+
+    def call_each(
+        self, function: Function, packed: bytes, replies: int, take: Callable[[Any], None]
+    ) -> asyncio.Future[None]:
+        """Make all the calls that the function packed; `take` gets each reply, in their order.
+
+        They are not repeated where the connection breaks, and the first that fails ends the
+        taking. Errors, from the future: MarketUnavailable, FunctionError.
+        """
+        return self._put(packed, take, function, replies)
+
+    def _put(
+        self, packed: bytes, take: Callable[[Any], Taken], function: Function, replies: int
+    ) -> asyncio.Future[Taken]:
         loop = self._loop
         future: asyncio.Future[Taken] = loop.create_future()
         connection = self._connection
@@ -163,9 +183,10 @@ class Link:
             future.set_exception(self._unavailable(f"{waiting} calls wait for it"))
             return future
         deadline = loop.time() + self._timeout_s
-        packed = function.pack_call(keys, arguments)
-        self._queued.append(Call(packed, future, take, deadline, function))
-        self._plan_flush()
+        self._queued.append(Call(packed, future, take, deadline, function, replies))
+        if not self._flush_planned and connection is not None:
+            self._flush_planned = True
+            loop.call_soon(self._flush)
         if self._timer is None:
             self._timer = loop.call_at(deadline, self._check)
         return future

@@ -183,7 +183,10 @@ class Market:
         The same sale id again gets the first answer. One that was released before it was ever held
         is refused as VOID.
         """
-        await self._enrol(hold.buyer_id)
+        if self._enrolled_generation != self._link.generation or (
+            hold.buyer_id not in self._enrolled
+        ):
+            await self._enrol(hold.buyer_id)
         buyer_id, sale_id, lines = hold.buyer_id, hold.sale_id, hold.lines
         until_us = self._clock() + self._lease_us
         told: list[str | int] = []
@@ -412,9 +415,8 @@ class Market:
         if self._enrolled_generation != self._link.generation:
             self._enrolled.clear()
             self._enrolled_generation = self._link.generation
-        if buyer_id not in self._enrolled:
-            await self._link.call(function.ENROL, (keys.BUYERS,), (buyer_id,))
-            self._enrolled.add(buyer_id)
+        await self._link.call(function.ENROL, (keys.BUYERS,), (buyer_id,))
+        self._enrolled.add(buyer_id)
 
     async def _buyers(self) -> list[str]:
         names: list[bytes] = await self._link.call(function.ENROLLED, (keys.BUYERS,))

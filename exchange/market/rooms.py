@@ -7,7 +7,7 @@ taken in the order in which the server gave them.
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NoReturn
 
@@ -45,12 +45,17 @@ class Rooms:
         self._used: dict[str, dict[str, int]] = {}
         self._replies: dict[str, Sequence[bytes]] = {}
         """Each buyer's last reply, while nothing else was heard: most have nothing new to say."""
+        self._questions: list[tuple[tuple[str, ...], bytes]] = []
+        """Slices of the buyers, and what asks for their counters: always the same."""
         self._changed = asyncio.Event()
 
     def watch(self, buyer_ids: Iterable[str]) -> None:
         """Read ahead for these buyers from now on, and for no others."""
         self._used = {buyer_id: self._used.get(buyer_id, {}) for buyer_id in buyer_ids}
         self._replies.clear()
+        watched = tuple(self._used)
+        slices = [watched[start : start + SLICE] for start in range(0, len(watched), SLICE)]
+        self._questions = [(ids, COUNTERS.pack_each(map(keys.counters, ids))) for ids in slices]
         self._changed.set()
 
     def used(self, buyer_id: str) -> Used:
@@ -66,16 +71,9 @@ class Rooms:
 
     async def read(self) -> None:
         """Read the counters of all watched buyers. Errors: MarketUnavailable."""
-        buyer_ids = tuple(self._used)
-        for start in range(0, len(buyer_ids), SLICE):
-            await asyncio.gather(
-                *[
-                    self._link.call(
-                        COUNTERS, (keys.counters(buyer_id),), take=partial(self._take, buyer_id)
-                    )
-                    for buyer_id in buyer_ids[start : start + SLICE]
-                ]
-            )
+        for buyer_ids, packed in tuple(self._questions):
+            take = partial(self._take, iter(buyer_ids))
+            await self._link.call_each(COUNTERS, packed, len(buyer_ids), take)
 
     async def run(self) -> NoReturn:
         """Read again and again; an outage is the link's to tell, and ends by itself."""
@@ -91,7 +89,8 @@ class Rooms:
                 async with asyncio.timeout(self._interval_s):
                     await self._changed.wait()
 
-    def _take(self, buyer_id: str, reply: Sequence[bytes]) -> None:
+    def _take(self, buyer_ids: Iterator[str], reply: Sequence[bytes]) -> None:
+        buyer_id = next(buyer_ids)
         if buyer_id in self._used and self._replies.get(buyer_id) != reply:
             self._used[buyer_id] = used_of(reply)
             self._replies[buyer_id] = reply

@@ -244,3 +244,75 @@ async def test_tls_is_verified(market_url, tmp_path):
         assert await link.call(function.ENROL, ["buyers"], ("acme",)) == 1
     server.close()
     await server.wait_closed()
+
+
+async def test_many_calls_of_one_function_are_taken_in_their_order_whatever_stands_between(link):
+    """One future for all of them; other calls' replies come to those who asked."""
+    keep = a_function("keep", "return redis.call('SET', KEYS[1], ARGV[1])")
+    read = a_function("read", "return redis.call('GET', KEYS[1])")
+    for n in range(5):
+        await link.call(keep, [f"k{n}"], (n,))
+    await link.call(read, ["k0"])
+    taken = []
+    before = link.call(read, ["k4"])
+    many = link.call_each(read, read.pack_each(f"k{n}" for n in range(5)), 5, taken.append)
+    after = link.call(read, ["k3"])
+
+    await many
+    assert await asyncio.gather(before, after) == [b"4", b"3"]
+    assert taken == [b"0", b"1", b"2", b"3", b"4"]
+
+
+async def test_of_many_calls_none_is_taken_after_one_that_failed(link):
+    """A reply is never taken for another's, and the stream stays in step."""
+    keep = a_function("keep", "return redis.call('SET', KEYS[1], '1')")
+    read = a_function("read", "return redis.call('LRANGE', KEYS[1], 0, -1)")
+    await link.call(keep, ["k1"])
+    await link.call(read, ["k0"])
+    taken = []
+
+    with pytest.raises(FunctionError):
+        await link.call_each(read, read.pack_each(["k0", "k1", "k2"]), 3, taken.append)
+
+    assert await link.call(read, ["k2"]) == []
+    assert taken == [[]]
+
+
+async def test_many_calls_of_a_function_that_was_forgotten_teach_it_again():
+    """They fail this once, for whoever asks for many asks again; the next ones are answered."""
+    taught = []
+
+    def answer(data):
+        taught.append(data.count(b"$4\r\nLOAD"))
+        if taught[-1]:
+            return b"$1\r\nx\r\n" * taught[-1]
+        replies = data.count(b"EVALSHA")
+        return (b"*0\r\n" if any(taught) else b"-NOSCRIPT No matching script.\r\n") * replies
+
+    async with scripted(answer) as url, Link(url, timeout_s=5) as link:
+        packed, taken = function.COUNTERS.pack_each(["a", "b"]), []
+        with pytest.raises(MarketUnavailable, match="NOSCRIPT"):
+            await link.call_each(function.COUNTERS, packed, 2, taken.append)
+        await until(lambda: any(taught))
+
+        await link.call_each(function.COUNTERS, packed, 2, taken.append)
+        assert taken == [[], []]
+        assert link.generation == 1
+
+
+async def test_many_calls_on_a_connection_that_breaks_fail_and_are_not_repeated():
+    """Some of the replies were taken: the rest is asked for anew."""
+    asked = []
+
+    async def converse(reader, writer):
+        asked.append((await reader.read(2**20)).count(b"EVALSHA"))
+        writer.write(b"$1\r\na\r\n")
+        writer.close()
+
+    async with serving(converse) as url, Link(url, timeout_s=5) as link:
+        taken = []
+        packed = function.CLAIM.pack_each(["k1", "k2", "k3"])
+        with pytest.raises(MarketUnavailable):
+            await link.call_each(function.CLAIM, packed, 3, taken.append)
+        assert taken == [b"a"]
+        assert asked[0] == 3
