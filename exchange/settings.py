@@ -44,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     public_url: str | None
     metrics_port: Port
     workers: Workers
+    worker_silent_max_s: Duration
     shutdown_grace_s: Duration
 
     database_url: str | None

@@ -1,7 +1,8 @@
 """What a supervisor tells a worker that it starts, and what they say to each other later.
 
 Between them is one socket pair. The worker is told its brief in one line, says `ready` when it can
-sell, and may be told to `retire`. The end of the line is the end of whoever was at its other side.
+sell and from then on `alive` whenever its event loop has gone round for a while, and may be told to
+`retire`. The end of the line is the end of whoever was at its other side.
 """
 
 import socket
@@ -13,8 +14,11 @@ import msgspec
 from exchange.settings import Settings, to_path
 
 READY = b"ready\n"
+ALIVE = b"alive\n"
 RETIRE = b"retire\n"
 READ_BYTES = 65_536
+SPEAK_EVERY_S = 0.5
+"""Twice as often as the supervisor looks."""
 
 
 class Brief(msgspec.Struct, frozen=True, kw_only=True):

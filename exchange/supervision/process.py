@@ -66,8 +66,8 @@ async def run(brief: Brief, line: socket.socket, shared: SharedFolder, memory: B
             key = await ledger_key(connection, brief.settings)
         built = await stack.enter_async_context(worker(brief.settings, urls, key, sockets, part))
         logger.info("serving", worker_id=built.worker_id, addresses=sockets.addresses)
-        with suppress(OSError):  # without a supervisor it is told to stop by now
-            line.send(briefs.READY)
+        say(line, briefs.READY)
+        speaking = asyncio.ensure_future(speak(line))
         why = await first_of(stop, retire, built.lease_lost)
         if why is retire:
             logger.info("retiring", worker_id=built.worker_id)
@@ -75,7 +75,21 @@ async def run(brief: Brief, line: socket.socket, shared: SharedFolder, memory: B
             why = await first_of(stop, built.lease_lost, beside=retiring)
             retiring.cancel()
         logger.info("stopping", worker_id=built.worker_id)
+    speaking.cancel()
     return 1 if why is built.lease_lost else 0
+
+
+async def speak(line: socket.socket) -> None:
+    """Let the supervisor know that this event loop goes round, for as long as it does."""
+    while True:
+        await asyncio.sleep(briefs.SPEAK_EVERY_S)
+        say(line, briefs.ALIVE)
+
+
+def say(line: socket.socket, words: bytes) -> None:
+    """Say something to the supervisor, if it is there and listens."""
+    with suppress(OSError):  # without one it is told to stop by now; one that lags hears the next
+        line.send(words)
 
 
 def listen(line: socket.socket, stop: asyncio.Event, retire: asyncio.Event) -> None:

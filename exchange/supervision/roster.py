@@ -1,7 +1,11 @@
 """Which workers there should be: events in, actions out; no process, no clock, no signal.
 
     starting ──ready──▶ selling ──retired, told to stop──▶ leaving ──ended──▶ (gone)
-        └────────────────────┴──────────ended──────────▶ (gone, replaced)
+        └────────────────────┴──ended, late, silent──▶ (gone, replaced)
+
+Late is who does not get ready in time, silent whose event loop says nothing any more: they are
+killed first. Silence is counted in looks of ours, not by the clock: where the machine stood still,
+the supervisor looked as little as its workers spoke.
 
 A restart is a new edition of the exchange: one worker of it more than wanted is started, and only
 when it sells is one of an older edition retired, until none is left.
@@ -19,6 +23,8 @@ PAUSE_MAX_S = 15.0
 STARTS_MAX = 5
 """So many ends before the first sale, one after the other, and it is not going to work."""
 START_WITHIN_S = 120.0
+LOOK_EVERY_S = 1.0
+"""How often it is looked whether those who can sell have spoken since."""
 
 
 class Phase(StrEnum):
@@ -35,10 +41,19 @@ class Member(msgspec.Struct, frozen=True):
     edition: int
     phase: Phase
     since_s: float
+    looks: int | None = None
+    """How many saw it silent, one after the other; None: it could not sell yet, and need not speak.
+    """
 
 
 class Ready(msgspec.Struct, frozen=True):
     """A worker can sell."""
+
+    slot: int
+
+
+class Spoke(msgspec.Struct, frozen=True):
+    """A worker's event loop goes round."""
 
     slot: int
 
@@ -53,6 +68,7 @@ class Renewed(msgspec.Struct, frozen=True):
     """All workers are to be replaced, one by one, by so many of a new edition (SIGHUP)."""
 
     wanted: int
+    silent_max_s: float
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -63,7 +79,7 @@ class Woke(msgspec.Struct, frozen=True):
     """A moment that was waited for has come."""
 
 
-Event = Ready | Ended | Renewed | Told | Woke
+Event = Ready | Spoke | Ended | Renewed | Told | Woke
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -85,10 +101,19 @@ class Stop(msgspec.Struct, frozen=True):
     slot: int
 
 
+class Why(StrEnum):
+    """Why a worker is killed."""
+
+    LATE = "late"
+    SILENT = "silent"
+    TOLD = "told"
+
+
 class Kill(msgspec.Struct, frozen=True):
     """End a worker at once."""
 
     slot: int
+    why: Why
 
 
 class GiveUp(msgspec.Struct, frozen=True):
@@ -108,6 +133,9 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True):
     """All workers, and what is remembered of those that failed."""
 
     wanted: int
+    silent_max_s: float
+    """A worker that says nothing for so long is killed."""
+    look_from_s: float = 0.0
     members: dict[int, Member] = msgspec.field(default_factory=dict)
     edition: int = 0
     proven: int = 0
@@ -145,6 +173,8 @@ Decision = tuple[Roster, tuple[Action, ...]]
 def decide(roster: Roster, event: Event, now_s: float) -> Decision:
     """Return how things stand after an event, and what is to be done about it, in order."""
     roster, first = take(roster, event, now_s)
+    roster, silenced = kill_silent(roster, now_s)
+    first = (*first, *silenced)
     if roster.ending:
         finish = () if roster.members else (Finish(roster.status),)
         return roster, (*first, *finish)
@@ -155,11 +185,18 @@ def decide(roster: Roster, event: Event, now_s: float) -> Decision:
 
 
 def wake_at_s(roster: Roster, now_s: float) -> float | None:
-    """Return when to look again though nothing happens; None: then there is nothing to do."""
-    moments = [one.since_s + START_WITHIN_S for one in roster.of(Phase.STARTING).values()]
-    if len(roster.live) < roster.wanted or roster.restarting:
-        moments.append(roster.start_from_s)
-    return None if roster.ending else min((at_s for at_s in moments if at_s > now_s), default=None)
+    """Return when to look again though nothing happens; None: then there is nothing to do.
+
+    `now_s` is when it was last decided: what has been due since is told too.
+    """
+    moments = []
+    if any(one.looks is not None for one in roster.members.values()):
+        moments.append(roster.look_from_s)
+    if not roster.ending:
+        moments += [one.since_s + START_WITHIN_S for one in roster.of(Phase.STARTING).values()]
+        if len(roster.live) < roster.wanted or roster.restarting:
+            moments.append(roster.start_from_s)
+    return min((at_s for at_s in moments if at_s > now_s), default=None)
 
 
 # What happened
@@ -170,12 +207,15 @@ def take(roster: Roster, event: Event, now_s: float) -> Decision:
     match event:
         case Ready(slot):
             return ready(roster, slot, now_s), ()
+        case Spoke(slot):
+            return spoke(roster, slot), ()
         case Ended(slot):
             return ended(roster, slot, now_s)
-        case Renewed(wanted):
+        case Renewed(wanted, silent_max_s):
             renewed = msgspec.structs.replace(
                 roster,
                 wanted=wanted,
+                silent_max_s=silent_max_s,
                 edition=roster.edition + 1,
                 restarting=True,
                 failures=0,
@@ -194,7 +234,7 @@ def ready(roster: Roster, slot: int, now_s: float) -> Roster:
     member = roster.members.get(slot)
     if member is None or member.phase is not Phase.STARTING:
         return roster
-    sells = Member(member.edition, Phase.SELLING, now_s)
+    sells = Member(member.edition, Phase.SELLING, now_s, looks=0)
     return msgspec.structs.replace(
         roster.with_member(slot, sells),
         proven=max(roster.proven, member.edition),
@@ -202,12 +242,24 @@ def ready(roster: Roster, slot: int, now_s: float) -> Roster:
     )
 
 
+def spoke(roster: Roster, slot: int) -> Roster:
+    """Count a worker's silence from now on, where it is counted."""
+    member = roster.members.get(slot)
+    if member is None or not member.looks:
+        return roster
+    return roster.with_member(slot, msgspec.structs.replace(member, looks=0))
+
+
 def ended(roster: Roster, slot: int, now_s: float) -> Decision:
     """Forget a worker, and remember it where it ended too soon."""
     member = roster.members.get(slot)
     if member is None:
         return roster, ()
-    roster = roster.with_member(slot, None)
+    return lost(roster.with_member(slot, None), member, now_s)
+
+
+def lost(roster: Roster, member: Member, now_s: float) -> Decision:
+    """Take it that a worker sells no more, which is a failure unless it had sold for a while."""
     if roster.ending or member.phase is Phase.LEAVING:
         return roster, ()
     if member.phase is Phase.SELLING and now_s - member.since_s >= STEADY_S:
@@ -241,7 +293,8 @@ def told(roster: Roster, now_s: float) -> Decision:
     """End in order; told again, at once."""
     if not roster.ending:
         return end(roster, now_s, status=0)
-    return msgspec.structs.replace(roster, status=1), tuple(map(Kill, roster.members))
+    kills = tuple(Kill(slot, Why.TOLD) for slot in roster.members)
+    return msgspec.structs.replace(roster, status=1), kills
 
 
 def end(roster: Roster, now_s: float, status: int) -> Decision:
@@ -252,22 +305,48 @@ def end(roster: Roster, now_s: float, status: int) -> Decision:
 
 
 def leave(member: Member, now_s: float) -> Member:
-    """Return the worker as one that leaves."""
-    return Member(member.edition, Phase.LEAVING, now_s)
+    """Return the worker as one that leaves; who had to speak still has to."""
+    return Member(member.edition, Phase.LEAVING, now_s, member.looks)
 
 
 # What follows
 
 
+def kill_silent(roster: Roster, now_s: float) -> Decision:
+    """Look whether all have spoken, where it is time; kill who was silent for too long."""
+    if now_s < roster.look_from_s:
+        return roster, ()
+    roster = msgspec.structs.replace(roster, look_from_s=now_s + LOOK_EVERY_S)
+    actions: tuple[Action, ...] = ()
+    for slot in tuple(roster.members):
+        one = roster.members[slot]
+        if one.looks is None:
+            continue
+        if one.looks * LOOK_EVERY_S < roster.silent_max_s:
+            seen = msgspec.structs.replace(one, looks=one.looks + 1)
+            roster = roster.with_member(slot, seen)
+        else:
+            roster, more = kill(roster, slot, Why.SILENT, now_s)
+            actions = (*actions, *more)
+    return roster, actions
+
+
 def kill_overdue(roster: Roster, now_s: float) -> Decision:
-    """Kill who does not get ready; it is replaced like one that ended by itself."""
+    """Kill who does not get ready."""
     actions: tuple[Action, ...] = ()
     for slot, one in roster.of(Phase.STARTING).items():
         if now_s - one.since_s >= START_WITHIN_S:
-            roster = roster.with_member(slot, leave(one, now_s))
-            roster, more = failed(roster, now_s, at_start=True)
-            actions = (*actions, Kill(slot), *more)
+            roster, more = kill(roster, slot, Why.LATE, now_s)
+            actions = (*actions, *more)
     return roster, actions
+
+
+def kill(roster: Roster, slot: int, why: Why, now_s: float) -> Decision:
+    """Kill a worker; it is replaced like one that ended by itself, and no more is asked of it."""
+    member = roster.members[slot]
+    gone = Member(member.edition, Phase.LEAVING, now_s)
+    roster, more = lost(roster.with_member(slot, gone), member, now_s)
+    return roster, (Kill(slot, why), *more)
 
 
 def retire_surplus(roster: Roster, now_s: float) -> Decision:

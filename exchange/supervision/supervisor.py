@@ -38,6 +38,7 @@ from exchange.supervision.roster import (
     Renewed,
     Retire,
     Roster,
+    Spoke,
     Start,
     Stop,
     Told,
@@ -78,7 +79,8 @@ class Supervisor:
         self.database_url = database_url
         self.count = count
         self.reload = reload
-        self.roster = Roster(wanted=count(settings))
+        self.roster = Roster(wanted=count(settings), silent_max_s=settings.worker_silent_max_s)
+        self.decided_s = 0.0
         self.settings = [settings]
         """Of each edition."""
         self.renewals: deque[Settings] = deque()
@@ -109,7 +111,7 @@ class Supervisor:
 
     async def next_event(self) -> Event:
         """Return what happens next, at the latest the moment that is waited for."""
-        at_s = wake_at_s(self.roster, time.monotonic())
+        at_s = wake_at_s(self.roster, self.decided_s)
         try:
             async with asyncio.timeout(None if at_s is None else at_s - time.monotonic()):
                 return await self.events.get()
@@ -121,7 +123,8 @@ class Supervisor:
         if isinstance(event, Renewed):
             # Only now: other restarts may have begun, or been given up, since it was asked for.
             self.settings[self.roster.edition + 1 :] = [self.renewals.popleft()]
-        self.roster, actions = decide(self.roster, event, time.monotonic())
+        self.decided_s = time.monotonic()
+        self.roster, actions = decide(self.roster, event, self.decided_s)
         for action in actions:
             await self.do(action)
 
@@ -133,7 +136,7 @@ class Supervisor:
             logger.error("restart refused", problem=str(error))  # noqa: TRY400 - it is a sentence
             return
         self.renewals.append(settings)
-        self.events.put_nowait(Renewed(self.count(settings)))
+        self.events.put_nowait(Renewed(self.count(settings), settings.worker_silent_max_s))
 
     # What was decided
 
@@ -146,7 +149,8 @@ class Supervisor:
                 self.say(slot, briefs.RETIRE)
             case Stop(slot):
                 self.send(slot, signal.SIGTERM)
-            case Kill(slot):
+            case Kill(slot, why):
+                logger.warning("worker killed", slot=slot, why=why)
                 self.send(slot, signal.SIGKILL)
             case GiveUp():
                 logger.error("restart given up: the new workers do not start, the old ones stay")
@@ -194,14 +198,9 @@ class Supervisor:
         return Child(process, ours, brief.worker_id)
 
     async def watch(self, slot: int, child: Child) -> None:
-        """Tell when a worker is ready, and when it has ended; bury it."""
-        loop = asyncio.get_running_loop()
-        try:
-            if await loop.sock_recv(child.line, len(briefs.READY)) == briefs.READY:
-                logger.info("worker ready", slot=slot, worker_id=child.worker_id)
-                self.events.put_nowait(Ready(slot))
-        except OSError:
-            pass  # it ended with something of its brief unread
+        """Tell what a worker says, and when it has ended; bury it."""
+        with suppress(OSError):  # it ended with something of its brief unread
+            await self.listen(slot, child)
         status = await child.process.wait()
         logger.info("worker ended", slot=slot, worker_id=child.worker_id, status=status)
         child.line.close()
@@ -211,6 +210,18 @@ class Supervisor:
             self.spawn(self.expire(child.worker_id))
         del self.children[slot]
         self.events.put_nowait(Ended(slot))
+
+    async def listen(self, slot: int, child: Child) -> None:
+        """Tell when a worker is ready, and that it lives, until its end of the line is closed."""
+        loop, said = asyncio.get_running_loop(), b""
+        while more := await loop.sock_recv(child.line, briefs.READ_BYTES):
+            *lines, said = (said + more).split(b"\n")
+            for line in lines:
+                if line + b"\n" == briefs.READY:
+                    logger.info("worker ready", slot=slot, worker_id=child.worker_id)
+                    self.events.put_nowait(Ready(slot))
+                else:
+                    self.events.put_nowait(Spoke(slot))
 
     async def expire(self, worker_id: str) -> None:
         """Let the others take its leads over at once, where the ledger can be reached."""

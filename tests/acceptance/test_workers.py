@@ -201,6 +201,32 @@ async def test_a_killed_worker_is_replaced_and_every_lead_ends_once(house):
         await audit(house, fleet)
 
 
+async def test_a_worker_that_hangs_is_killed_and_replaced(house):
+    """It stops in its tracks with leads under way: a new one sells, and every lead ends as one."""
+    async with Fleet(bidding({"acme": "12.00"}), keep=5000) as fleet:
+        fleet.change(bidding({"acme": "12.00"}, latency_ms=Fixed(50), post_latency_ms=Fixed(50))[0])
+        await open_shop(house, fleet)
+        async with a_crew(house, worker_silent_max_s=3) as crew:
+            hung, pid = next(iter(crew.pids().items()))
+            async with loaded(house) as load:
+                await load.answered(20)
+                os.kill(pid, signal.SIGSTOP)
+                await until(lambda: crew.are_ready(3), WITHIN_S)
+                await until(lambda: ended(crew, 1), WITHIN_S)
+                await load.answered(20)
+            [killed] = crew.lines("worker killed")
+            assert killed["why"] == "silent"
+            [line] = crew.lines("worker ended")
+            assert (line["worker_id"], line["status"]) == (hung, -signal.SIGKILL)
+            assert not is_there(pid)
+            lost = [number for number, _error in load.failures]
+            assert lost, "it hung with something under way"
+            for number in lost:
+                await load.post(number)
+            assert {status for status, _ in load.answers} == {200}
+        await audit(house, fleet)
+
+
 async def test_a_restart_under_load_refuses_nobody(house):
     """SIGHUP, twice: every lead on new and on kept connections is sold; the workers are others."""
     async with Fleet(bidding({"acme": "12.00"}), keep=5000) as fleet:
