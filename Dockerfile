@@ -1,6 +1,9 @@
 # The exchange as a container, with stores of its own in the volume /data:
-#   docker build --tag exchange . && docker run --init --publish 127.0.0.1:8080:8080 --volume exchange:/data exchange
-# With EXCHANGE_DATABASE_URL and EXCHANGE_MARKET_URL it uses yours: config/compose.yaml.
+#   docker build --tag exchange .
+#   docker run --init --stop-timeout 45 --ulimit nofile=65536 --publish 127.0.0.1:8080:8080 --volume exchange:/data exchange
+# Several workers: `--env EXCHANGE_WORKERS=0` (one for each core, less one for the stores), or
+# `exchange serve --workers 4` at the end. With EXCHANGE_DATABASE_URL and EXCHANGE_MARKET_URL it uses
+# stores of yours: config/compose.yaml.
 FROM python:3.12-slim AS build
 WORKDIR /srv/exchange
 RUN python -m venv /srv/venv
@@ -28,7 +31,8 @@ USER exchange
 WORKDIR /srv/exchange
 VOLUME /data
 EXPOSE 8080
-# SIGTERM lets the leads under way end, for up to shutdown_grace_s: give `docker stop` 40 seconds.
+# SIGTERM lets the leads under way end, for up to shutdown_grace_s (35 s), then the stores of its own
+# stop: ten seconds more. SIGHUP restarts several workers one by one; `--init` passes both on.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["python", "-c", "\
 import os, urllib.request as u; \
