@@ -41,6 +41,7 @@ from exchange.market.errors import MarketUnavailable
 from exchange.market.link import Link
 from exchange.market.market import Market, Terms
 from exchange.market.restoring import Restoring
+from exchange.open_files import OpenFiles
 from exchange.readiness import Pulse, Readiness
 from exchange.settings import Settings
 from exchange.stores.embedded import StoreUrls
@@ -180,6 +181,7 @@ class Worker:
         self._servers: list[HttpServer] = []
         self._listening: set[asyncio.Task[object]] = set()
         """To buyers whose sale was given up: nothing that anybody waits for."""
+        self._open_files = OpenFiles(settings)
         self._under_way = UnderWay(self._metrics.in_flight.set)
 
     async def open(self, sockets: Sockets) -> None:
@@ -328,6 +330,7 @@ class Worker:
             self._rebuilding.changed()
         self._health.forget_all_but(snapshot.offers.keys())
         self._metrics.version.set(snapshot.version)
+        self._open_files.expect(snapshot)
 
     def _snapshot(self) -> Snapshot:
         return self._holder.snapshot

@@ -18,6 +18,7 @@ from cyclopts import Parameter
 from exchange.app import Sockets, worker
 from exchange.commands.database import database_at, ledger_key, store_urls
 from exchange.commands.errors import CommandError
+from exchange.open_files import raise_limit
 from exchange.settings import Settings, checked, load_settings
 from exchange.supervision.supervisor import Supervisor
 from exchange.supervision.waiting import first_of
@@ -56,6 +57,7 @@ def serve(
     first = chosen(settings)
     refuse_what_cannot_be(first)
     configure_logging(first.log_level)
+    raise_limit()
     if workers_of(first) == 1:
         return uvloop.run(run(first))
     return asyncio.run(supervise(first, lambda: chosen(load_settings(config, os.environ))))

@@ -37,6 +37,7 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
         "exchange.settings",
         "exchange.telemetry",
     ],
+    "exchange.open_files": [*BASE, "exchange.settings"],
     "exchange.readiness": [*BASE, "exchange.ledger"],
     "exchange.app": ["exchange"],
     "exchange.supervision": [  # many workers, each of them an app
