@@ -18,6 +18,7 @@ import aiohttp
 import msgspec
 
 from bench.market import LEAD
+from bench.origin import commit_of
 from bench.plots import Bars, Plot
 from bench.progress import Bars as Progress
 from bench.progress import progress
@@ -185,6 +186,8 @@ class LeadCost(msgspec.Struct, frozen=True, kw_only=True):
     leads: int
     buyers: int
     rounds: int
+    against: str | None
+    """The commit of the other checkout; None: there is none, or it is no git checkout."""
     candidates: dict[str, Cost]
     per_buyer: dict[str, Cost]
     spread: dict[str, float]
@@ -217,6 +220,7 @@ def run(options: argparse.Namespace) -> LeadCost:
         leads=options.leads,
         buyers=options.buyers,
         rounds=options.rounds,
+        against=commit_of(options.against) if options.against else None,
         candidates=costs(found),
         per_buyer=per_buyer(options, found) if options.per_buyer else {},
         spread=spread(
@@ -355,7 +359,8 @@ def table(found: LeadCost) -> str:
         for each, what in parts
         if each
     ]
-    return "\n\n".join([f"{found.rounds} rounds of {found.leads} leads.", *tables])
+    there = f" `there` is commit {found.against}." if found.against else ""
+    return "\n\n".join([f"{found.rounds} rounds of {found.leads} leads.{there}", *tables])
 
 
 def plots(found: LeadCost) -> tuple[Plot, ...]:
