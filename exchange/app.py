@@ -35,6 +35,7 @@ from exchange.ledger.ledger import Ledger
 from exchange.ledger.listener import Listener
 from exchange.ledger.migrations import migrate
 from exchange.ledger.recount import recounting
+from exchange.ledger.sealing import SEALS, Sealer
 from exchange.ledger.vault import Vault
 from exchange.ledger.worker import Leases
 from exchange.market.errors import MarketUnavailable
@@ -359,6 +360,8 @@ class Worker:
         await rebuilding.look()
         self._beside(rebuilding.run(LOOK_EVERY_S))
         self._beside(self._tidy())
+        sealer = Sealer(self._ledger.connections, self.vault.derive(SEALS), now_us)
+        self._beside(sealer.run(self.settings.seal_every_s))
         self._stack.callback(self._metrics.hand_over)
         self._beside(self._count())
 

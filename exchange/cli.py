@@ -40,6 +40,10 @@ COMMANDS = {
         "exchange.commands.reconcile:reconcile",
         "Compare market state with the ledger, and put it right.",
     ),
+    "verify": (
+        "exchange.commands.verify:verify",
+        "Check that the record is as it was sealed.",
+    ),
     "check": ("exchange.commands.check:check", "Check settings, stores and versions."),
 }
 """Where each command is; a module is imported only for its own command, so that all start fast."""

@@ -25,17 +25,17 @@ WITH lease AS MATERIALIZED (
 ), new_lead AS (
     INSERT INTO lead (lead_id, received_at, worker, seller, campaign, source, channel,
                       source_declared, vertical, seller_ref, test, version, answer_by,
-                      idempotency_key, claim, state, score)
+                      idempotency_key, claim, state, score, in_moment)
     SELECT lead_id, at((lead).received_at_us), $1, (lead).seller_id, (lead).campaign_id,
            (lead).source_id, (lead).channel, (lead).source_declared, (lead).vertical_id,
            (lead).seller_ref, (lead).test, (lead).version, at((lead).answer_by_us),
            decode((lead).idempotency_key, 'base64'), decode((lead).claim, 'base64'),
-           (lead).state, (lead).score
+           (lead).state, (lead).score, number
       FROM written WHERE lead IS DISTINCT FROM NULL
 ), new_lead_end AS (
-    INSERT INTO lead_end (lead_id, at, status, reason, detail, price, original)
+    INSERT INTO lead_end (lead_id, at, status, reason, detail, price, original, in_moment)
     SELECT lead_id, at, (lead_end).status, (lead_end).reason, (lead_end).detail,
-           (lead_end).price, (lead_end).original
+           (lead_end).price, (lead_end).original, number
       FROM written WHERE lead_end IS DISTINCT FROM NULL
 ), new_quote AS (
     INSERT INTO quote (lead_id, at, seller, campaign, source, vertical, test, version, status,
@@ -56,13 +56,13 @@ WITH lease AS MATERIALIZED (
            (award).ping_id, (award).stage, post, CASE WHEN post IS NOT NULL THEN key END
       FROM written WHERE award IS DISTINCT FROM NULL
 ), new_sale_end AS (
-    INSERT INTO sale_end (sale_id, at, state, reason, reference, redirect_url)
+    INSERT INTO sale_end (sale_id, at, state, reason, reference, redirect_url, in_moment)
     SELECT (sale_end).sale_id, at, (sale_end).state, (sale_end).reason, (sale_end).reference,
-           (sale_end).redirect_url
+           (sale_end).redirect_url, number
       FROM written WHERE sale_end IS DISTINCT FROM NULL
 ), new_transfer AS (
-    INSERT INTO transfer (lead_id, sale_id, kind, debit, credit, amount, currency, at)
-    SELECT lead_id, moved.sale_id, moved.kind, debit, credit, amount, currency, at
+    INSERT INTO transfer (lead_id, sale_id, kind, debit, credit, amount, currency, at, in_moment)
+    SELECT lead_id, moved.sale_id, moved.kind, debit, credit, amount, currency, at, number
       FROM written CROSS JOIN unnest(transfers) AS moved
 ), new_capture AS (
     INSERT INTO capture (lead_id, number, at, expires_at, sealed, wrapped_key)
