@@ -44,6 +44,8 @@ COMMANDS = {
         "exchange.commands.verify:verify",
         "Check that the record is as it was sealed.",
     ),
+    "backup": ("exchange.commands.backup:backup", "Write the whole ledger into one file."),
+    "restore": ("exchange.commands.backup:restore", "Read a ledger back from such a file."),
     "check": ("exchange.commands.check:check", "Check settings, stores and versions."),
 }
 """Where each command is; a module is imported only for its own command, so that all start fast."""

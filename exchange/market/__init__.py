@@ -10,6 +10,7 @@ Every key ends, or is bounded by what is configured:
 | `{buyer:ID}:counters` | a window's counter two hours after it (`Market.prune`); totals stay |
 | `{person:DIGEST}:buyers` | with the last buyer's window |
 | `{seller:ID}:once:DIGEST` | a day after the first request (`Terms.once_s`) |
+| `epoch`, `{…}:epoch` | stay: one for each buyer, campaign, vertical and seller |
 | `buyers` | stays: one entry for each buyer who ever had a hold |
 
 What a worker keeps in mind is bounded, too: the counters of the buyers it watches, at most

