@@ -90,9 +90,12 @@ class Recount:
         """Say that this worker holds under this epoch from now on."""
         await self._connection.execute(STATEMENTS["acknowledge"], worker_id, number)
 
-    async def behind(self, number: int) -> list[str]:
-        """Return the workers that may still award under an older epoch."""
-        rows = await self._connection.fetch(STATEMENTS["behind"], number)
+    async def behind(self, number: int, *, and_dead: bool) -> list[str]:
+        """Return the workers that may still award under an older epoch.
+
+        `and_dead`: those count, too, whose lease ran out, until somebody takes their leads over.
+        """
+        rows = await self._connection.fetch(STATEMENTS["behind"], number, and_dead)
         return [str(row["id"]) for row in rows]
 
     async def expire(self, worker_ids: Sequence[str]) -> None:

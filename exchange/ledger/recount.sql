@@ -10,10 +10,11 @@ UPDATE market_epoch SET epoch = epoch + 1, server = NULL, at = now() RETURNING e
 UPDATE market_epoch SET server = $2, at = now() WHERE epoch = $1 RETURNING epoch;
 
 -- acknowledge --
-UPDATE worker SET epoch = greatest(epoch, $2) WHERE id = $1;
+UPDATE worker SET epoch = $2 WHERE id = $1;
 
 -- behind --
-SELECT id FROM worker WHERE epoch < $1;
+-- $2: those count, too, whose lease has run out.
+SELECT id FROM worker WHERE epoch < $1 AND ($2 OR lease_until > now());
 
 -- expire --
 UPDATE worker SET lease_until = now() WHERE id = ANY($1::uuid[]) AND lease_until > now();

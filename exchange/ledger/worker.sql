@@ -1,9 +1,8 @@
 -- Who sells, and whose leads are left behind.
 
 -- register --
--- Whoever begins has awarded nothing under any epoch.
-INSERT INTO worker (id, lease_until, open_since, version, addresses, epoch)
-SELECT $1, now() + make_interval(secs => $2), $3, $4, $5, epoch FROM market_epoch
+INSERT INTO worker (id, lease_until, open_since, version, addresses)
+VALUES ($1, now() + make_interval(secs => $2), $3, $4, $5)
 ON CONFLICT (id) DO UPDATE
    SET lease_until = excluded.lease_until, open_since = excluded.open_since,
        version = excluded.version, addresses = excluded.addresses;

@@ -13,7 +13,7 @@ import structlog
 
 from exchange.domain.recounting import tags
 from exchange.domain.snapshot import Snapshot
-from exchange.ledger.errors import LedgerError, LedgerUnavailable
+from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.recount import Recount, Recounting
 from exchange.market.errors import MarketUnavailable
 from exchange.market.market import Market
@@ -76,7 +76,7 @@ class Rebuilding:
         except (LedgerUnavailable, MarketUnavailable) as outage:
             self.is_whole = False
             logger.warning("market state not known to be whole", problem=str(outage))
-        except LedgerError as error:
+        except Exception as error:  # whatever it is, nothing is held until it is over
             self.is_whole = False
             logger.exception("market state not rebuilt", exc_info=error)
 
@@ -170,7 +170,9 @@ class Rebuilding:
         """Wait until no worker can award under an older epoch any more."""
         loop = asyncio.get_running_loop()
         until = loop.time() + ACKNOWLEDGED_WITHIN_S
-        while behind := await recount.behind(number):
+        # A command takes nobody's leads over: to it, whose lease has run out is gone.
+        and_dead = self._terms.worker_id is not None
+        while behind := await recount.behind(number, and_dead=and_dead):
             if loop.time() >= until:
                 logger.warning("workers say nothing", worker_ids=behind)
                 await recount.expire(behind)

@@ -183,8 +183,6 @@ async def a_ghost(house: House, *, lease_s: float = 0.3) -> AsyncIterator[Ghost]
     await connections.open()
     leases = Leases(connections, str(uuid.uuid4()), house.vault, now_us, lease_s=lease_s)
     await leases.register("ghost", ["127.0.0.1:1"])
-    async with house.connection() as connection:  # it is waited for by nobody who recounts
-        await connection.execute("UPDATE worker SET epoch = 1000 WHERE id = $1", leases.worker_id)
     ledger = Ledger(connections, leases.worker_id, house.vault)
     await ledger.open()
     try:

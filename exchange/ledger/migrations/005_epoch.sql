@@ -9,5 +9,6 @@ CREATE TABLE market_epoch (
 );
 INSERT INTO market_epoch (epoch) VALUES (0);
 
--- Up to which epoch a worker holds: what it awarded under an older one is written, all of it.
-ALTER TABLE worker ADD COLUMN epoch bigint NOT NULL DEFAULT 0;
+-- Up to which epoch a worker holds: what it awarded under an older one is written, all of it. One
+-- that does not sell yet has awarded nothing, and nobody waits for it.
+ALTER TABLE worker ADD COLUMN epoch bigint NOT NULL DEFAULT 9223372036854775807;
