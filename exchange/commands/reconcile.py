@@ -13,6 +13,7 @@ from exchange.commands.books import both_stores
 from exchange.commands.showing import tell
 from exchange.settings import Settings
 from exchange.story.reconciling import Line, Report
+from exchange.telemetry.logs import configure_logging
 
 DIFFERS = 3
 """The exit status where something differs still."""
@@ -36,6 +37,7 @@ async def reconcile(
     as_json:
         Print one JSON object.
     """
+    configure_logging(settings.log_level)
     async with both_stores(settings) as both:
         found = await both.reconciling.look()
         left = found

@@ -80,6 +80,7 @@ async def compared(house, *, repair=False, differs=None):
     written = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.stdout.write", written.append)
+        patch.setattr("exchange.commands.reconcile.configure_logging", lambda _level: None)
         settings = msgspec.structs.replace(
             house.settings,
             database_url=house.urls.database_url,
