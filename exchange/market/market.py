@@ -6,6 +6,7 @@ asked when they return it: two of them, awaited afterwards, are one round trip.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
@@ -19,7 +20,7 @@ from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
 from exchange.market import function, keys
-from exchange.market.errors import MarketStale, MarketUnavailable
+from exchange.market.errors import MarketStale
 from exchange.market.link import Caller
 from exchange.market.once import Once
 from exchange.market.rooms import Rooms
@@ -101,7 +102,6 @@ class Market:
         self.stale = asyncio.Event()
         """Set where something was not of it: it was lost, or is new."""
         self.once = Once(link, worker=worker, kept_s=terms.once_s, insist=self._insist)
-        self._again: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         self._reading = asyncio.create_task(self._rooms.run())
@@ -114,10 +114,9 @@ class Market:
         trace: TracebackType | None,
     ) -> None:
         assert self._reading is not None, "the market was entered"
-        tasks = [self._reading, *self._again]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._reading
 
     @property
     def is_up(self) -> bool:
@@ -129,16 +128,20 @@ class Market:
 
         Errors: MarketStale where it was not rebuilt in time.
         """
+        try:
+            return await ask(self.epoch)
+        except MarketStale:
+            self.stale.set()
         loop = asyncio.get_running_loop()
         until = loop.time() + REBUILT_WITHIN_S
         while True:
+            await asyncio.sleep(AGAIN_S / 5)
             try:
                 return await ask(self.epoch)
             except MarketStale:
                 self.stale.set()
                 if loop.time() >= until:
                     raise
-                await asyncio.sleep(AGAIN_S / 5)
 
     # Who came first
 
@@ -217,47 +220,29 @@ class Market:
 
         False: it was released before, or is not known (any more).
         """
-        asked = self._link.call(
+        return self._link.call(
             function.SETTLE,
             self._keys_of_sale(buyer_id, sale_id),
             (sale_id, "" if price is None else price, self._ended_ms),
             partial(self._take_settled, buyer_id),
         )
-        if self.epoch:
-            asked.add_done_callback(partial(self._settle_later, buyer_id, sale_id, price))
-        return asked
 
-    def _settle_later(
-        self,
-        buyer_id: str,
-        sale_id: SaleId,
-        price: Micros | None,
-        asked: "asyncio.Future[bool]",
-    ) -> None:
-        """Where the buyer was closed for a moment, settle once more when it is open."""
-        if asked.cancelled() or not isinstance(asked.exception(), MarketStale):
-            return
+    async def settle_again(self, buyer_id: str, sale_id: SaleId, price: Micros | None) -> None:
+        """Settle where the buyer was closed for a moment, as soon as it is open again.
+
+        Errors: MarketUnavailable; what fails for good is the sweeper's, as after every outage.
+        """
         self.stale.set()
-        task = asyncio.ensure_future(self._settle_again(buyer_id, sale_id, price))
-        self._again.add(task)
-        task.add_done_callback(self._again.discard)
-
-    async def _settle_again(self, buyer_id: str, sale_id: SaleId, price: Micros | None) -> None:
         until = asyncio.get_running_loop().time() + AGAIN_MAX_S
-        while asyncio.get_running_loop().time() < until:
+        while True:
             await asyncio.sleep(AGAIN_S)
             try:
-                await self._link.call(
-                    function.SETTLE,
-                    self._keys_of_sale(buyer_id, sale_id),
-                    (sale_id, "" if price is None else price, self._ended_ms),
-                    partial(self._take_settled, buyer_id),
-                )
+                await self.settle(buyer_id, sale_id, price)
             except MarketStale:
-                continue
-            except MarketUnavailable:
-                return  # the sweeper's, as after every outage
-            return
+                if asyncio.get_running_loop().time() >= until:
+                    raise
+            else:
+                return
 
     async def release(self, buyer_id: str, sale_id: SaleId) -> bool:
         """Give a hold back; True: it is given back, now or already.
@@ -407,7 +392,7 @@ class Market:
             keys.holds(buyer_id),
             keys.leases(buyer_id),
             keys.ended(buyer_id, sale_id),
-            keys.epoch(f"buyer:{buyer_id}"),
+            f"{{buyer:{buyer_id}}}:epoch",
         )
 
     async def _enrol(self, buyer_id: str) -> None:

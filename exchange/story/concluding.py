@@ -13,6 +13,7 @@ from exchange.domain.bookkeeping import Parties, sale_transfers
 from exchange.domain.campaign import Campaign
 from exchange.domain.events import EventName
 from exchange.domain.exclusivity import person_keys
+from exchange.domain.ids import SaleId
 from exchange.domain.lead import Fingerprint
 from exchange.domain.lineup import Plan
 from exchange.domain.moment import AwardRow, LeadEnd, MomentKind, SaleEnd
@@ -22,7 +23,7 @@ from exchange.domain.person import Person, masked
 from exchange.domain.reason import Reason
 from exchange.domain.states import LeadStatus, SaleState
 from exchange.ledger.errors import LedgerUnavailable
-from exchange.market.errors import MarketUnavailable
+from exchange.market.errors import MarketStale, MarketUnavailable
 from exchange.story.chain import Broken, Chain, Fenced
 from exchange.story.ending import Course, Sold
 from exchange.story.leaving_out import note_left_out
@@ -67,6 +68,7 @@ class Concluding:
         self._course = course
         self._sale = sale
         self._settling: asyncio.Future[bool] | None = None
+        self._settled_by: tuple[str, SaleId, Micros] | None = None
         self.waits = False
         """A post is in doubt now: only its buyer or time can end that."""
 
@@ -196,7 +198,8 @@ class Concluding:
                 transfers=() if self._sale.test else booked,
                 announce=self._course.told_pending,
             )
-        settle = self._stations.market.settle(award.buyer_id, award.sale_id, charge)
+        self._settled_by = award.buyer_id, award.sale_id, charge
+        settle = self._stations.market.settle(*self._settled_by)
         self._settling = asyncio.ensure_future(settle)
         if offer.buyer.duplicate_window_s and not self._sale.test:
             await self._remember(offer)
@@ -265,8 +268,17 @@ class Concluding:
             return
         try:
             await self._settling
+        except MarketStale:
+            assert self._settled_by is not None, "what was asked can be asked again"
+            self._stations.spawn(self._settle_again(*self._settled_by))
         except MarketUnavailable:
             logger.warning("hold left to the sweeper", lead_id=self._chain.lead_id, end="settled")
+
+    async def _settle_again(self, buyer_id: str, sale_id: SaleId, charge: Micros) -> None:
+        try:
+            await self._stations.market.settle_again(buyer_id, sale_id, charge)
+        except MarketUnavailable:
+            logger.warning("hold left to the sweeper", sale_id=sale_id, end="settled")
 
     async def give_back(self, award: AwardRow) -> None:
         """Release the hold of a sale that will not be."""
