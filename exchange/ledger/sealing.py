@@ -101,7 +101,8 @@ class Sealer:
             before = seal_of(await connection.fetchrow(STATEMENTS["last_seal"]))
             if before is None:
                 before = NOTHING
-            last = min(high.serial, before.last + ENTRIES_MAX)
+            # Another worker may have looked later than this one, and sealed more.
+            last = max(before.last, min(high.serial, before.last + ENTRIES_MAX))
             versions, paid_in = (
                 max(high.versions, before.versions),
                 max(high.paid_in, before.paid_in),

@@ -112,6 +112,16 @@ async def test_what_nobody_touched_is_as_it_was_sealed(verify, sealer, ledger, s
     assert (found.faults, found.entries, found.unsealed) == ([], 8, 0)
 
 
+@pytest.mark.usefixtures("record")
+async def test_whoever_looked_earlier_and_comes_later_seals_nothing(verify, sealer, ledger, story):
+    """Two workers look, the later look is sealed first."""
+    early = await sealer.high()
+    assert await ledger.commit(story.received(story.new_id()))
+    assert len(await sealed(sealer)) == 1
+    assert await sealer.seal(early) == []
+    assert (await verify()).faults == []
+
+
 @pytest.mark.parametrize("table", TABLES)
 async def test_a_changed_value_of_any_column_is_found_and_named(table, record, verify, database):
     """Each column of each row, by UPDATE: the table is named, and the lead's entry."""
