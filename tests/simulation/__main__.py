@@ -28,6 +28,7 @@ class Result(msgspec.Struct):
     steps: int
     cpu_s: float
     faults: dict[str, int]
+    crashed_at: set[str]
     violations: list[dict[str, Any]]
 
 
@@ -40,7 +41,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")
     parser.add_argument("--mutant", default=None, help="break the exchange in this way")
     parser.add_argument("--until-caught", action="store_true", help="stop at the first violation")
-    parser.add_argument("--losses", action="store_true", help="the market may lose its data")
+    parser.add_argument("--without-losses", action="store_true", help="the market keeps its data")
     parser.add_argument("--json", action="store_true", help="nothing but the last line")
     return parser.parse_args()
 
@@ -66,7 +67,15 @@ def run_one(task: tuple[int, int, str | None, bool]) -> Result:
     found += [{"seed": seed, "invariant": "logged", "what": error} for error in logs.heard]
     cpu_s = time.process_time() - began
     result = Result(
-        seed, done.digest, done.leads, done.sales, done.steps, cpu_s, done.faults, found
+        seed,
+        done.digest,
+        done.leads,
+        done.sales,
+        done.steps,
+        cpu_s,
+        done.faults,
+        done.crashed_at,
+        found,
     )
     del done
     gc.collect()
@@ -77,7 +86,7 @@ def results(chosen: argparse.Namespace) -> Iterator[Result]:
     """Yield what every seed came to, in order."""
     first = 1 if chosen.seed is None else chosen.seed
     tasks = [
-        (seed, chosen.leads, chosen.mutant, chosen.losses)
+        (seed, chosen.leads, chosen.mutant, not chosen.without_losses)
         for seed in range(first, first + chosen.seeds)
     ]
     if chosen.jobs <= 1 or len(tasks) == 1:
@@ -93,6 +102,8 @@ def results(chosen: argparse.Namespace) -> Iterator[Result]:
 
 def main() -> int:
     """Run all seeds; 1 where anything was violated."""
+    from tests.simulation import crashes
+
     chosen = options()
     if chosen.seed is not None and "--seeds" not in sys.argv:
         chosen.seeds = 1
@@ -102,10 +113,12 @@ def main() -> int:
     faults: Counter[str] = Counter()
     violations: list[dict[str, Any]] = []
     digests = []
+    crashed_at: set[str] = set()
     for result in told(results(chosen), chosen):
         leads, sales, steps = leads + result.leads, sales + result.sales, steps + result.steps
         cpu_s += result.cpu_s
         faults.update(result.faults)
+        crashed_at |= result.crashed_at
         violations += result.violations
         digests.append(result.digest)
         if violations and chosen.until_caught:
@@ -120,6 +133,8 @@ def main() -> int:
         "violations_count": len(violations),
         "faults_by_kind": dict(sorted(faults.items())),
         "steps": steps,
+        "crashed_at_awaits": len(crashes.met(crashed_at)),
+        "awaits": len(crashes.all_places()),
         "digest": digests[0] if len(digests) == 1 else combined(digests),
         "leads_per_s": round(leads / took_s),
         "leads_per_cpu_s": round(leads / cpu_s),

@@ -5,9 +5,10 @@ is imported here; what a cap or a window is, is written down a second time.
 """
 
 from collections import defaultdict
-from typing import Any, NamedTuple
+from typing import Any
 
 from tests.simulation.counters import Counters
+from tests.simulation.records import Lead, Sale, Violation
 
 ANSWER_SLACK_S = 0.1
 """So much later than its deadline a seller may hear while nothing is wrong."""
@@ -17,39 +18,6 @@ OUTAGE_SLACK_S = 3.5
 
 FINAL = {"sold", "unsold", "duplicate", "rejected"}
 SLOW = ("ledger", "market", "stop")
-
-
-class Violation(NamedTuple):
-    """What must not be, where and when."""
-
-    invariant: str
-    at_s: float
-    what: str
-
-
-class Sale:
-    """An award, and what the ledger says became of it."""
-
-    def __init__(self, lead_id: str, award: tuple[Any, ...]) -> None:
-        self.lead_id = lead_id
-        self.sale_id, self.offer, self.buyer, self.price, self.payout, self.held_at_us = award
-        self.state = ""
-        self.charge = 0
-
-
-class Lead:
-    """All that is known of one lead."""
-
-    def __init__(self) -> None:
-        self.last_number = 0
-        self.version = 0
-        self.is_written = False
-        self.end: tuple[str, int | None] | None = None
-        self.sales: list[Sale] = []
-        self.mentioned: set[str] = set()
-        self.pinged: set[str] = set()
-        self.answered: set[str] = set()
-        self.is_recovered = False
 
 
 class Auditor:
@@ -72,7 +40,6 @@ class Auditor:
         self._marks: tuple[bytes, ...] = ()
         self._answer_s = 0.0
         self._counters = Counters()
-        self._data_lost = False
 
     def read(self, rows: list[tuple[Any, ...]]) -> list[Violation]:
         """Return everything in the history that must not be."""
@@ -112,8 +79,6 @@ class Auditor:
         if name.startswith(SLOW):
             for_s = next((one for one in what if isinstance(one, float)), 0.0)
             self._slow.append((self._at_s, self._at_s + for_s + OUTAGE_SLACK_S))
-        if name in {"market lost", "market older"}:
-            self._data_lost = True
 
     # The buyers
 
@@ -178,7 +143,7 @@ class Auditor:
         """All requests of one key are one lead."""
         key = self._keys[lead_id]
         first = self._written_under.setdefault(key, lead_id) if key else lead_id
-        if first != lead_id and not self._data_lost:
+        if first != lead_id:
             self._wrong("2 one sale", f"key {key} made two leads, {first} and {lead_id}")
 
     def _read_events(self, known: Lead, events: Any) -> None:
@@ -258,7 +223,7 @@ class Auditor:
         if status == "sold":
             person = self._persons[lead_id]
             first = self._sold_persons.setdefault(person, lead_id)
-            if first != lead_id and not self._data_lost:
+            if first != lead_id:
                 self._wrong("2 one sale", f"leads {first} and {lead_id} sold person {person} twice")
 
     # The sellers

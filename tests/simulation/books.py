@@ -6,7 +6,7 @@ has not, and in either case whoever asked may never hear. Nothing is deleted but
 """
 
 from collections.abc import Callable
-from random import Random
+from copy import copy
 from typing import Any
 
 import msgspec
@@ -14,7 +14,6 @@ import msgspec
 from exchange.domain.ids import LeadId
 from exchange.domain.moment import AwardRow, LeadEnd, LeadRow, Moment, MomentKind, SaleEnd
 from exchange.ledger.stored import OpenLead, StoredLead, StoredSale
-from tests.simulation.loop import Process, World
 
 
 class Refused(Exception):  # noqa: N818 - said as people say it
@@ -25,8 +24,14 @@ class Award(msgspec.Struct):
     """A row of `award`, with its end."""
 
     row: AwardRow
+    lead_id: str
     end: SaleEnd | None = None
     ended_at_us: int | None = None
+    charge: int = 0
+
+    @property
+    def state(self) -> str:
+        return "open" if self.end is None else str(self.end.state)
 
 
 class Lead(msgspec.Struct):
@@ -51,6 +56,8 @@ class Registered(msgspec.Struct):
     open_since_us: int
     version: str
     addresses: tuple[str, ...]
+    epoch: int
+    """Up to which epoch of market state it holds."""
 
 
 class Books:
@@ -64,6 +71,8 @@ class Books:
         """Who wrote a moment, under which number of its own."""
         self.workers: dict[str, Registered] = {}
         self.sales: dict[str, Award] = {}
+        self.epoch: tuple[int, str | None] = (0, None)
+        """Which market state is whole, and in which server."""
         self._told = told
 
     # Moments
@@ -99,11 +108,13 @@ class Books:
             lead.row, lead.worker_id = moment.lead, worker_id
             lead.received_at_us = moment.lead.received_at_us
         if moment.award is not None:
-            award = Award(moment.award)
+            award = Award(moment.award, moment.lead_id)
             lead.awards[award.row.sale_id] = self.sales[award.row.sale_id] = award
         if moment.sale_end is not None:
             award = self.sales[moment.sale_end.sale_id]
             award.end, award.ended_at_us = moment.sale_end, moment.at_us
+            buyer = f"buyer/{award.row.buyer_id}"
+            award.charge = sum(one.amount for one in moment.transfers if one.debit == buyer)
         if moment.lead_end is not None:
             lead.end, lead.ended_at_us = moment.lead_end, moment.at_us
         if moment.kind is MomentKind.PENDING:
@@ -179,6 +190,10 @@ class Books:
         lead = self.leads.get(lead_id)
         return [] if lead is None else sorted(lead.moments, key=lambda one: one.number)
 
+    def copied_sales(self) -> list[Award]:
+        """Return all sales as they are now."""
+        return [copy(one) for one in self.sales.values()]
+
     def left_by(self, worker_id: str, since_us: int) -> list[str]:
         """Return the leads without an end that this worker answers for."""
         return [
@@ -189,152 +204,3 @@ class Books:
             and lead.end is None
             and lead.received_at_us >= since_us
         ]
-
-
-class Server:
-    """What carries statements to the books and answers back, late, twice, or never."""
-
-    def __init__(self, world: World, books: Books, delay_s: Callable[[], float]) -> None:
-        self.world = world
-        self.books = books
-        self.delay_s = delay_s
-        self.chance = Random(world.chance.random())
-        self.is_up = True
-        self.life = 0
-        """Counts its lives: what an earlier one had not made durable is lost."""
-        self.is_silent = False
-        """It takes everything, and does nothing until it goes on."""
-        self.swallows = False
-        """It does what it is asked, and answers nothing."""
-        self.cuts = 0
-        self.locks: dict[str, Any] = {}
-        """Which transaction holds a worker's row."""
-        self.listeners: list[tuple[Process, Callable[[str], None], Callable[[], None]]] = []
-        self._blocked: list[tuple[Any, ...]] = []
-        self._held: list[tuple[Any, ...]] = []
-        self._silences = 0
-        self._unanswered: list[Callable[[], None]] = []
-
-    def ask(
-        self, process: Process, do: Callable[[], Any], answered: Callable[[Any], None],
-        broken: Callable[[], None], *, locked: str | None = None, takes_s: float = 0.0,
-    ) -> None:  # fmt: skip
-        """Carry one statement; `locked`: it waits while another one holds this worker's row."""
-        asked = (process, do, answered, broken, locked, takes_s)
-        self.world.call_later(self.delay_s(), self._arrive, *asked)
-
-    def _arrive(self, process, do, answered, broken, locked, takes_s):
-        asked = (process, do, answered, broken, locked, takes_s)
-        if not self.is_up:
-            process.call_later(self.delay_s(), broken)
-        elif self.is_silent:
-            self._held.append(asked)
-        elif locked is not None and locked in self.locks:
-            self._blocked.append(asked)
-        else:
-            fate = self._fate()
-            if fate == "before":
-                process.call_later(self.delay_s(), broken)
-            else:
-                self.world.call_later(
-                    takes_s, self._do, process, do, answered, broken, self.life, fate == "after"
-                )
-
-    def _do(self, process, do, answered, broken, life, cut_after):
-        """Make it durable, unless the server died meanwhile."""
-        if life != self.life:
-            process.call_later(self.delay_s(), broken)
-            return
-        try:
-            answer = do()
-        except Exception as error:  # noqa: BLE001 - it is its caller's
-            answer = error
-        if cut_after:
-            process.call_later(self.delay_s(), broken)
-        elif self.swallows:
-            self._unanswered.append(broken)
-        else:
-            process.call_later(self.delay_s(), answered, answer)
-
-    def _fate(self) -> str:
-        if not self.cuts:
-            return ""
-        self.cuts -= 1
-        return "before" if self.chance.random() < 1 / 2 else "after"
-
-    # Locks of a worker's row
-
-    def lock(self, worker_id: str, holder: object) -> bool:
-        """Take it, unless somebody has it: no waiting."""
-        if worker_id in self.locks:
-            return False
-        self.locks[worker_id] = holder
-        return True
-
-    def unlock(self, holder: object) -> None:
-        """Give all of these back; who waited goes on."""
-        self.locks = {one: by for one, by in self.locks.items() if by is not holder}
-        blocked, self._blocked = self._blocked, []
-        for asked in blocked:
-            self._arrive(*asked)
-
-    def hang_up(self, process: Process) -> None:
-        """Take it that a process is gone: its sockets are closed, its locks are given back."""
-        holders = {one.process: one for one in self.locks.values()}
-        if process in holders:
-            self.world.call_later(self.delay_s(), self.unlock, holders[process])
-
-    # What is announced
-
-    def announce(self, lead_id: str) -> None:
-        """Tell everybody who listens that this lead moved."""
-        for process, moved, _ in self.listeners:
-            if not process.is_dead:
-                self.world.call_later(self.delay_s(), process.call_soon, moved, lead_id)
-
-    # What may befall it
-
-    def hang(self, for_s: float) -> None:
-        """Be silent for so long."""
-        self.silence()
-        self.world.call_later(for_s, self._over, self._silences)
-
-    def silence(self) -> None:
-        self.is_silent = True
-        self._silences += 1
-
-    def _over(self, silence: int) -> None:
-        if silence == self._silences:
-            self.go_on()
-
-    def go_on(self) -> None:
-        """Do all that was asked meanwhile."""
-        self.is_silent = False
-        held, self._held = self._held, []
-        for asked in held:
-            self._arrive(*asked)
-
-    def cut(self, statements: int) -> None:
-        """Let so many of the next statements meet a connection that breaks."""
-        self.cuts += statements
-
-    def cut_all(self) -> None:
-        """Break the connections of all who wait for an answer that was swallowed."""
-        unanswered, self._unanswered = self._unanswered, []
-        for broken in unanswered:
-            broken()
-
-    def go_down(self) -> None:
-        """Die: what is not durable yet is lost, all locks go, nobody is heard."""
-        self.is_up = False
-        self.life += 1
-        self.locks.clear()
-        blocked, self._blocked, self._held = self._blocked + self._held, [], []
-        for process, _, _, broken, _, _ in blocked:
-            process.call_later(self.delay_s(), broken)
-
-    def come_up(self) -> None:
-        self.is_up = True
-        for process, _, all_may_have_moved in self.listeners:
-            if not process.is_dead:
-                process.call_soon(all_may_have_moved)

@@ -5,6 +5,7 @@ from itertools import count
 from random import Random
 
 from exchange.domain.snapshot import Snapshot
+from tests.simulation.crashes import stood
 from tests.simulation.history import History
 from tests.simulation.worker import Around, Worker
 
@@ -17,6 +18,8 @@ class Cluster:
     ) -> None:
         self.workers: list[Worker] = []
         """Those that run, or will again."""
+        self.crashed_at: set[str] = set()
+        """Where the stories stood that were cut off."""
         self._gone: list[Worker] = []
         self._around = around
         self._history = history
@@ -33,6 +36,7 @@ class Cluster:
 
     def kill(self, worker: Worker, back_after_s: float) -> None:
         """Kill it between two of its callbacks; another one comes in its place."""
+        self.crashed_at |= stood(worker.process)
         worker.process.kill()
         worker.is_ready = False
         self.workers.remove(worker)
@@ -73,6 +77,7 @@ class Cluster:
             worker.snapshot = snapshot
             if worker.is_ready:
                 worker.process.call_soon(worker.market.watch, list(snapshot.buyers))
+                worker.process.call_soon(worker.rebuilding.changed)
 
     def sweep(self) -> None:
         """End all processes for good."""

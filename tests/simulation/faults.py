@@ -4,11 +4,11 @@ from random import Random
 
 import msgspec
 
-from tests.simulation.books import Server
 from tests.simulation.buyers import Manners, Network
 from tests.simulation.cluster import Cluster
 from tests.simulation.history import History
 from tests.simulation.loop import World
+from tests.simulation.server import Server
 from tests.simulation.valkey import Valkey
 
 
@@ -180,7 +180,10 @@ class Faults:
         valkey = self._valkey
         if self._chance.random() < 1 / 2:
             self._history.fault("market lost")
-            self._after_restart(valkey.lose_all)
+            if self._chance.random() < 1 / 2:
+                valkey.lose_all()  # flushed: its process goes on
+            else:
+                self._after_restart(valkey.lose_all)
         else:
             go_back = valkey.keep()
             back_s = self._chance.uniform(0.05, 3.0)

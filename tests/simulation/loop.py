@@ -17,6 +17,9 @@ STEPS_MAX = 200_000
 """So many callbacks at one moment of virtual time are a loop that never waits."""
 
 
+OUTAGES = {"LedgerUnavailable", "MarketUnavailable", "MarketStale"}
+"""Where a story was cut off, nobody may be left to hear of these."""
+
 CLOSINGS_MAX = 20
 """So many things a coroutine may still wait for while it is ended."""
 
@@ -108,7 +111,7 @@ class World:
                     self._jump(timers, ready)
                     moment_began = self.steps
                     continue
-                if orderly:
+                if orderly or len(ready) == 1:
                     due, ready[:] = ready[:], ()
                 else:
                     place = int(chance() * len(ready))
@@ -258,8 +261,8 @@ class Process(asyncio.AbstractEventLoop):
         return task
 
     def call_exception_handler(self, context):
-        if not self.is_dead:
-            problem = context.get("exception") or context.get("message")
+        problem = context.get("exception") or context.get("message")
+        if not self.is_dead and type(problem).__name__ not in OUTAGES:
             self.world.errors.append(f"{self.name}: {problem!r}")
 
     async def create_unix_connection(self, protocol_factory, path=None, **_more):

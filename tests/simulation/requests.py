@@ -92,10 +92,12 @@ class Request:
         self._history.add("asked", lead.lead_id, worker.name)
 
         async def first() -> bytes:
-            return encode(await worker.story.sell(self._submission, worker.snapshot))
+            return encode(await worker.story.sell(submission, worker.snapshot))
 
+        digest = self.key.to_bytes(8, "big")
+        submission = msgspec.structs.replace(self._submission, idempotency_key=digest)
         attempt = Attempt(
-            key=OnceKey("seller:fastquotes", self.key.to_bytes(8, "big")),
+            key=OnceKey("seller:fastquotes", digest),
             body=b"%d" % self.person,
             owner=lead.lead_id,
             until_s=worker.process.time() + self._sellers.answer_ms / 1000,

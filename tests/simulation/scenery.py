@@ -74,7 +74,8 @@ class Scenery(msgspec.Struct, frozen=True):
 def scenery(chance: Random, leads: int) -> Scenery:
     """Return a market in which caps fill up: limits are small against the number of leads."""
     answer_ms = chance.choice((2_000, 6_000, 15_000))
-    offers = [an_offer(name, number, chance, leads) for number, name in enumerate(BUYERS)]
+    bidders = BUYERS[: chance.randint(2, len(BUYERS))]
+    offers = [an_offer(name, number, chance, leads) for number, name in enumerate(bidders)]
     # One buyer has a second offer: whichever wins, it gets one post for a lead.
     own = msgspec.structs.replace(offers[0].caps[0], scope="offer/acme-2")
     of_buyer = [cap for cap in offers[0].caps if cap.scope == "buyer/acme"]

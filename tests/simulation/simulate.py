@@ -8,7 +8,7 @@ import msgspec
 
 from exchange.story.stations import Stations
 from tests.making import NOW_US
-from tests.simulation.books import Books, Server
+from tests.simulation.books import Books
 from tests.simulation.buyers import Buyer, Network
 from tests.simulation.cluster import Cluster
 from tests.simulation.faults import Faults, Plan, plan_of
@@ -16,11 +16,15 @@ from tests.simulation.history import History
 from tests.simulation.loop import World
 from tests.simulation.scenery import MARKS, plainly, scenery
 from tests.simulation.sellers import Habits, Sellers
+from tests.simulation.server import Server
 from tests.simulation.valkey import Valkey
 from tests.simulation.worker import Around
 
 QUIET_S = 10.0
 """How long all is left in peace after the last lead, again and again until all rests."""
+
+LONGEST_S = 1200.0
+"""Longer than all leads of a seed take, under whatever befalls."""
 
 QUIETS_MAX = 25
 """Longer than leases and doubts last, and than clocks were ahead when they were made."""
@@ -38,6 +42,8 @@ class Simulated(msgspec.Struct):
     sales: int
     faults: dict[str, int]
     steps: int
+    crashed_at: set[str]
+    """Places in exchange/story where a crash found a story."""
     errors: list[str]
     """What nobody caught, in the exchange or in the simulation."""
 
@@ -102,7 +108,8 @@ def simulate(seed: int, setting: Setting) -> Simulated:
     faults.begin(cluster, valkey, server, network)
     sellers.begin(setting.leads, after_s=0.5)
     try:
-        world.run(until=lambda: sellers.is_done)
+        world.run(until=lambda: sellers.is_done or world.now > LONGEST_S)
+        assert sellers.is_done, "sellers still wait for a word: some worker should have come up"
         faults.end()
         history.add("quiet")
         for _ in range(QUIETS_MAX):
@@ -117,7 +124,7 @@ def simulate(seed: int, setting: Setting) -> Simulated:
     )
     return Simulated(
         seed, history.rows, history.digest(), sellers.sent, sales, dict(history.faults),
-        world.steps, world.errors,
+        world.steps, cluster.crashed_at, world.errors,
     )  # fmt: skip
 
 

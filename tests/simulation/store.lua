@@ -245,7 +245,7 @@ end
 redis = {}
 
 function redis.call(name, ...)
-  local command = commands[string.upper(name)]
+  local command = commands[name]
   if not command then error('the simulation does not know ' .. name) end
   return command(...)
 end

@@ -1,5 +1,8 @@
 """The auditor sees what it is there for: one history is right, every change of it is wrong."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tests.simulation.auditor import Auditor
@@ -171,3 +174,12 @@ def test_what_is_wrong_is_seen(what):
     """Each by the invariant that it breaks."""
     invariant, changes = WRONG[what]
     assert invariant in judged(changes)
+
+
+def test_the_auditor_imports_nothing_of_what_it_judges():
+    """It could share a mistake with the exchange."""
+    folder = Path(__file__).parent
+    for name in ("auditor", "counters", "records"):
+        assert "exchange" not in re.findall(
+            r"^\s*(?:from|import) (\w+)", (folder / f"{name}.py").read_text(), re.MULTILINE
+        )

@@ -9,10 +9,12 @@ import pytest
 from exchange.ledger.worker import Leases
 from tests.integration.test_ledger import test_archive, test_commit, test_leases, test_outages
 from tests.integration.test_ledger.conftest import NOW_US, Story
-from tests.simulation.books import Books, Server
+from tests.simulation.books import Books
+from tests.simulation.connections import OpenVault, SimulatedConnections
 from tests.simulation.contracts import contracts, keep
-from tests.simulation.ledger import OpenVault, SimulatedConnections, SimulatedLedger
+from tests.simulation.ledger import SimulatedLedger
 from tests.simulation.loop import Process
+from tests.simulation.server import Server
 
 FIXTURES = {
     "ledger", "story", "make_ledger", "make_leases", "make_connections", "vault", "dead", "sold",

@@ -22,7 +22,7 @@ from tests.simulation.loop import Process, World
 STORE = (Path(__file__).parent / "store.lua").read_text(encoding="utf-8")
 HELLO = b"%2\r\n$6\r\nserver\r\n$6\r\nvalkey\r\n$4\r\nrole\r\n$6\r\nmaster\r\n"
 OK = b"+OK\r\n"
-INFO = b"run_id:simulated\r\nmaster_replid:simulated\r\n"
+INFO = b"run_id:%d\r\nmaster_replid:one\r\n"
 NOSCRIPT = b"-NOSCRIPT No matching script.\r\n"
 
 
@@ -105,8 +105,8 @@ class Valkey:
         self.hangs_until = 0.0
         self.cuts = 0
         """So many of the next packets meet a connection that breaks, before or after they count."""
-        self.losses: list[float] = []
-        """When data was lost, in the world's seconds."""
+        self.life = 1
+        """Counts its processes; each has a run id of its own."""
         self.runtime = LuaRuntime(encoding=None, register_eval=False, unpack_returned_tuples=False)
         self.store = self.runtime.execute(STORE.encode())
         self._call = self.store[b"call"]
@@ -166,7 +166,8 @@ class Valkey:
             case b"SELECT":
                 return OK
             case b"INFO":
-                return b"$%d\r\n%s\r\n" % (len(INFO), INFO)
+                info = INFO % self.life
+                return b"$%d\r\n%s\r\n" % (len(info), info)
             case b"SUBSCRIBE":
                 transport.channels.update(request[1:])
                 return b"".join(
@@ -213,11 +214,11 @@ class Valkey:
         self.store[b"forget_functions"]()
 
     def come_up(self) -> None:
+        self.life += not self.is_up
         self.is_up = True
 
     def lose_all(self) -> None:
         """Be as empty as a new one."""
-        self.losses.append(self.world.now)
         self.store[b"clear"]()
 
     def keep(self) -> Callable[[], None]:
@@ -226,7 +227,6 @@ class Valkey:
         return partial(self._go_back, kept)
 
     def _go_back(self, kept: Any) -> None:
-        self.losses.append(self.world.now)
         self.store[b"restore"](kept)
 
     # What an auditor may look at

@@ -15,6 +15,9 @@ from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.worker import Leases
 from exchange.market.link import Link
 from exchange.market.market import Market, Terms
+from exchange.market.restoring import Restoring
+from exchange.story.rebuilding import Rebuilding
+from exchange.story.recounting import Terms as RecountTerms
 from exchange.story.recovery import Recovery
 from exchange.story.stations import Limits, Stations
 from exchange.story.story import Story
@@ -22,13 +25,16 @@ from exchange.story.waiting import Waiting
 from exchange.web.idempotency import Repeats
 from exchange.web.under_way import UnderWay
 from exchange.wire.endpoints import CALL_HEADERS, Endpoints
-from tests.simulation.books import Server
 from tests.simulation.buyers import Network
-from tests.simulation.ledger import OpenVault, SimulatedConnections, SimulatedLedger
+from tests.simulation.connections import OpenVault, SimulatedConnections
+from tests.simulation.ledger import SimulatedLedger
 from tests.simulation.loop import Process, World
+from tests.simulation.recount import recounting
+from tests.simulation.server import Server
 
 LEASE_S = 8.0
 RECOVER_EVERY_S = 2.0
+LOOK_EVERY_S = 1.0
 DRAIN_S = 5.0
 """So long a worker that stops waits for its leads."""
 TERMS = Terms(lease_s=10, claim_lease_s=600, rooms_interval_s=2.0)
@@ -121,6 +127,9 @@ class Worker:
                 self.story.left_open,
             )  # fmt: skip
             process.create_task(self.recovery.run(RECOVER_EVERY_S))
+            self.rebuilding = self._watching_market(link)
+            await self.rebuilding.look()
+            process.create_task(self.rebuilding.run(LOOK_EVERY_S))
             self.is_ready = True
             await keeping
             self.is_ready = False
@@ -155,6 +164,23 @@ class Worker:
     async def at(self, version: int) -> Snapshot | None:
         """Return the market as it was, as exchange.story.story.Past does."""
         return self.snapshot if version == self.snapshot.version else None
+
+    def _watching_market(self, link: Link) -> Rebuilding:
+        connections = SimulatedConnections(self.process, self._around.server)
+        return Rebuilding(
+            self.market,
+            Restoring(link, lease_s=TERMS.lease_s),
+            recounting(connections),  # type: ignore[arg-type]
+            lambda: self.snapshot,
+            RecountTerms(
+                worker_id=self.name,
+                claim_lease_s=TERMS.claim_lease_s,
+                once_s=TERMS.once_s,
+                claim_secret=CLAIM_SECRET,
+                now_us=self.now_us,
+                entropy=self.chance.randbytes,
+            ),
+        )
 
     def _doors(self) -> Any:
         """Return the few things of the doors that idempotency asks for."""
