@@ -35,7 +35,7 @@ import structlog
 
 from exchange.market.address import Address, parse
 from exchange.market.connection import Call, Connection, ignore
-from exchange.market.errors import MarketUnavailable
+from exchange.market.errors import MarketStale, MarketUnavailable
 from exchange.market.function import FUNCTIONS, Function, Part, pack
 
 logger = structlog.get_logger()
@@ -92,6 +92,7 @@ class Link:
     def __init__(self, url: str, *, timeout_s: float = 0.25, calls_max: int = 20_000) -> None:
         self.generation = 0
         """Counts connections: whoever keeps in mind what the server knows begins anew with each."""
+        self._served_by = ""
         self.server = ""
         """Which process of which history serves: its run id and replication id."""
         self._address: Address = parse(url)
@@ -346,6 +347,12 @@ class Link:
         self._connection = connection
         self._mending = False
         self.generation += 1
+        if self.server != self._served_by:
+            # What waits was asked of another server's data.
+            self._served_by = self.server
+            queued, self._queued = self._queued, []
+            for call in queued:
+                call.fail(MarketStale(address=str(self._address), problem="it is another server"))
         for hear in self._hearers.values():
             hear(None)
         self._plan_flush()

@@ -31,6 +31,9 @@ Taken = TypeVar("Taken")
 LAPSED_MAX = 100
 """How many lapsed holds of one buyer are listed at a time, the oldest first."""
 
+UNTRUSTED = "untrusted"
+"""An epoch that nothing is of: what is asked for of a server that nobody has looked at yet."""
+
 PRUNED_MAX = 500
 """How many counters one call forgets."""
 
@@ -99,6 +102,8 @@ class Market:
         self._enrolled_generation = 0
         self.epoch = ""
         """What all that is held and claimed must be of; '': nobody watches over that here."""
+        self.whole_in = ""
+        """In which server that was found: another one may say it of an older copy."""
         self.stale = asyncio.Event()
         """Set where something was not of it: it was lost, or is new."""
         self.once = Once(link, worker=worker, kept_s=terms.once_s, insist=self._insist)
@@ -123,6 +128,9 @@ class Market:
         """Tell whether market state answers, as far as the last call knows."""
         return self._link.is_up
 
+    def _trusted_epoch(self) -> str:
+        return self.epoch if not self.epoch or self._link.server == self.whole_in else UNTRUSTED
+
     async def _insist(self, ask: Callable[[str], Awaitable[Taken]]) -> Taken:
         """Ask with the present epoch; where that is not the state's, wait a little and ask again.
 
@@ -137,7 +145,7 @@ class Market:
         while True:
             await asyncio.sleep(AGAIN_S / 5)
             try:
-                return await ask(self.epoch)
+                return await ask(self._trusted_epoch())
             except MarketStale:
                 self.stale.set()
                 if loop.time() >= until:

@@ -98,7 +98,9 @@ class Rebuilding:
             while True:
                 number, server = await recount.epoch()
                 await self._adopt(recount, number)
-                if server == self._state.server and await self._state.epoch() == str(number):
+                found = self._state.server
+                if server == found and await self._state.epoch() == str(number):
+                    self._market.whole_in = found
                     break
                 if await recount.try_turn():
                     try:
@@ -147,6 +149,7 @@ class Rebuilding:
         number = await recount.begin_epoch()
         logger.warning("market state is rebuilt", epoch=number)
         await self._adopt(recount, number)
+        self._market.whole_in = server
         await self._acknowledged(recount, number)
         await self._state.begin(self._market.epoch)
         snapshot = self._present()
