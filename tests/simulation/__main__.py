@@ -64,7 +64,7 @@ def run_one(task: tuple[int, int, str | None, bool]) -> Result:
         for one in Auditor().read(done.history)
     ]
     found += [{"seed": seed, "invariant": "uncaught", "what": error} for error in done.errors]
-    found += [{"seed": seed, "invariant": "logged", "what": error} for error in logs.heard]
+    found += [{"seed": seed, "invariant": "logged", "what": error} for error in done.logged]
     cpu_s = time.process_time() - began
     result = Result(
         seed,

@@ -18,6 +18,9 @@ from tests.simulation.loop import Process
 from tests.simulation.server import Server
 
 STATEMENTS = {text: name for name, text in worker.STATEMENTS.items()}
+NOT_SELLING = 2**63 - 1
+"""The epoch of a worker that does not sell yet: nobody waits for it."""
+
 OPEN_LEADS = worker.READING["open_leads"]
 
 
@@ -145,7 +148,7 @@ class Connection:
             open_since_us,
             version,
             tuple(addresses),
-            known.epoch if known else books.epoch[0],
+            known.epoch if known else NOT_SELLING,
         )
 
     def _renew(self, worker_id, lease_s, open_since_us):

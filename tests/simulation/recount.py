@@ -48,13 +48,19 @@ class SimulatedRecount:
         def acknowledge() -> None:
             worker = self._books.workers.get(worker_id)
             if worker is not None:
-                worker.epoch = max(worker.epoch, number)
+                worker.epoch = number
 
         await self._ask(acknowledge)
 
-    async def behind(self, number: int) -> list[str]:
-        workers = self._books.workers
-        return await self._ask(lambda: [one.id for one in workers.values() if one.epoch < number])
+    async def behind(self, number: int, *, and_dead: bool) -> list[str]:
+        def behind() -> list[str]:
+            return [
+                one.id
+                for one in self._books.workers.values()
+                if one.epoch < number and (and_dead or one.lease_until_us > self._books.now_us())
+            ]
+
+        return await self._ask(behind)
 
     async def expire(self, worker_ids: Sequence[str]) -> None:
         def expire() -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from exchange.story.stations import Stations
 from tests.making import NOW_US
+from tests.simulation import logs
 from tests.simulation.books import Books
 from tests.simulation.buyers import Buyer, Network
 from tests.simulation.cluster import Cluster
@@ -44,6 +45,8 @@ class Simulated(msgspec.Struct):
     steps: int
     crashed_at: set[str]
     """Places in exchange/story where a crash found a story."""
+    logged: list[str]
+    """What workers logged as errors."""
     errors: list[str]
     """What nobody caught, in the exchange or in the simulation."""
 
@@ -117,6 +120,7 @@ def simulate(seed: int, setting: Setting) -> Simulated:
             if is_at_rest(valkey, server, cluster):
                 break
         look_around(history, valkey, server, cluster)
+        logged = list(logs.heard)  # what is said while the dead are swept is nobody's word
     finally:
         cluster.sweep()
     sales = sum(
@@ -124,7 +128,7 @@ def simulate(seed: int, setting: Setting) -> Simulated:
     )
     return Simulated(
         seed, history.rows, history.digest(), sellers.sent, sales, dict(history.faults),
-        world.steps, cluster.crashed_at, world.errors,
+        world.steps, cluster.crashed_at, logged, world.errors,
     )  # fmt: skip
 
 
