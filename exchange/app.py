@@ -30,6 +30,7 @@ from exchange.intake.tokens import Tokens
 from exchange.ledger.beginning import begin
 from exchange.ledger.connections import Connections, connect
 from exchange.ledger.connections import Limits as LedgerLimits
+from exchange.ledger.decisions import Decisions
 from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.ledger import Ledger
 from exchange.ledger.listener import Listener
@@ -46,6 +47,7 @@ from exchange.open_files import OpenFiles
 from exchange.readiness import Pulse, Readiness
 from exchange.settings import Settings
 from exchange.stores.embedded import StoreUrls
+from exchange.story.deciding import Deciding
 from exchange.story.rebuilding import Rebuilding
 from exchange.story.recounting import Terms as RecountTerms
 from exchange.story.recovery import Recovery
@@ -82,6 +84,7 @@ TIDY_EVERY_S = 60.0
 TIDIED_AT_ONCE = 1000
 HEARTBEAT_S = 0.005
 LET_GO_EVERY_S = 0.1
+CANCEL_AGAIN_S = 1.0
 COLLECT_AFTER = 20_000
 """Objects that were made and are still there: a few megabytes."""
 FLUSH_LANES = 2
@@ -233,17 +236,23 @@ class Worker:
         self._ledger = Ledger(connections, self.worker_id, self.vault)
         await self._ledger.open()
         self._stack.push_async_callback(self._ledger.close)
-        self._waiting = Waiting()
+        self._waiting, self._awaited = Waiting(), Waiting()
+        self._decisions = Decisions(connections)
         listener = Listener(
             self.urls.database_url,
             limits,
-            {"lead": self._waiting.moved},
-            self._waiting.all_may_have_moved,
+            {"lead": self._waiting.moved, "decision": self._awaited.moved},
+            self._all_may_have_moved,
         )
         await listener.open()
         self._stack.push_async_callback(listener.close)
         self._pulse = Pulse(self._ledger, PULSE_EVERY_S)
         self._beside(self._pulse.beat())
+
+    def _all_may_have_moved(self) -> None:
+        """Let everybody look again: notices may have been missed."""
+        self._waiting.all_may_have_moved()
+        self._awaited.all_may_have_moved()
 
     async def _keep_lease(self) -> None:
         await self._leases.keep()
@@ -409,6 +418,7 @@ class Worker:
             entropy=os.urandom,
             spawn=self._listen,
             claim_secret=self.vault.derive("claims"),
+            word_on=Deciding(self._decisions, self._awaited).word_on,
         )
 
     async def _count(self) -> None:
@@ -487,6 +497,7 @@ class Worker:
             trying=self._trying(intake),
             once=self._market.once,
             ledger=self._ledger,
+            decisions=self._decisions,
             readiness=Readiness(stores, now_us),
             observer=self._metrics,
             under_way=self._under_way,
@@ -523,7 +534,9 @@ class Worker:
         task = asyncio.ensure_future(work)
 
         async def stop() -> None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            # Who is told once may miss it, in the middle of a driver's own cleaning up.
+            while not task.done():
+                task.cancel()
+                await asyncio.wait((task,), timeout=CANCEL_AGAIN_S)
 
         self._stack.push_async_callback(stop)

@@ -251,6 +251,7 @@ async def an_edge(
         trying=script,
         once=once,
         ledger=script,
+        decisions=script,
         readiness=script,
         observer=metrics,
         under_way=under_way,

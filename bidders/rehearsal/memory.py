@@ -9,10 +9,11 @@ import msgspec
 from exchange.contract.health import Check
 from exchange.contract.seller import FieldError
 from exchange.contract.trying import Sending, Tried
-from exchange.domain.ids import LeadId
+from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.offer import Offer
 from exchange.domain.snapshot import Snapshot
 from exchange.intake.request import Request
+from exchange.ledger.decisions import Decision, OpenSale, SaleWord
 from exchange.ledger.rows import Rejection
 from exchange.market.once import Done, New, OnceKey, OtherBody, Running
 
@@ -101,6 +102,25 @@ class Rejections:
 
     def checks(self) -> Sequence[Check]:
         """There is no store that could be away."""
+        return ()
+
+
+class NoSales:
+    """Here are no buyers, so that no sale waits for a word of theirs."""
+
+    async def decide(self, sale_id: SaleId, decision: Decision) -> bool:
+        """Take no word."""
+        del sale_id, decision
+        return False
+
+    async def sale(self, sale_id: SaleId) -> SaleWord | None:
+        """Know no sale."""
+        del sale_id
+        return None
+
+    async def open_sales(self, held_before_us: int, limit: int) -> tuple[OpenSale, ...]:
+        """List none."""
+        del held_before_us, limit
         return ()
 
 

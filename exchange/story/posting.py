@@ -37,6 +37,7 @@ class Posting:
         self._tell = tell
         self._repeats = parcel.offer.post is None or parcel.offer.post.repeatable
         self._calls: set[asyncio.Task[Delivered]] = set()
+        """Under way to the buyer; and, once it is in doubt, the wait for a word from elsewhere."""
         self.ms = 0.0
         """How long the call took that ended last."""
 
@@ -56,9 +57,12 @@ class Posting:
     async def resolved(self, in_doubt_max_s: float) -> Accepted | Refused | None:
         """Repeat the post, ever more slowly, until the buyer decides; None: it never did.
 
-        Where it must not be repeated, only what was sent may still be answered.
+        Where it must not be repeated, only what was sent may still be answered. Whatever its buyer
+        or an operator says elsewhere meanwhile counts like an answer.
         """
         limits = self._stations.limits
+        word = self._stations.word_on(self._parcel.sale_id)
+        self._calls.add(asyncio.ensure_future(word))
         give_up_at = self._stations.monotonic() + in_doubt_max_s
         pause_s = limits.repeat_first_s
         while True:

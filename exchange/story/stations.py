@@ -1,9 +1,9 @@
 """What the story stands on: each station by the few methods that the story calls."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from exchange.auction.auction import AuctionResult, Tender
 from exchange.delivery.delivery import Delivered, Parcel
@@ -14,6 +14,7 @@ from exchange.domain.moment import Moment
 from exchange.domain.money import Micros
 from exchange.domain.quote import Quote
 from exchange.domain.reason import Reason
+from exchange.story.deciding import nobody_tells
 from exchange.story.fencing import Written
 
 
@@ -144,6 +145,8 @@ class Stations:
     """Run a coroutine beside the story; awaited at shutdown."""
     claim_secret: bytes
     limits: Limits = Limits()
+    word_on: Callable[[SaleId], Coroutine[Any, Any, Delivered]] = nobody_tells
+    """Return what is decided of a sale elsewhere than in the answer to its post, once it is."""
 
     def timed(self, stage: str) -> "Timed":
         """Measure a block as a stage of a sale."""

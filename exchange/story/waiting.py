@@ -1,23 +1,23 @@
-"""Who waits for a lead to move: woken by the ledger's notices, from whichever worker they come."""
+"""Who waits for a lead, or a sale, to move: woken by notices from whichever worker they come."""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from exchange.domain.ids import LeadId
+from exchange.domain.ids import LeadId, SaleId
 
 
 class Waiting:
-    """The leads that somebody here waits for."""
+    """The leads, or the sales, that somebody here waits for."""
 
     def __init__(self) -> None:
         """Begin with nobody waiting."""
-        self._events: defaultdict[LeadId, set[asyncio.Event]] = defaultdict(set)
+        self._events: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
 
-    def moved(self, lead_id: str) -> None:
-        """Wake all who wait for this lead."""
-        for event in self._events.get(LeadId(lead_id), ()):
+    def moved(self, subject: str) -> None:
+        """Wake all who wait for this one."""
+        for event in self._events.get(subject, ()):
             event.set()
 
     def all_may_have_moved(self) -> None:
@@ -27,10 +27,12 @@ class Waiting:
                 event.set()
 
     @asynccontextmanager
-    async def of(self, lead_id: LeadId) -> AsyncIterator[Callable[[float], Awaitable[None]]]:
+    async def of(
+        self, subject: LeadId | SaleId
+    ) -> AsyncIterator[Callable[[float], Awaitable[None]]]:
         """Yield a wait of so many seconds; a move since the last one, or since entering, counts."""
         event = asyncio.Event()
-        self._events[lead_id].add(event)
+        self._events[subject].add(event)
 
         async def moved(timeout_s: float) -> None:
             try:
@@ -42,6 +44,6 @@ class Waiting:
         try:
             yield moved
         finally:
-            self._events[lead_id].discard(event)
-            if not self._events[lead_id]:
-                del self._events[lead_id]
+            self._events[subject].discard(event)
+            if not self._events[subject]:
+                del self._events[subject]

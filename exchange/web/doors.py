@@ -13,7 +13,7 @@ from exchange.contract.operator import CaptureOut
 from exchange.contract.seller import FieldError, LeadAnswer, QuoteAnswer
 from exchange.contract.standing import Standing
 from exchange.contract.trying import Sending, Tried
-from exchange.domain.ids import LeadId
+from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.offer import Offer
 from exchange.domain.quote import Quote
 from exchange.domain.snapshot import Snapshot
@@ -21,6 +21,7 @@ from exchange.domain.submission import Submission
 from exchange.intake.arrival import Arrival, Refused
 from exchange.intake.request import Parsed, Request, Unparsable
 from exchange.intake.tokens import Expired, Forged
+from exchange.ledger.decisions import Decision, OpenSale, SaleWord
 from exchange.ledger.rows import Rejection
 from exchange.market.once import Done, New, OnceKey, OtherBody, Running
 from exchange.web.limits import Limits
@@ -121,6 +122,19 @@ class Ledger(Protocol):
         """Return a seller's latest requests that were no leads, newest first."""
 
 
+class Decisions(Protocol):
+    """Words on sales that are in doubt."""
+
+    async def decide(self, sale_id: SaleId, decision: Decision) -> bool:
+        """Write the decision; False where the sale has its end, or another word came first."""
+
+    async def sale(self, sale_id: SaleId) -> SaleWord | None:
+        """Return a sale as it stands; None where there is none of this id."""
+
+    async def open_sales(self, held_before_us: int, limit: int) -> Sequence[OpenSale]:
+        """Return the sales without an end that were held before then, the oldest first."""
+
+
 class Readiness(Protocol):
     """What must be up for this worker to sell."""
 
@@ -159,6 +173,7 @@ class Doors:
     trying: Trying
     once: Once
     ledger: Ledger
+    decisions: Decisions
     readiness: Readiness
     observer: Observer
     under_way: UnderWay

@@ -6,6 +6,7 @@ from enum import Enum
 import msgspec
 from aiohttp import web
 
+from exchange.contract.deciding import ConfirmedSale, ConfirmRequest, InDoubtOut
 from exchange.contract.feeds import FeedEnd, FeedRow
 from exchange.contract.health import Health, ReadinessOut
 from exchange.contract.operator import OperatorLeadView
@@ -15,6 +16,7 @@ from exchange.contract.spec_links import SpecLink
 from exchange.contract.trying import Tried, TryRequest
 from exchange.intake.feeds.columns import DELIMITERS
 from exchange.web.answers import json_response
+from exchange.web.deciding import confirm_sale, get_in_doubt
 from exchange.web.feeds import post_feed
 from exchange.web.foreign import at_door
 from exchange.web.operations import get_health, get_metrics, get_readiness
@@ -332,6 +334,31 @@ ROUTES = (
         answer=SpecLink,
         query=(SPEC_DAYS,),
         problems=with_key(Kind.NOT_FOUND, Kind.FIELDS),
+    ),
+    Route(
+        method="POST",
+        path="/v1/sales/{sale_id}/confirm",
+        handler=confirm_sale,
+        operation="confirm_sale",
+        summary="Say of a sale in doubt whether its buyer took it; the first word stands",
+        roles=("buyer", "operator", "admin"),
+        answer=ConfirmedSale,
+        takes=ConfirmRequest,
+        problems=with_key(
+            *(Kind.NOT_FOUND, Kind.CONFLICT, Kind.UNREADABLE, Kind.SLOW, Kind.TOO_LARGE),
+            *(Kind.MEDIA_TYPE, Kind.FIELDS),
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/v1/admin/sales/in-doubt",
+        handler=get_in_doubt,
+        operation="get_in_doubt",
+        summary="The sales that have no end yet, and for how long, the oldest first",
+        roles=("operator", "admin"),
+        answer=InDoubtOut,
+        query=(Query("older_than_s", "Leaves out younger ones; 10 where it is not said", 0),),
+        problems=with_key(Kind.FIELDS),
     ),
     Route(
         method="GET",
