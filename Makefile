@@ -1,5 +1,5 @@
 # All that a newcomer needs: make demo, make test, make check. Each installs what it needs into .venv.
-# make chaos breaks things for a quarter of an hour, and says whether anything was lost by it.
+# make chaos breaks things for half an hour, really and in a simulation, and says what was lost by it.
 # Arguments go through: make demo ARGS="--seconds 20 --json", make test ARGS="tests/unit -k money".
 PYTHON ?= python3
 VENV   := .venv
@@ -17,6 +17,7 @@ test: $(STAMP)
 
 chaos: $(STAMP)
 	$(BIN)/python -m tests.chaos --rounds 30 --json $(ARGS)
+	$(BIN)/python -m tests.simulation --seeds 1000 --leads 1000
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -43,7 +43,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     readers: int = 3
     """Connections for reading, opened when needed."""
     retry_s: float = 0.02
-    retry_max_s: float = 1.0
+    retry_max_s: float = 0.25
     """The pauses between attempts to connect, doubled each time."""
     capture_keep_s: int = 7 * 86_400
     """How long exact requests and answers are kept; 0: not at all."""

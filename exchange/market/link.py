@@ -43,7 +43,7 @@ logger = structlog.get_logger()
 Taken = TypeVar("Taken")
 
 PAUSE_MIN_S = 0.02
-PAUSE_MAX_S = 1.0
+PAUSE_MAX_S = 0.25
 """How long to wait between attempts to connect: doubled from one to the other."""
 
 GRACE_S = 0.02

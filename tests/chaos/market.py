@@ -5,8 +5,8 @@ from tests.acceptance.market import buyer, campaign, market
 from tests.chaos.books import Cap
 
 DOLLAR = 1_000_000
-LEADS_MAX = 25
-SPEND_MAX_DOLLARS = 150
+LEADS_MAX = 8
+SPEND_MAX_DOLLARS = 80
 POST_MS = 600
 DOUBT_S = 20
 SHORT_DOUBT_S = 4
