@@ -137,7 +137,7 @@ class Market:
         Errors: MarketStale where it was not rebuilt in time.
         """
         try:
-            return await ask(self.epoch)
+            return await ask(self._trusted_epoch())
         except MarketStale:
             self.stale.set()
         loop = asyncio.get_running_loop()
