@@ -27,6 +27,9 @@ QUIET_S = 10.0
 LONGEST_S = 1200.0
 """Longer than all leads of a seed take, under whatever befalls."""
 
+FAULTS_S = 300.0
+"""When nothing more goes wrong: who can never keep a lease takes nobody's leads over, by design."""
+
 QUIETS_MAX = 25
 """Longer than leases and doubts last, and than clocks were ahead when they were made."""
 
@@ -109,6 +112,7 @@ def simulate(seed: int, setting: Setting) -> Simulated:
     )  # fmt: skip
     faults = Faults(world, history, plan, Random(f"befalls {seed}"))
     faults.begin(cluster, valkey, server, network)
+    world.call_at(FAULTS_S, faults.end)
     sellers.begin(setting.leads, after_s=0.5)
     try:
         world.run(until=lambda: sellers.is_done or world.now > LONGEST_S)
