@@ -200,10 +200,10 @@ async def test_overload_is_waited_out(house, client_of):
         Fleet([slow, good]) as fleet,
         selling(house, client_of, fleet, worker=limits) as exchange,
     ):
-        both = await asyncio.gather(
-            *(exchange.post(campaign="auto-us", lead=person(number)) for number in range(2))
-        )
-        assert [answer.status for answer in both] == ["sold", "sold"]
+        first = asyncio.create_task(exchange.post(campaign="auto-us", lead=person(0)))
+        await fleet.received("acme", pings=1)  # it is under way until acme's time is over
+        second = await exchange.post(campaign="auto-us", lead=person(1))
+        assert [(await first).status, second.status] == ["sold", "sold"]
         metrics = await house.call("GET", "/metrics")
         shed = 'exchange_shed_total{cause="leads_under_way"}'
         [line] = [line for line in metrics.body.splitlines() if line.startswith(shed)]
@@ -328,13 +328,15 @@ async def test_overload_that_does_not_end_is_unavailable(house, client_of):
         Fleet([silent]) as fleet,
         selling(house, client_of, fleet, worker=limits, deadline_s=2.0) as exchange,
     ):
+        first = asyncio.create_task(exchange.post(campaign="auto-us", lead=person(0)))
+        await fleet.received("acme", pings=1)
         told = await asyncio.gather(
-            *(exchange.post(campaign="auto-us", lead=person(number)) for number in range(3)),
+            *(exchange.post(campaign="auto-us", lead=person(number)) for number in (1, 2)),
             return_exceptions=True,
         )
-        shed = [error for error in told if isinstance(error, Unavailable)]
-        assert len(shed) == 2
-        assert {error.retry_after_s for error in shed} == {5.0}
+        assert {type(error) for error in told} == {Unavailable}
+        assert {error.retry_after_s for error in told} == {5.0}
+        assert (await first).status == "unsold"
 
 
 @pytest.fixture
