@@ -18,10 +18,13 @@ from exchange.web.selling import REPEATS
 from exchange.web.shedding import SHEDDING, Shedding
 
 
-def create_app(doors: Doors, *, with_operations: bool = True) -> web.Application:
+def create_app(
+    doors: Doors, *, with_operations: bool = True, with_short_way: bool = True
+) -> web.Application:
     """Return the application for sellers and operators.
 
     `with_operations` False: health, readiness and metrics stand on a port of their own.
+    `with_short_way` False: every request goes through the application and its middlewares.
     """
     routes = (*ROUTES, *OPERATIONS) if with_operations else ROUTES
     app = application(doors, routes)
@@ -29,7 +32,8 @@ def create_app(doors: Doors, *, with_operations: bool = True) -> web.Application
     app[FEEDS] = FeedsUnderWay()
     app[DOCUMENT] = document(routes)
     app[SHELF] = Shelf()
-    app[QUICK] = Quick(app)
+    if with_short_way:
+        app[QUICK] = Quick(app)
     app[SHEDDING] = Shedding(doors)
     return app
 
