@@ -10,8 +10,9 @@ are the simulated fleet's.
 """
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import cycle, islice
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import msgspec
@@ -25,11 +26,13 @@ from bench.progress import Bars as Progress
 from bench.progress import progress
 from bench.rounds import spread
 from bench.serving import fleet
-from bench.target import add_target_arguments, target
+from bench.target import Target, add_target_arguments, target
 
 QUICK = {"rate": 20.0, "seconds": 2.0, "rounds": 1, "buyers": 6}
 DEFAULTS = {"buyers": 12}
 ALL = 1_000_000_000
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - of this machine: each buyer has one of its own
+"""Buyers of one address would share its connections, and pay for each other's faults."""
 FAULTS = ("slow", "silent", "dripping", "resetting")
 NEVER_LEFT_OUT = {"EXCHANGE_BREAKER_FAILED_PERCENT": "100", "EXCHANGE_BREAKER_CALLS": "1000000"}
 """One answer among so many, and the breaker stays closed."""
@@ -188,21 +191,32 @@ def half(
     """Send all leads to these buyers."""
     names = healthy + faulty
     asked = argparse.Namespace(**{**vars(options), "buyers": len(names)})
-    with (
-        fleet(spec(healthy, faulty)) as url,
-        target(
-            asked, buyers=lambda number: f"{url}/{names[number - 1]}", settings=NEVER_LEFT_OUT
-        ) as under_test,
-    ):
-        under_test.warm(bars, quick=options.quick)
-        what = f"{len(healthy)} healthy buyers, {len(faulty)} faulty ones"
-        rounds = []
-        for number in range(1, options.rounds + 1):
-            before = books(url)
-            tick = bars.timed(f"{what}, round {number}", options.seconds)
-            loaded = under_test.send(options.rate, options.seconds, tick, looked_up=ALL).loaded
-            rounds.append(round_of(loaded, before, books(url), healthy))
-    return Half(tuple(rounds))
+    with fleet(spec(healthy, faulty), EVERY_ADDRESS) as url:
+        port = urlsplit(url).port
+
+        def address(number: int) -> str:
+            return f"http://127.0.2.{number}:{port}/{names[number - 1]}"
+
+        with target(asked, buyers=address, settings=NEVER_LEFT_OUT) as under_test:
+            return Half(tuple(rounds_of(options, under_test, url, healthy, faulty, bars)))
+
+
+def rounds_of(
+    options: argparse.Namespace,
+    under_test: Target,
+    url: str,
+    healthy: list[str],
+    faulty: list[str],
+    bars: Progress,
+) -> Iterator[Round]:
+    """Send each round's leads, and read the books around it."""
+    under_test.warm(bars, quick=options.quick)
+    what = f"{len(healthy)} healthy buyers, {len(faulty)} faulty ones"
+    for number in range(1, options.rounds + 1):
+        before = books(url)
+        tick = bars.timed(f"{what}, round {number}", options.seconds)
+        loaded = under_test.send(options.rate, options.seconds, tick, looked_up=ALL).loaded
+        yield round_of(loaded, before, books(url), healthy)
 
 
 def round_of(loaded: Loaded, before: FleetBooks, after: FleetBooks, healthy: list[str]) -> Round:

@@ -147,13 +147,13 @@ def lean_buyers(count: int, latency_ms: float = 0.0) -> Iterator[Callable[[int],
 
 
 @contextmanager
-def fleet(spec: str) -> Iterator[str]:
-    """Run the project's simulated buyers on the last core, as a file of theirs says."""
+def fleet(spec: str, host: str = HOST) -> Iterator[str]:
+    """Run the project's simulated buyers on the last core, as a file of theirs says, on a host."""
     with tempfile.TemporaryDirectory() as name, pinned(OTHER_CORE):
         path = Path(name) / "fleet.toml"
         path.write_text(spec, encoding="utf-8")
         command = [sys.executable, "-m", "bidders", "fleet", "--profile", str(path)]
-        command += ["--port", "0", "--json"]
+        command += ["--port", "0", "--host", host, "--json"]
         with running(
             command, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ) as process:
