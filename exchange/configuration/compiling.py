@@ -187,6 +187,8 @@ def offer_of(
         hash_kind=part.hash,
         hidden=hidden_of(part, vertical),
         on_lower_price=part.on_lower_price,
+        share_with_max=part.share_with_max,
+        not_with=frozenset(part.not_with),
         in_flight_max=part.in_flight_max,
         test=part.test,
         paused=part.paused,
@@ -282,6 +284,7 @@ def stage_of(
         offer_ids=everyone if part.offers == (EVERY_OFFER,) else part.offers,
         timeout_ms=part.timeout_ms or campaign.auction_deadline_ms,
         floor=from_decimal(floor),
+        max_buyers=part.max_buyers,
     )
 
 

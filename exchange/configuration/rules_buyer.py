@@ -61,11 +61,22 @@ def check_offer(
     yield from _hours(offer, path)
     yield from _prices(offer, path)
     yield from _delivery(offer, path)
+    yield from _competitors(entry, draft, (*path, "not_with"))
     vertical = verticals.get(offer.vertical)
     for index, name in enumerate(offer.hide):
         if vertical is not None and name not in vertical.fields:
             message = f'"{name}" is no field of this vertical{hint(name, vertical.fields)}'
             yield Problem((*path, "hide", index), message)
+
+
+def _competitors(entry: OfferEntry, draft: Draft, path: Path) -> Iterator[Problem]:
+    names = entry.part.not_with
+    for index, name in enumerate(names):
+        yield from unknown("buyer", name, draft, (*path, index))
+        if entry.buyer is not None and name == entry.buyer.id:
+            yield Problem((*path, index), "is its own buyer: nobody shares a lead with itself")
+        if name in names[:index]:
+            yield Problem((*path, index), f'"{name}" stands twice')
 
 
 def check_condition(

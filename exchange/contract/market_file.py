@@ -198,6 +198,10 @@ class OfferPart(Part, frozen=True, kw_only=True):
     hide: tuple[FieldName, ...] = ()
     """Fields that this offer's pings do not show, though the vertical would."""
     on_lower_price: OnLowerPrice = OnLowerPrice.TAKE
+    share_with_max: Annotated[int, Meta(ge=0, le=99)] | None = None
+    """With how many others it shares a lead at most; absent: as the stage says."""
+    not_with: tuple[Id, ...] = ()
+    """Buyers with whom it shares none."""
     in_flight_max: Annotated[int, Meta(ge=0, le=100_000)] = 0
     """Calls under way at once; 0: the exchange's own limit."""
     test: bool = False

@@ -18,6 +18,9 @@ class Bid(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ttl_s: int | None = None
     buyer_name: str | None = None
     consent_text: str | None = None
+    exclusive_price: Micros | None = None
+    """What it pays for being the only one; None where it named no such price. With a `price` of 0
+    it is for that alone."""
     token: str | None = None
     """What a foreign dialect wants to see again in the post."""
 

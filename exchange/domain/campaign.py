@@ -53,6 +53,8 @@ class Stage(msgspec.Struct, frozen=True):
     timeout_ms: int
     floor: Micros
     """The stage's own floor, else the campaign's."""
+    max_buyers: int = 1
+    """So many buyers may share a lead at most."""
 
 
 class MatchOn(StrEnum):

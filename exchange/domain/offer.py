@@ -150,6 +150,10 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     hidden: frozenset[str] = frozenset()
     """Fields that this offer is not shown, though the vertical would."""
     on_lower_price: OnLowerPrice = OnLowerPrice.TAKE
+    share_with_max: int | None = None
+    """With how many others at most it has a lead; 0: alone; None: as many as the stage says."""
+    not_with: frozenset[str] = frozenset()
+    """Buyers beside whom it has no lead."""
     in_flight_max: int = 0
     """Calls under way at once; 0: the exchange's own limit."""
     test: bool = False

@@ -1,0 +1,217 @@
+"""Who gets a lead together: the best set, exactly, whoever has it already."""
+
+from itertools import combinations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchange.domain.bid import Bid
+from exchange.domain.choice import (
+    Choice,
+    Rivals,
+    Sharing,
+    Taken,
+    are_rivals,
+    at_price,
+    candidates,
+    choose,
+    in_turn,
+)
+from exchange.domain.money import Micros
+from tests.making import an_offer
+
+BUYERS = ("acme", "bravo", "cargo", "delta", "echo")
+
+
+def a_bid(name, price, exclusive=None, **terms):
+    """A bid of the buyer whose name stands before the dash."""
+    own = None if exclusive is None else Micros(exclusive)
+    return Bid(offer=an_offer(name, **terms), price=Micros(price), exclusive_price=own)
+
+
+def made(rows):
+    """Bids of these rows: buyer, price, exclusive price, limit, competitors."""
+    return [
+        a_bid(
+            f"{buyer}-{number}",
+            price,
+            exclusive,
+            share_with_max=limit,
+            not_with=frozenset(rivals) - {buyer},
+        )
+        for number, (buyer, price, exclusive, limit, rivals) in enumerate(rows)
+    ]
+
+
+rows = st.tuples(
+    st.sampled_from(BUYERS),
+    st.integers(0, 12),
+    st.none() | st.integers(1, 30),
+    st.none() | st.integers(0, 4),
+    st.just(()) | st.lists(st.sampled_from(BUYERS), max_size=2),
+)
+plain_rows = st.tuples(
+    st.sampled_from(BUYERS),
+    st.integers(0, 12),
+    st.none() | st.integers(1, 30),
+    st.none() | st.integers(0, 4),
+    st.just(()),
+)
+takens = st.lists(
+    st.builds(
+        Taken,
+        st.builds(
+            lambda name, rivals: an_offer(f"{name}-t", not_with=frozenset(rivals) - {name}),
+            st.sampled_from(("fox", "golf")),
+            st.lists(st.sampled_from(BUYERS), max_size=1),
+        ),
+        st.integers(2, 5),
+    ),
+    max_size=2,
+    unique_by=lambda one: one.offer.buyer.id,
+).map(tuple)
+sharings = st.builds(
+    Sharing,
+    buyers_max=st.integers(1, 6),
+    elsewhere=st.integers(0, 2),
+    elsewhere_to=st.frozensets(st.sampled_from(BUYERS), max_size=1),
+    taken=takens,
+)
+
+
+def may_share(bids, sharing):
+    """What a set of newcomers must keep, written down a second time."""
+    size = len(bids) + len(sharing.taken)
+    total = size + sharing.elsewhere
+    buyers = [bid.offer.buyer.id for bid in bids] + [t.offer.buyer.id for t in sharing.taken]
+    if len(set(buyers)) < len(buyers) or total > sharing.buyers_max:
+        return False
+    if any(size > one.buyers_max for one in sharing.taken):
+        return False
+    for bid in bids:
+        offer = bid.offer
+        if not bid.price and bid.exclusive_price is not None:
+            return False
+        if offer.share_with_max is not None and total - 1 > offer.share_with_max:
+            return False
+        if sharing.elsewhere and offer.not_with & sharing.elsewhere_to:
+            return False
+        if offer.not_with & set(buyers):
+            return False
+    return not any(one.offer.not_with & set(buyers) for one in sharing.taken)
+
+
+def best_of_all(bids, sharing):
+    """What the best choice brings, by trying every one; None where there is none."""
+    totals = [
+        sum(bid.price for bid in some)
+        for size in range(1, len(bids) + 1)
+        for some in combinations(bids, size)
+        if may_share(some, sharing)
+    ]
+    if not sharing.taken and not sharing.elsewhere and sharing.buyers_max:
+        totals += [bid.exclusive_price for bid in bids if bid.exclusive_price is not None]
+    return max(totals, default=None)
+
+
+def is_exact(bids, sharing):
+    """Check a choice against all there are."""
+    choice = choose(bids, sharing)
+    best = best_of_all(bids, sharing)
+    if choice is None:
+        assert best is None
+        return
+    assert sum(choice.price_of(bid) for bid in choice.bids) == best
+    if choice.alone:
+        assert len(choice.bids) == 1
+        assert not sharing.taken
+        assert not sharing.elsewhere
+    else:
+        assert may_share(choice.bids, sharing)
+
+
+@given(st.lists(rows, max_size=8).map(made), sharings)
+def test_no_set_brings_more(bids, sharing):
+    """Against all sets of up to eight bids, whoever has the lead already, and named competitors."""
+    is_exact(bids, sharing)
+
+
+@given(st.lists(plain_rows, max_size=8).map(made), sharings)
+def test_no_set_brings_more_without_competitors(bids, sharing):
+    """The short way: limits alone."""
+    is_exact(bids, sharing)
+
+
+@given(st.lists(plain_rows, max_size=12).map(made), sharings)
+def test_the_short_way_and_the_search_agree(bids, sharing):
+    """Where nobody names a competitor both ways bring the same."""
+    ranked = sorted(candidates(bids, sharing, at_price), key=lambda one: -one.worth)
+    choice = choose([m for m in bids if m.price], sharing)
+    if choice is not None and not choice.alone:
+        searched = Rivals([one for one in ranked if one.worth], sharing.room).best()
+        assert sum(one.worth for one in searched) == sum(bid.price for bid in choice.bids)
+
+
+@given(st.lists(rows, max_size=8).map(made), sharings)
+def test_in_turn_nobody_is_passed_over_who_could_share(bids, sharing):
+    """A waterfall's set is allowed, and whoever stands before its last and is not in it cannot."""
+    choice = in_turn(bids, sharing)
+    chosen = choice.bids if choice else ()
+    if chosen:
+        assert may_share(chosen, sharing)
+    for place, bid in enumerate(bids):
+        before = tuple(one for one in bids[:place] if one in chosen)
+        if bid not in chosen:
+            assert not may_share((*before, bid), sharing)
+
+
+def test_alone_or_together_whichever_brings_more():
+    """Three share for 18, one alone pays 17, then 20."""
+    bids = [a_bid("acme-1", 7, 17), a_bid("bravo-1", 6), a_bid("cargo-1", 5), a_bid("delta-1", 4)]
+    sharing = Sharing(buyers_max=3)
+    assert choose(bids, sharing) == Choice(tuple(bids[:3]))
+    more = [a_bid("acme-1", 7, 20), *bids[1:]]
+    assert choose(more, sharing) == Choice((more[0],), alone=True)
+    assert choose(more, sharing).price_of(more[0]) == 20
+
+
+def test_an_offer_that_shares_with_few_keeps_the_set_small_only_where_that_brings_more():
+    """Twelve with one beside it, or three others."""
+    few = a_bid("acme-1", 12, share_with_max=1)
+    others = [a_bid("bravo-1", 6), a_bid("cargo-1", 6), a_bid("delta-1", 5)]
+    assert choose([few, *others], Sharing(buyers_max=3)) == Choice((few, others[0]))
+    dear = [a_bid("bravo-1", 8), a_bid("cargo-1", 8), a_bid("delta-1", 8)]
+    assert choose([few, *dear], Sharing(buyers_max=3)) == Choice(tuple(dear))
+
+
+def test_who_has_the_lead_keeps_its_terms():
+    """A second buyer came in under a limit of two: nobody else does, and nobody is alone."""
+    taken = Taken(an_offer("acme-1"), 2)
+    bids = [a_bid("bravo-1", 5, 90), a_bid("cargo-1", 4)]
+    assert choose(bids, Sharing(buyers_max=4, taken=(taken,))) == Choice((bids[0],))
+    both = (taken, Taken(an_offer("delta-1"), 4))
+    assert choose(bids, Sharing(buyers_max=4, taken=both)) is None
+
+
+def test_where_the_seller_sold_it_already_nobody_is_alone():
+    """`already_sold` counts against every limit."""
+    bids = [a_bid("acme-1", 5, 90, share_with_max=0), a_bid("bravo-1", 4, share_with_max=1)]
+    assert choose(bids, Sharing(buyers_max=3, elsewhere=1)) == Choice((bids[1],))
+    assert choose(bids, Sharing(buyers_max=3, elsewhere=2)) is None
+    assert choose(bids, Sharing(buyers_max=2, elsewhere=2)) is None
+
+
+def test_rivals_are_rivals_whoever_of_the_two_says_so():
+    """Named once is enough."""
+    one = an_offer("acme-1", not_with=frozenset({"bravo"}))
+    assert are_rivals(one, an_offer("bravo-1"))
+    assert are_rivals(an_offer("bravo-1"), one)
+    assert not are_rivals(one, an_offer("cargo-1"))
+    assert are_rivals(one, an_offer("acme-2"))
+
+
+def test_a_price_of_nothing_is_sold_only_where_there_is_no_other():
+    """Nobody is let in who brings nothing; alone it is better than nobody."""
+    free, paid = a_bid("acme-1", 0), a_bid("bravo-1", 3)
+    assert choose([paid, free], Sharing(buyers_max=2)) == Choice((paid,))
+    assert choose([free], Sharing(buyers_max=2)) == Choice((free,))
