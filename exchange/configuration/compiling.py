@@ -34,6 +34,7 @@ from exchange.domain.campaign import (
     SellerTerms,
     Stage,
 )
+from exchange.domain.caps import account_scope
 from exchange.domain.condition import Condition
 from exchange.domain.dialect import PingDialect, PostDialect
 from exchange.domain.lineup import Lineup, Plan, plan_of
@@ -50,7 +51,8 @@ from exchange.domain.offer import (
     PostTerms,
     PriceRule,
 )
-from exchange.domain.schedule import Schedule
+from exchange.domain.pacing import Pace
+from exchange.domain.schedule import Schedule, either
 from exchange.domain.seller import DeclaredSource, Seller
 from exchange.domain.vertical import Field, Privacy, Show, Vertical
 
@@ -132,7 +134,15 @@ def buyer_of(part: BuyerPart) -> Buyer:
         zone=ZoneInfo(part.time_zone),
         currency=part.currency,
         billing=billing_of(part.billing),
-        caps=caps_of(part.caps, f"buyer/{part.id}"),
+        caps=caps_of(part.caps, f"buyer/{part.id}", hours_of(part, part.offer)),
+        accounts={
+            account.id: caps_of(
+                account.caps,
+                account_scope(part.id, account.id),
+                hours_of(part, [one for one in part.offer if one.account == account.id]),
+            )
+            for account in part.account
+        },
         duplicate_window_s=hours * SECONDS_PER_HOUR,
         paused=part.paused,
     )
@@ -145,17 +155,25 @@ def billing_of(part: BillingPart | None) -> Billing:
     return Billing(BillingMode(part.mode), money_of(part.limit))
 
 
-def caps_of(parts: Iterable[CapPart], scope: str) -> tuple[Cap, ...]:
-    """Return limits with whose they are."""
-    return tuple(cap_of(part, scope) for part in parts)
+def hours_of(buyer: BuyerPart, offers: Iterable[OfferPart]) -> Schedule | None:
+    """Return the hours in which any of these offers is open; None where one always is."""
+    zone = ZoneInfo(buyer.time_zone)
+    weeks = (None if one.hours is None else Schedule(zone, week_of(one.hours)) for one in offers)
+    return either(weeks, zone)
 
 
-def cap_of(part: CapPart, scope: str) -> Cap:
+def caps_of(parts: Iterable[CapPart], scope: str, hours: Schedule | None) -> tuple[Cap, ...]:
+    """Return limits with whose they are; those that are paced are spread over these hours."""
+    return tuple(cap_of(part, scope, hours) for part in parts)
+
+
+def cap_of(part: CapPart, scope: str, hours: Schedule | None) -> Cap:
     """Return one limit: a number of leads or of sales under way, or micros."""
+    pace = Pace(hours) if part.pace else None
     if part.spend is not None:
-        return Cap(scope, CapKind.SPEND, from_decimal(part.spend), part.per)
+        return Cap(scope, CapKind.SPEND, from_decimal(part.spend), part.per, pace)
     if part.leads is not None:
-        return Cap(scope, CapKind.LEADS, part.leads, part.per)
+        return Cap(scope, CapKind.LEADS, part.leads, part.per, pace)
     assert part.concurrent is not None, "a checked cap names one limit"
     return Cap(scope, CapKind.CONCURRENT, part.concurrent, None)
 
@@ -171,13 +189,16 @@ def offer_of(
     prices = [PriceRule(read(rule.when), from_decimal(rule.price)) for rule in part.prices]
     if part.price is not None:
         prices.append(PriceRule(None, from_decimal(part.price)))
+    schedule = None if part.hours is None else Schedule(buyer.zone, week_of(part.hours))
+    own = caps_of(part.caps, f"offer/{part.id}", schedule)
     return Offer(
         id=part.id,
         buyer=buyer,
         vertical_id=part.vertical,
         where=None if part.where is None else read(part.where),
-        caps=(*caps_of(part.caps, f"offer/{part.id}"), *buyer.caps),
-        schedule=None if part.hours is None else Schedule(buyer.zone, week_of(part.hours)),
+        account=part.account,
+        caps=(*own, *account_caps(part, buyer), *buyer.caps),
+        schedule=schedule,
         prices=tuple(prices),
         floor=from_decimal(part.floor),
         priority=part.priority,
@@ -195,6 +216,11 @@ def offer_of(
         secret=means.secret,
         hash_key=means.hash_key,
     )
+
+
+def account_caps(part: OfferPart, buyer: Buyer) -> tuple[Cap, ...]:
+    """Return the limits of the account that an offer belongs to, if it does to one."""
+    return () if part.account is None else buyer.accounts[part.account]
 
 
 def hidden_of(part: OfferPart, vertical: Vertical) -> frozenset[str]:

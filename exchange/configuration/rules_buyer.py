@@ -20,7 +20,7 @@ from exchange.contract.market_file import (
 )
 from exchange.domain.condition import ConditionError
 from exchange.domain.nearest import hint
-from exchange.domain.offer import HashKind
+from exchange.domain.offer import HashKind, Per
 
 CheckCondition = Callable[[str, str], None]
 """Compiles a text for a vertical, by id; raises ConditionError, passes over unknown verticals."""
@@ -38,6 +38,14 @@ def check_buyer(entry: Entry[BuyerPart]) -> Iterator[Problem]:
     if buyer.billing is not None:
         yield from _billing(buyer.billing, (*path, "billing"))
     yield from _caps(buyer.caps, (*path, "caps"))
+    seen: set[str] = set()
+    for index, account in enumerate(buyer.account):
+        place = (*path, "account", index)
+        if account.id in seen:
+            message = f'there is another account "{account.id}" of this buyer'
+            yield Problem((*place, "id"), message)
+        seen.add(account.id)
+        yield from _caps(account.caps, (*place, "caps"))
 
 
 def check_currency(currency: str, path: Path) -> Iterator[Problem]:
@@ -58,6 +66,7 @@ def check_offer(
         place = (*path, "prices", index, "when")
         yield from check_condition(rule.when, offer.vertical, compiles, place)
     yield from _caps(offer.caps, (*path, "caps"))
+    yield from _account(entry)
     yield from _hours(offer, path)
     yield from _prices(offer, path)
     yield from _delivery(offer, path)
@@ -139,10 +148,22 @@ def _caps(caps: tuple[CapPart, ...], path: Path) -> Iterator[Problem]:
                 yield Problem((*place, "per"), "concurrent counts what is under way, in no window")
         elif cap.per is None:
             yield Problem((*place, "per"), "is missing: hour, day, week, month or total")
+        if cap.pace and (named == ["concurrent"] or cap.per is Per.TOTAL):
+            yield Problem((*place, "pace"), "needs a window that ends: hour, day, week or month")
         if (named[0], cap.per) in seen:
             window = f" per {cap.per}" if cap.per else ""
             yield Problem(place, f"{named[0]}{window} is capped twice")
         seen.add((named[0], cap.per))
+
+
+def _account(entry: OfferEntry) -> Iterator[Problem]:
+    name = entry.part.account
+    if name is None or entry.buyer is None:
+        return
+    known = [account.id for account in entry.buyer.account]
+    if name not in known:
+        place = (*entry.path, "account")
+        yield Problem(place, f'its buyer has no account "{name}"{hint(name, known)}')
 
 
 def _hours(offer: OfferPart, path: Path) -> Iterator[Problem]:

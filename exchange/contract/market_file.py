@@ -120,6 +120,15 @@ class CapPart(Part, frozen=True, kw_only=True):
     spend: Amount | None = None
     concurrent: Count | None = None
     per: Per | None = None
+    pace: bool = False
+    """Spread over the open hours of its window."""
+
+
+class AccountPart(Part, frozen=True, kw_only=True):
+    """A part of a buyer, such as a branch, with limits of its own under the buyer's."""
+
+    id: Id
+    caps: tuple[CapPart, ...] = ()
 
 
 class ReturnsPart(Part, frozen=True, kw_only=True):
@@ -180,6 +189,8 @@ class OfferPart(Part, frozen=True, kw_only=True):
     id: Id
     vertical: Id
     where: Text | None = None
+    account: Id | None = None
+    """Which of its buyer's accounts it belongs to; its limits hold, too."""
     caps: tuple[CapPart, ...] = ()
     hours: dict[str, str] | None = None
     """`mon-fri = "09:00-17:00"`; absent: always open; a day not named: closed."""
@@ -217,6 +228,7 @@ class BuyerPart(Part, frozen=True, kw_only=True):
     currency: str = "USD"
     billing: BillingPart | None = None
     caps: tuple[CapPart, ...] = ()
+    account: tuple[AccountPart, ...] = ()
     duplicates: BuyerDuplicatesPart | None = None
     returns: ReturnsPart | None = None
     paused: bool = False

@@ -1,5 +1,7 @@
 """What a post came to, in the words of the contract's table; whatever is not named is in doubt."""
 
+import re
+
 import msgspec
 
 from exchange.domain.money import Micros
@@ -18,6 +20,8 @@ class Refused(msgspec.Struct, frozen=True):
     """The buyer does not want the lead; the next bid is tried."""
 
     detail: str | None = None
+    duplicate: bool = False
+    """The buyer says that it has this person already."""
 
 
 class Unreachable(msgspec.Struct, frozen=True):
@@ -37,3 +41,16 @@ class InDoubt(msgspec.Struct, frozen=True):
 
 
 PostResult = Accepted | Refused | Unreachable | InDoubt
+
+
+DUPLICATE_WORDS = re.compile(
+    r"\b(duplicates?|duplicated|dupes?|dup)\b"
+    r"|\balready (known|exists?|have|received|bought|in (our|the) (system|database|crm))\b",
+    re.IGNORECASE,
+)
+"""By which a refusal is known to say that its buyer has the person already."""
+
+
+def says_duplicate(reason: str | None) -> bool:
+    """Tell whether a buyer's reason means that it has this person already."""
+    return reason is not None and DUPLICATE_WORDS.search(reason.replace("_", " ")) is not None

@@ -5,13 +5,14 @@ second in which it began (0 for the total, and for what is held at once). Market
 numbers for each, `settled` and `held`; their sum never passes a limit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.money import Micros
 from exchange.domain.offer import BillingMode, Cap, CapKind, Offer
+from exchange.domain.pacing import paced
 from exchange.domain.reason import Reason
 from exchange.domain.schedule import window_start_s
 
@@ -26,6 +27,13 @@ class HoldLine(msgspec.Struct, frozen=True):
     """What to say where there is no room: CAP_AT_AWARD or BUDGET_AT_AWARD."""
     settles: bool = True
     """False for a concurrent cap: it counts what is held, nothing remains once settled."""
+    paces: bool = False
+    """It takes nothing: it asks that what is used already is not ahead of the clock."""
+
+    @property
+    def told(self) -> str:
+        """Return what to say of it where it has no room."""
+        return f"{self.counter}{PACED}" if self.paces else self.counter
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +52,9 @@ class HoldRefused(msgspec.Struct, frozen=True):
     counter: str
     reason: Reason
 
+
+PACED = "|paced"
+"""After a counter's name: the cap has room, but not yet."""
 
 Used = Mapping[str, int]
 """Settled plus held, by counter, as last read ahead; an absent counter is 0."""
@@ -66,21 +77,32 @@ def hold_lines(
     offer: Offer, price: Micros, at_us: int, *, credited: Micros, test: bool
 ) -> tuple[HoldLine, ...]:
     """Return all that this sale would take of its offer's and its buyer's limits."""
-    lines = [
-        HoldLine(
+    lines = []
+    for cap in offer.caps:
+        is_money = cap.kind is CapKind.SPEND
+        line = HoldLine(
             counter=counter(cap, at_us, offer, test=test),
-            amount=price if cap.kind is CapKind.SPEND else 1,
+            amount=price if is_money else 1,
             limit=cap.limit,
-            reason=Reason.BUDGET_AT_AWARD if cap.kind is CapKind.SPEND else Reason.CAP_AT_AWARD,
+            reason=Reason.BUDGET_AT_AWARD if is_money else Reason.CAP_AT_AWARD,
             settles=cap.kind is not CapKind.CONCURRENT,
         )
-        for cap in offer.caps
-    ]
+        if cap.pace is not None:
+            so_far = paced_to(cap, at_us, offer)
+            lines.append(HoldLine(line.counter, 0, so_far, line.reason, settles=False, paces=True))
+        lines.append(line)
     limit = payable_limit(offer, credited)
     if limit is not None and not test:
         name = balance_counter(offer.buyer.id)
         lines.append(HoldLine(name, price, limit, Reason.BUDGET_AT_AWARD))
     return tuple(lines)
+
+
+def paced_to(cap: Cap, at_us: int, offer: Offer) -> int:
+    """Return how much of a paced cap may be used already where one more sale is to be let in."""
+    assert cap.pace is not None, "only a cap that is paced is asked"
+    assert cap.per is not None, "what is paced has a window"
+    return paced(cap.limit, cap.per, cap.pace, at_us, offer.buyer.zone)
 
 
 def payable_limit(offer: Offer, credited: Micros) -> int | None:
@@ -105,6 +127,8 @@ def full(
         name = counter(cap, at_us, offer, test=test)
         if used.get(name, 0) + (some if is_money else 1) > cap.limit:
             return (Reason.BUDGET if is_money else Reason.CAP), name
+        if cap.pace is not None and used.get(name, 0) > paced_to(cap, at_us, offer):
+            return (Reason.BUDGET if is_money else Reason.CAP), f"{name}{PACED}"
     limit = payable_limit(offer, credited)
     if limit is not None and not test:
         name = balance_counter(offer.buyer.id)
@@ -128,7 +152,10 @@ class Limits:
         self._floor = offer.floor
         named = [(counter(cap, at_us, offer, test=False), cap) for cap in offer.caps]
         self._sums = tuple((n, c.limit) for n, c in named if c.kind is CapKind.SPEND)
-        self._numbers = tuple((n, c.limit) for n, c in named if c.kind is not CapKind.SPEND)
+        numbers = [(n, c.limit) for n, c in named if c.kind is not CapKind.SPEND]
+        # What is let in only grows within a window: at the minute's first moment it is least.
+        numbers += [(n, paced_to(c, at_us, offer) + 1) for n, c in named if c.pace is not None]
+        self._numbers = tuple(numbers)
 
     def may_be_full(self, used: Used, common_floor: Micros) -> bool:
         """Tell whether `full` has to be asked: False where it would certainly say None."""
@@ -156,5 +183,17 @@ def anyones(counter: str) -> str:
 def someones(told: str, offer: Offer) -> str:
     """Return what `anyones` made of a counter of this offer, or of its buyer, with its owner."""
     scope, _, rest = told.partition("|")
-    owner = offer.id if scope.endswith("offer") else offer.buyer.id
+    owner = OWNERS[scope.removeprefix("test/")](offer)
     return f"{scope}/{owner}|{rest}"
+
+
+def account_scope(buyer_id: str, account: str) -> str:
+    """Return whose the limits of a part of a buyer are."""
+    return f"account/{buyer_id}:{account}"
+
+
+OWNERS: Mapping[str, Callable[[Offer], str]] = {
+    "offer": lambda offer: offer.id,
+    "account": lambda offer: f"{offer.buyer.id}:{offer.account}",
+    "buyer": lambda offer: offer.buyer.id,
+}

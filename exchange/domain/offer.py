@@ -1,5 +1,6 @@
 """What a buyer wants: filters, prices, caps, schedule and delivery, compiled and immutable."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ from exchange.domain.condition import Condition
 from exchange.domain.dialect import PingDialect, PostDialect
 from exchange.domain.lead import Facts
 from exchange.domain.money import Micros
+from exchange.domain.pacing import Pace
 from exchange.domain.schedule import Schedule
 
 
@@ -34,12 +36,14 @@ class Cap(msgspec.Struct, frozen=True):
     """One limit of a buyer or an offer."""
 
     scope: str
-    """`offer/acme-tx` or `buyer/acme`: whose limit it is."""
+    """`offer/acme-tx`, `account/acme:dallas` or `buyer/acme`: whose limit it is."""
     kind: CapKind
     limit: int
     """A number of leads, or micros for spend."""
     per: Per | None
     """None for a concurrent cap: it counts what is held, whenever."""
+    pace: Pace | None = None
+    """How it is spread over its window; None: whoever comes first."""
 
 
 class BillingMode(StrEnum):
@@ -75,6 +79,8 @@ class Buyer(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     billing: Billing
     caps: tuple[Cap, ...] = ()
+    accounts: Mapping[str, tuple[Cap, ...]] = {}
+    """The limits of its parts, by their ids."""
     duplicate_window_s: int = 0
     """How long a person whom this buyer bought counts as its duplicate; 0: not checked."""
     paused: bool = False
@@ -134,8 +140,10 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     buyer: Buyer
     vertical_id: str
     where: Condition | None = None
+    account: str | None = None
+    """The part of its buyer that it belongs to."""
     caps: tuple[Cap, ...] = ()
-    """The offer's own and its buyer's, in that order."""
+    """The offer's own, its account's and its buyer's, in that order."""
     schedule: Schedule | None = None
     """None: always open."""
     prices: tuple[PriceRule, ...] = ()

@@ -5,27 +5,18 @@ that limit was written: a cap of a day that is applied at noon counts the mornin
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
-from exchange.domain.caps import Hold, balance_counter, hold_lines
+from exchange.domain.caps import Hold, account_scope, balance_counter, hold_lines
 from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.money import Micros
 from exchange.domain.offer import BillingMode, Buyer, Cap, CapKind, Offer, Per
-from exchange.domain.schedule import window_start_s
+from exchange.domain.schedule import NEVER_S, window_end_s, window_start_s
 from exchange.domain.snapshot import Snapshot
 
 US_PER_S = 1_000_000
-NEVER_S = 32_503_680_000
-"""The year 3000: the end of what has none."""
-HOUR_S = 3600
-PAST_ANY_START_S = {
-    Per.HOUR: 3 * HOUR_S // 2,
-    Per.DAY: 36 * HOUR_S,
-    Per.WEEK: 10 * 24 * HOUR_S,
-    Per.MONTH: 45 * 24 * HOUR_S,
-}
-"""So long after a window's start it is the next window, whatever clocks do in between."""
 
 
 class Counter(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,11 +25,21 @@ class Counter(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     buyer_id: str
     scope: str
-    """`offer/acme-tx` or `buyer/acme`."""
+    """`offer/acme-tx`, `account/acme:dallas` or `buyer/acme`."""
+    offer_ids: tuple[str, ...] = ()
+    """Of an account: the offers that belong to it now."""
     counts_money: bool
     began_s: int
     until_s: int
     test: bool
+
+
+class Window(NamedTuple):
+    """When a counter counts, and of an account which offers."""
+
+    began_s: int
+    until_s: int
+    offer_ids: tuple[str, ...] = ()
 
 
 class OpenSale(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,16 +57,27 @@ class OpenSale(msgspec.Struct, frozen=True, kw_only=True):
 def counters(snapshot: Snapshot, now_us: int) -> list[Counter]:
     """Return all counters of sales that were settled, in the present windows and the last ones."""
     found: dict[tuple[str, str], Counter] = {}
+    members = members_of(snapshot)
     for offer in snapshot.offers.values():
         for cap in offer.caps:
             for began_s, until_s in windows(cap, offer.buyer, now_us):
-                one = of_cap(cap, offer.buyer.id, began_s, until_s, test=offer.test)
+                window = Window(began_s, until_s, members.get(cap.scope, ()))
+                one = of_cap(cap, offer.buyer.id, window, test=offer.test)
                 found[one.buyer_id, one.name] = one
     for buyer in snapshot.buyers.values():
         if buyer.billing.mode is not BillingMode.OPEN:
             one = of_balance(buyer.id)
             found[one.buyer_id, one.name] = one
     return list(found.values())
+
+
+def members_of(snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
+    """Return by scope the offers of each account."""
+    found: dict[str, list[str]] = {}
+    for offer in snapshot.offers.values():
+        if offer.account is not None:
+            found.setdefault(account_scope(offer.buyer.id, offer.account), []).append(offer.id)
+    return {scope: tuple(offer_ids) for scope, offer_ids in found.items()}
 
 
 def windows(cap: Cap, buyer: Buyer, now_us: int) -> Iterator[tuple[int, int]]:
@@ -76,29 +88,23 @@ def windows(cap: Cap, buyer: Buyer, now_us: int) -> Iterator[tuple[int, int]]:
     if cap.per is None:
         return
     start_s = window_start_s(cap.per, now_us, buyer.zone)
-    yield start_s, end_s(cap.per, start_s, buyer)
+    yield start_s, window_end_s(cap.per, now_us, buyer.zone)
     if cap.per is not Per.TOTAL:
         before_s = window_start_s(cap.per, (start_s - 1) * US_PER_S, buyer.zone)
         yield before_s, start_s
 
 
-def end_s(per: Per, start_s: int, buyer: Buyer) -> int:
-    """Return when the window that began then ends."""
-    if per is Per.TOTAL:
-        return NEVER_S
-    return window_start_s(per, (start_s + PAST_ANY_START_S[per]) * US_PER_S, buyer.zone)
-
-
-def of_cap(cap: Cap, buyer_id: str, began_s: int, until_s: int, *, test: bool) -> Counter:
+def of_cap(cap: Cap, buyer_id: str, window: Window, *, test: bool) -> Counter:
     """Return the counter of a cap in one window."""
-    name = f"{'test/' if test else ''}{cap.scope}|{cap.kind!s}|{cap.per!s}|{began_s}"
+    name = f"{'test/' if test else ''}{cap.scope}|{cap.kind!s}|{cap.per!s}|{window.began_s}"
     return Counter(
         name=name,
         buyer_id=buyer_id,
         scope=cap.scope,
+        offer_ids=window.offer_ids,
         counts_money=cap.kind is CapKind.SPEND,
-        began_s=began_s,
-        until_s=until_s,
+        began_s=window.began_s,
+        until_s=window.until_s,
         test=test,
     )
 
@@ -127,10 +133,15 @@ def known_again(name: str, buyer: Buyer, snapshot: Snapshot) -> Counter | None:
         return of_balance(buyer.id)
     owner, _, whose = scope.partition("/")
     offer = snapshot.offers.get(whose) if owner == "offer" else None
-    if per not in set(Per) or not (scope == f"buyer/{buyer.id}" or is_of(offer, buyer)):
+    members = members_of(snapshot).get(scope, ()) if owner == "account" else ()
+    is_ours = scope == f"buyer/{buyer.id}" or is_of(offer, buyer)
+    if owner == "account":
+        is_ours = whose.partition(":")[0] == buyer.id and bool(members)
+    if per not in set(Per) or not is_ours:
         return None
     cap = Cap(scope, CapKind(kind), 0, Per(per))
-    return of_cap(cap, buyer.id, int(start), end_s(Per(per), int(start), buyer), test=test)
+    until_s = window_end_s(per, int(start) * US_PER_S, buyer.zone)
+    return of_cap(cap, buyer.id, Window(int(start), until_s, members), test=test)
 
 
 def is_of(offer: Offer | None, buyer: Buyer) -> bool:

@@ -121,6 +121,7 @@ class Recount:
         """Return by buyer and name what each counter's sales come to."""
         if not counters:
             return {}
+        members = sorted({(offer, one.scope) for one in counters for offer in one.offer_ids})
         rows = await self._connection.fetch(
             STATEMENTS["settled"],
             [one.name for one in counters],
@@ -129,6 +130,8 @@ class Recount:
             [one.until_s * US_PER_S for one in counters],
             [one.test for one in counters],
             lowest_id(min(one.began_s for one in counters) * US_PER_S - SKEW_US),
+            [offer for offer, _ in members],
+            [scope for _, scope in members],
         )
         found = {row["name"]: row for row in rows}
         return {(one.buyer_id, one.name): amount_of(found.get(one.name), one) for one in counters}
@@ -180,7 +183,10 @@ class Recount:
         ]
 
     async def purchases(self, buyer_ids: Sequence[str], since_us: int) -> list[PurchaseRow]:
-        """Return the sales to these buyers since then, but for persons who were erased."""
+        """Return what these buyers bought since then, or refused because they had the person.
+
+        But for persons who were erased.
+        """
         if not buyer_ids:
             return []
         rows = await self._connection.fetch(STATEMENTS["purchases"], list(buyer_ids), since_us)

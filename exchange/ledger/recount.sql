@@ -27,6 +27,7 @@ SELECT pg_advisory_unlock($1);
 
 -- settled --
 -- $1…$5: names, scopes, begins, ends, tests of counters; $6: no sale of them has a lower id.
+-- $7, $8: offers, and the scope of the account that each belongs to.
 WITH counter AS (
     SELECT *
       FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::boolean[])
@@ -54,6 +55,9 @@ WITH counter AS (
     SELECT 'offer/' || offer AS scope, held_at, test, charge FROM charged
     UNION ALL
     SELECT 'buyer/' || buyer, held_at, test, charge FROM charged
+    UNION ALL
+    SELECT member.scope, held_at, test, charge
+      FROM charged JOIN unnest($7::text[], $8::text[]) AS member (offer, scope) USING (offer)
 )
 SELECT name, counter.scope, count(*) AS leads, sum(charge)::bigint AS money
   FROM counter
@@ -88,7 +92,8 @@ SELECT lead.lead_id, seller, worker, idempotency_key, received_at,
  ORDER BY received_at;
 
 -- purchases --
--- Sales to these buyers that ended since $2, with the record that tells of whom.
+-- Sales to these buyers that ended since $2, and posts that they refused since then as persons that
+-- they have already (205), with the record that tells of whom.
 SELECT award.lead_id, award.buyer, sale_end.at, record.sealed, record.wrapped_key
   FROM award
   JOIN sale_end USING (sale_id)
@@ -96,5 +101,6 @@ SELECT award.lead_id, award.buyer, sale_end.at, record.sealed, record.wrapped_ke
   JOIN LATERAL (
       SELECT sealed, wrapped_key FROM record
        WHERE record.lead_id = award.lead_id ORDER BY number DESC LIMIT 1) AS record ON true
- WHERE sale_end.state = 'accepted' AND NOT lead.test AND record.wrapped_key IS NOT NULL
+ WHERE (sale_end.state = 'accepted' OR (sale_end.state = 'refused' AND sale_end.reason = 205))
+   AND NOT lead.test AND record.wrapped_key IS NOT NULL
    AND award.buyer = ANY($1::text[]) AND sale_end.at >= $2;

@@ -219,7 +219,7 @@ class Market:
         if code == RELEASED_UNHELD:
             return HoldRefused("", Reason.VOID)
         refused = lines[code - 1]
-        return HoldRefused(refused.counter, refused.reason)
+        return HoldRefused(refused.told, refused.reason)
 
     def settle(
         self, buyer_id: str, sale_id: SaleId, price: Micros | None = None

@@ -1,6 +1,7 @@
 """A post and what comes of it: accepted, refused, advanced or void; the end of one sale."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import msgspec
@@ -116,8 +117,10 @@ class Concluding:
         match result:
             case Accepted():
                 return await self._accepted(award, offer, result, posting.ms)
-            case Refused(detail) | Unreachable(detail):
-                self._refused(award, detail, posting.ms)
+            case Refused():
+                self._refused(award, offer, result, posting.ms)
+            case Unreachable(detail):
+                self._refused(award, offer, Refused(detail), posting.ms)
             case InDoubt():
                 return await self._in_doubt(award, offer, posting, result)
         return None
@@ -158,8 +161,8 @@ class Concluding:
         match decided:
             case Accepted():
                 return await self._accepted(award, offer, decided, posting.ms)
-            case Refused(detail):
-                self._refused(award, detail, posting.ms)
+            case Refused():
+                self._refused(award, offer, decided, posting.ms)
             case None:
                 self._course.voided = True
                 self.void(award)
@@ -201,8 +204,7 @@ class Concluding:
         self._settled_by = award.buyer_id, award.sale_id, charge
         settle = self._stations.market.settle(*self._settled_by)
         self._settling = asyncio.ensure_future(settle)
-        if offer.buyer.duplicate_window_s and not self._sale.test:
-            await self._remember(offer)
+        await self._remember(offer)
         return Sold(
             sale_id=award.sale_id,
             payout=award.payout,
@@ -218,18 +220,23 @@ class Concluding:
         for stage, left_out in self._sale.plan.not_reached(sold_in):
             note_left_out(self._chain, self._sale.plan, stage, [left_out])
 
-    def _refused(self, award: AwardRow, words: str | None, ms: float) -> None:
-        """Note the refusal; the hold is given back once the next moment makes it durable."""
+    def _refused(self, award: AwardRow, offer: Offer, answer: Refused, ms: float) -> None:
+        """Note the refusal; the hold is given back once the next moment makes it durable.
+
+        Whoever says that it has this person already is not asked for it again in its own window.
+        """
         self._course.refused += 1
+        reason = Reason.DUPLICATE_FOR_BUYER if answer.duplicate else Reason.REFUSED
         self._chain.note(
             EventName.REFUSED,
             offer=award.offer_id,
             sale_id=award.sale_id,
-            reason=Reason.REFUSED,
-            detail=self._masked(words),
+            reason=reason,
+            detail=self._masked(answer.detail),
             ms=round(ms, 3),
         )
-        self._sale_ended(award, SaleState.REFUSED, Reason.REFUSED)
+        also = (partial(self._remember, offer),) if answer.duplicate else ()
+        self._sale_ended(award, SaleState.REFUSED, reason, also)
 
     def void(self, award: AwardRow) -> None:
         """End a sale that was never decided; whatever its buyer says later is not charged."""
@@ -238,13 +245,25 @@ class Concluding:
         )
         self._sale_ended(award, SaleState.VOID, Reason.VOID)
 
-    def _sale_ended(self, award: AwardRow, state: SaleState, reason: Reason) -> None:
-        """End a sale with the next moment, and only then give its hold back.
+    def _sale_ended(
+        self,
+        award: AwardRow,
+        state: SaleState,
+        reason: Reason,
+        also: Sequence[Callable[[], Awaitable[None]]] = (),
+    ) -> None:
+        """End a sale with the next moment, and only then give its hold back, and do what else is.
 
         Until that is durable another worker may ask the buyer again, who may accept.
         """
+
+        async def follow() -> None:
+            await self.give_back(award)
+            for one in also:
+                await one()
+
         end = SaleEnd(sale_id=award.sale_id, state=state, reason=reason)
-        self._chain.sale_ended(end, then=partial(self.give_back, award))
+        self._chain.sale_ended(end, then=follow)
 
     async def _hear_late(self, award: AwardRow, posting: Posting) -> None:
         """Record what a buyer says of a sale that was given up; an acceptance is never charged."""
@@ -288,7 +307,9 @@ class Concluding:
             logger.warning("hold left to the sweeper", sale_id=award.sale_id, end="released")
 
     async def _remember(self, offer: Offer) -> None:
-        """Let the buyer's own duplicate window begin."""
+        """Let the buyer's own duplicate window begin, where it has one."""
+        if not offer.buyer.duplicate_window_s or self._sale.test:
+            return
         keys = person_keys(self._sale.fingerprint, self._stations.claim_secret)
         until_us = self._stations.now_us() + offer.buyer.duplicate_window_s * US_PER_S
         try:

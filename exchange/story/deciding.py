@@ -5,7 +5,7 @@ from typing import Protocol
 
 import structlog
 
-from exchange.delivery.answer import Accepted, Refused
+from exchange.delivery.answer import Accepted, Refused, says_duplicate
 from exchange.delivery.delivery import Delivered
 from exchange.domain.ids import SaleId
 from exchange.ledger.decisions import Decision
@@ -50,7 +50,7 @@ def answer_of(decision: Decision) -> Accepted | Refused:
     """Return a decision as the answer to a post."""
     if decision.accepted:
         return Accepted(reference=decision.reference, redirect_url=decision.redirect_url)
-    return Refused(decision.note)
+    return Refused(decision.note, says_duplicate(decision.note))
 
 
 async def nobody_tells(_sale_id: SaleId) -> Delivered:

@@ -13,6 +13,7 @@ import msgspec
 
 from exchange.domain.ids import LeadId
 from exchange.domain.moment import AwardRow, LeadEnd, LeadRow, Moment, MomentKind, SaleEnd
+from exchange.domain.reason import Reason
 from exchange.ledger.stored import OpenLead, StoredLead, StoredSale
 
 
@@ -32,6 +33,11 @@ class Award(msgspec.Struct):
     @property
     def state(self) -> str:
         return "open" if self.end is None else str(self.end.state)
+
+    @property
+    def is_duplicate(self) -> bool:
+        """Tell whether its buyer refused it as a person that it has already."""
+        return self.end is not None and self.end.reason is Reason.DUPLICATE_FOR_BUYER
 
 
 class Lead(msgspec.Struct):

@@ -93,7 +93,10 @@ class SimulatedRecount:
             counted = [
                 one.charge if counter.counts_money else 1
                 for one in accepted
-                if counter.scope in {f"offer/{one.row.offer_id}", f"buyer/{one.row.buyer_id}"}
+                if (
+                    one.row.offer_id in counter.offer_ids
+                    or counter.scope in {f"offer/{one.row.offer_id}", f"buyer/{one.row.buyer_id}"}
+                )
                 and counter.began_s * US_PER_S <= one.row.held_at_us < counter.until_s * US_PER_S
                 and not counter.test
             ]
@@ -166,7 +169,7 @@ class SimulatedRecount:
             return [
                 read(one)
                 for one in self._books.sales.values()
-                if one.state == "accepted"
+                if (one.state == "accepted" or one.is_duplicate)
                 and one.row.buyer_id in buyer_ids
                 and (one.ended_at_us or 0) >= since_us
             ]

@@ -24,6 +24,7 @@ SECTIONS = {
     market_file.BuyerPart: "## `[[buyer]]`",
     market_file.BillingPart: "### `billing`",
     market_file.CapPart: "### `caps`",
+    market_file.AccountPart: "### `[[buyer.account]]`",
     market_file.ReturnsPart: "### `returns`",
     market_file.OfferPart: "### `[[buyer.offer]]`",
     market_file.PingPart: "### `ping`",

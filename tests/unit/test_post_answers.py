@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.delivery.answer import Accepted, InDoubt, Refused
+from exchange.delivery.answer import Accepted, InDoubt, Refused, says_duplicate
 from exchange.delivery.formats.standard import read_answer
 
 
@@ -78,3 +78,25 @@ def test_a_word_that_looks_like_a_yes_is_named_as_what_it_is(said):
 def test_no_answer_raises(status, body, repeated):
     """Any bytes under any status are one of the three."""
     assert isinstance(read_answer(status, body, repeated=repeated), Accepted | Refused | InDoubt)
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_duplicate"),
+    [
+        ("duplicate", True),
+        ("DUPLICATE_LEAD", True),
+        ("Lead is a dupe", True),
+        ("dup", True),
+        ("We already have this consumer", True),
+        ("already in our system", True),
+        ("already_exists", True),
+        ("caller was already rude", False),
+        ("duplex phone", False),
+        ("daily cap", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_a_reason_says_whether_the_buyer_has_the_person(reason, is_duplicate):
+    """The words by which buyers say so; nothing else is taken for it."""
+    assert says_duplicate(reason) is is_duplicate

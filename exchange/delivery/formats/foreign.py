@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from exchange.delivery.answer import Accepted, InDoubt, PostResult, Refused
+from exchange.delivery.answer import Accepted, InDoubt, PostResult, Refused, says_duplicate
 from exchange.domain.dialect import PostSaid, PostWord
 
 KEY = "idempotency-key"
@@ -16,9 +16,9 @@ def outcome(said: PostSaid, *, repeated: bool) -> PostResult:
         case PostWord.DUPLICATE if repeated:
             return _accepted(said)
         case PostWord.DUPLICATE:
-            return Refused(said.detail or "duplicate")
+            return Refused(said.detail or "duplicate", duplicate=True)
         case PostWord.REFUSED:
-            return Refused(said.detail)
+            return Refused(said.detail, says_duplicate(said.detail))
         case PostWord.PENDING:
             return InDoubt("the buyer will tell", said=said.detail, told=True)
         case PostWord.UNCLEAR:

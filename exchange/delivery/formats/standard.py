@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from exchange.delivery.answer import Accepted, InDoubt, PostResult, Refused
+from exchange.delivery.answer import Accepted, InDoubt, PostResult, Refused, says_duplicate
 from exchange.domain.bid import Bid
 from exchange.domain.lead import Lead
 from exchange.domain.money import Micros, MoneyError, parse_json, to_decimal
@@ -114,7 +114,8 @@ def _stated(status: int, body: bytes) -> PostResult | None:
     if isinstance(wire.accepted, UnsetType):
         return None
     if wire.accepted is False:
-        return Refused(_text(wire.reason, TEXT_MAX))
+        reason = _text(wire.reason, TEXT_MAX)
+        return Refused(reason, says_duplicate(reason))
     if status != OK:
         return None  # an acceptance in an error's body is no acceptance
     if wire.accepted is None:

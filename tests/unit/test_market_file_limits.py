@@ -1,0 +1,80 @@
+"""Limits in the market file: what can be said of them, and what is wrong with the rest."""
+
+from pathlib import Path
+
+import pytest
+
+from exchange.configuration.problem import MarketFileError
+from exchange.configuration.reading import read_market, read_sheets, sheet_of
+
+EVERYTHING = Path(__file__).parents[2] / "config" / "everything"
+
+MARKET = """
+[[vertical]]
+id = "auto"
+[vertical.fields]
+zip = { type = "us_zip", privacy = "quasi", ping = "required", show = "as_is" }
+
+[[seller]]
+id = "fast"
+SELLER
+
+[[buyer]]
+id = "acme"
+BUYER
+[[buyer.offer]]
+id = "acme-tx"
+vertical = "auto"
+price = 9.00
+OFFER
+
+[[campaign]]
+id = "auto-us"
+vertical = "auto"
+sellers = ["fast"]
+"""
+
+
+def read(*, seller="", buyer="", offer=""):
+    """The market with these lines in it."""
+    text = MARKET.replace("SELLER", seller).replace("BUYER", buyer).replace("OFFER", offer)
+    return read_sheets([sheet_of("market.toml", text)])
+
+
+@pytest.mark.parametrize("path", [EVERYTHING / "limits.toml"], ids=lambda path: path.name)
+def test_the_pieces_of_the_market_of_everything_are_markets(path):
+    """Each stands by itself, without a warning."""
+    assert read_market([path]).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "message"),
+    [
+        (
+            {"offer": 'account = "dalas"', "buyer": '[[buyer.account]]\nid = "dallas"'},
+            "buyer[0].offer[0].account",
+            'its buyer has no account "dalas"; did you mean "dallas"?',
+        ),
+        (
+            {"buyer": '[[buyer.account]]\nid = "one"\n[[buyer.account]]\nid = "one"'},
+            "buyer[0].account[1].id",
+            'there is another account "one" of this buyer',
+        ),
+        (
+            {"offer": 'caps = [ { leads = 9, per = "total", pace = true } ]'},
+            "buyer[0].offer[0].caps[0].pace",
+            "needs a window that ends: hour, day, week or month",
+        ),
+        (
+            {"buyer": "caps = [ { concurrent = 9, pace = true } ]"},
+            "buyer[0].caps[0].pace",
+            "needs a window that ends: hour, day, week or month",
+        ),
+    ],
+)
+def test_what_cannot_be_is_named(lines, key, message):
+    """With the key it stands under, and what was probably meant."""
+    with pytest.raises(MarketFileError) as refused:
+        read(**lines)
+    told = [(finding.key, finding.message) for finding in refused.value.findings]
+    assert told == [(key, message)]
