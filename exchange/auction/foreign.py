@@ -34,6 +34,7 @@ def view_of(showing: Showing, offer: Offer, hashes: Mapping[str, str], terms: Te
         lead=lead,
         consent=consent_of(showing.consent),
         ping_id=terms.ping_id,
+        price_rule=showing.price_rule.value,
         floor=terms.floor,
         currency=showing.currency,
         tmax_ms=terms.tmax_ms,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from exchange.domain.campaign import PriceRuleKind
 from exchange.domain.ids import ENTROPY_BYTES, uuid7
 from exchange.domain.lead import ConsentMarks, Value
 
@@ -23,6 +24,16 @@ class Showing(msgspec.Struct, frozen=True, kw_only=True):
     consent: ConsentMarks
     currency: str
     channel: str | None
+    price_rule: PriceRuleKind = PriceRuleKind.FIRST_PRICE
+    """What a winner will pay: every ping says it."""
+
+
+def showing_under(price_rule: PriceRuleKind, showing: Showing) -> Showing:
+    """Return what is shown where this is what a winner pays."""
+    if showing.price_rule is price_rule:
+        return showing
+    changed: Showing = msgspec.structs.replace(showing, price_rule=price_rule)
+    return changed
 
 
 class PingConsent(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -74,7 +74,7 @@ class Round:
     def terms_of(self, floor: Micros, tmax_ms: int) -> bytes:
         """Return what stands between a ping's id and its source."""
         terms = self.terms[floor, tmax_ms] = (
-            f'","auction":{{"type":"first_price","floor":{to_text(floor)},'
+            f'","auction":{{"type":"{self.showing.price_rule.value}","floor":{to_text(floor)},'
             f'"currency":"{self.showing.currency}","tmax_ms":{tmax_ms},"max_buyers":1}},'
         ).encode()
         return terms

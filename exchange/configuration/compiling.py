@@ -5,7 +5,9 @@ from decimal import Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from exchange.configuration.floors import floors_of
 from exchange.configuration.hours import week_of
+from exchange.configuration.margins import OfferMargins, terms_of
 from exchange.contract.mapping import MappingPart, Scalar
 from exchange.contract.market_file import (
     BillingPart,
@@ -15,23 +17,17 @@ from exchange.contract.market_file import (
     Distribution,
     DuplicatesPart,
     FieldPart,
-    MarginPart,
     OfferPart,
     Required,
-    Rounding,
     SellerPart,
     StagePart,
-    TermsPart,
     VerticalPart,
 )
 from exchange.domain.anonymize import shown_names
 from exchange.domain.campaign import (
     Campaign,
     DuplicateRule,
-    Margin,
-    MarginKind,
     Method,
-    SellerTerms,
     Stage,
 )
 from exchange.domain.caps import account_scope
@@ -264,7 +260,13 @@ def post_of(part: OfferPart, dialect: PostDialect | None = None) -> PostTerms | 
     return PostTerms(post.url, post.timeout_ms, no_answer, post.in_doubt_max_s, dialect)
 
 
-def campaign_of(part: CampaignPart, offers: Mapping[str, Offer], read: Read) -> Campaign:
+def campaign_of(
+    part: CampaignPart,
+    offers: Mapping[str, Offer],
+    read: Read,
+    vertical: Vertical,
+    margins: OfferMargins,
+) -> Campaign:
     """Return a campaign with its stages resolved against all offers, in their order."""
     everyone = tuple(offer.id for offer in offers.values() if offer.vertical_id == part.vertical)
     stages = part.stage or (StagePart(method=Distribution.AUCTION),)
@@ -273,9 +275,11 @@ def campaign_of(part: CampaignPart, offers: Mapping[str, Offer], read: Read) -> 
         vertical_id=part.vertical,
         currency=part.currency,
         sellers={
-            terms.seller_id: terms for terms in (terms_of(part, seller) for seller in part.sellers)
+            terms.seller_id: terms
+            for terms in (terms_of(part, seller, margins) for seller in part.sellers)
         },
         floor=from_decimal(part.floor),
+        floors=floors_of(part, vertical),
         stages=tuple(
             stage_of(number, stage, part, everyone) for number, stage in enumerate(stages, 1)
         ),
@@ -311,6 +315,8 @@ def stage_of(
         timeout_ms=part.timeout_ms or campaign.auction_deadline_ms,
         floor=from_decimal(floor),
         max_buyers=part.max_buyers,
+        by_rules=part.floor is None and campaign.floors is not None,
+        price_rule=part.price_rule,
     )
 
 
@@ -344,29 +350,6 @@ def identity_of(vertical: Vertical) -> frozenset[str]:
     """Return the fields that name somebody."""
     fields = vertical.fields.values()
     return frozenset(field.name for field in fields if field.privacy is Privacy.IDENTITY)
-
-
-def terms_of(campaign: CampaignPart, seller: str | TermsPart) -> SellerTerms:
-    """Return what a seller agreed: its own terms, where it has any, before the campaign's."""
-    terms = TermsPart(id=seller) if isinstance(seller, str) else seller
-    rounding = terms.payout_rounding or campaign.payout_rounding
-    return SellerTerms(
-        terms.id,
-        margin_of(terms.margin or campaign.margin, rounding),
-        terms.returns or campaign.returns,
-    )
-
-
-def margin_of(part: MarginPart | None, rounding: Rounding) -> Margin:
-    """Return the exchange's part; nothing where nothing is said."""
-    to_cent = rounding is Rounding.CENT
-    if part is None:
-        return Margin(round_to_cent=to_cent)
-    if part.percent is not None:
-        return Margin(MarginKind.PERCENT, part.percent, Micros(0), to_cent, part.allow_loss)
-    kind = MarginKind.FIXED if part.fixed is not None else MarginKind.PAYOUT
-    amount = part.fixed if part.fixed is not None else part.payout
-    return Margin(kind, Decimal(0), money_of(amount), to_cent, part.allow_loss)
 
 
 def duplicates_of(part: DuplicatesPart | None) -> DuplicateRule | None:

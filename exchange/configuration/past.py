@@ -16,6 +16,7 @@ from exchange.configuration.compiling import (
     seller_of,
     vertical_of,
 )
+from exchange.configuration.margins import offer_margins
 from exchange.configuration.objects import market_of
 from exchange.configuration.store import NoVersionError, read_present
 from exchange.contract.market_file import MarketFile
@@ -79,8 +80,12 @@ def as_it_was(version: int, market: MarketFile) -> Snapshot:
         for offer in part.offer:
             vertical, read = verticals[offer.vertical], readers[offer.vertical]
             offers[offer.id] = offer_of(offer, buyers[part.id], vertical, read, Means(None, b""))
+    margins = offer_margins(market.buyer)
     campaigns = {
-        part.id: campaign_of(part, offers, readers[part.vertical]) for part in market.campaign
+        part.id: campaign_of(
+            part, offers, readers[part.vertical], verticals[part.vertical], margins
+        )
+        for part in market.campaign
     }
     return Snapshot(
         version=version,

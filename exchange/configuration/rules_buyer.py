@@ -10,6 +10,7 @@ from exchange.configuration.draft import Draft, Entry, OfferEntry, unknown
 from exchange.configuration.hours import HoursError, week_of
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
+from exchange.configuration.rules_price import check_margin
 from exchange.contract.market_file import (
     BillingKind,
     BillingPart,
@@ -69,6 +70,7 @@ def check_offer(
     yield from _account(entry)
     yield from _hours(offer, path)
     yield from _prices(offer, path)
+    yield from check_margin(offer.margin, (*path, "margin"))
     yield from _delivery(offer, path)
     yield from _competitors(entry, draft, (*path, "not_with"))
     vertical = verticals.get(offer.vertical)

@@ -7,16 +7,17 @@ from exchange.configuration.draft import Draft, Entry, OfferEntry, unknown
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
 from exchange.configuration.rules_buyer import CheckCondition, check_condition, check_currency
+from exchange.configuration.rules_price import check_floors, check_margin, check_offer_margins
 from exchange.configuration.rules_vertical import HASHED_TYPES
 from exchange.contract.market_file import (
     CampaignPart,
     Distribution,
     DuplicatesPart,
-    MarginPart,
     SellerPart,
     StagePart,
     VerticalPart,
 )
+from exchange.domain.campaign import PriceRuleKind
 from exchange.domain.nearest import hint
 
 
@@ -41,7 +42,8 @@ def check_campaign(
     yield from unknown("vertical", campaign.vertical, draft, (*path, "vertical"))
     yield from check_currency(campaign.currency, (*path, "currency"))
     yield from _sellers(campaign, draft, path)
-    yield from _margin(campaign.margin, (*path, "margin"))
+    yield from check_margin(campaign.margin, (*path, "margin"))
+    yield from check_floors(campaign, verticals, (*path, "floors"))
     yield from _qualify(campaign, compiles, (*path, "qualify"))
     if campaign.answer_deadline_ms < campaign.auction_deadline_ms:
         message = f"is before the auction's end ({campaign.auction_deadline_ms} ms)"
@@ -62,21 +64,15 @@ def _sellers(campaign: CampaignPart, draft: Draft, path: Path) -> Iterator[Probl
     for index, seller in enumerate(campaign.sellers):
         place: Path = (*path, "sellers", index)
         if not isinstance(seller, str):
-            yield from _margin(seller.margin, (*place, "margin"))
+            yield from check_margin(seller.margin, (*place, "margin"))
+            own = (*place, "offer_margins")
+            yield from check_offer_margins(seller.offer_margins, campaign, draft, own)
             place = (*place, "id")
         name = seller if isinstance(seller, str) else seller.id
         yield from unknown("seller", name, draft, place)
         if name in seen:
             yield Problem(place, f'"{name}" stands twice')
         seen.add(name)
-
-
-def _margin(margin: MarginPart | None, path: Path) -> Iterator[Problem]:
-    if margin is None:
-        return
-    named = [kind for kind in ("percent", "fixed", "payout") if getattr(margin, kind) is not None]
-    if len(named) != 1:
-        yield Problem(path, "names exactly one of percent, fixed, payout")
 
 
 def _qualify(campaign: CampaignPart, compiles: CheckCondition, path: Path) -> Iterator[Problem]:
@@ -121,6 +117,8 @@ def _stage(
     timeout_ms = stage.timeout_ms
     if timeout_ms is not None and timeout_ms > campaign.answer_deadline_ms:
         yield Problem((*path, "timeout_ms"), "is later than the answer deadline")
+    if stage.price_rule is PriceRuleKind.SECOND_PRICE and stage.method is not Distribution.AUCTION:
+        yield Problem((*path, "price_rule"), 'is for method = "auction": nobody else bids')
     for index, name in enumerate(stage.offers):
         entry = offers.get(name)
         if entry is None:

@@ -18,6 +18,7 @@ from exchange.configuration.compiling import (
 )
 from exchange.configuration.dialects import Dialects
 from exchange.configuration.doors import Doors
+from exchange.configuration.margins import offer_margins
 from exchange.configuration.objects import market_of
 from exchange.configuration.queries import SQL
 from exchange.configuration.store import NAMED, read_present
@@ -157,9 +158,11 @@ class Compiler:
                 buyers[part.id] = buyer_of(part)
             offers |= self._offers(part, buyers[part.id], readers, stored.signing.get(part.id))
         campaigns = {}
+        margins = offer_margins(market.buyer)
         for campaign in market.campaign:
             with naming("campaign", campaign.id):
-                campaigns[campaign.id] = campaign_of(campaign, offers, readers[campaign.vertical])
+                read, vertical = readers[campaign.vertical], self._verticals[campaign.vertical]
+                campaigns[campaign.id] = campaign_of(campaign, offers, read, vertical, margins)
         doors = {}
         for door in market.door:
             with naming("door", door.id):

@@ -31,6 +31,7 @@ from exchange.domain.campaign import (
     DuplicateScope,
     LocationCheck,
     MatchOn,
+    PriceRuleKind,
     ReturnsTo,
 )
 from exchange.domain.offer import HashKind, OnLowerPrice, OnNoAnswer, Per
@@ -183,6 +184,31 @@ class FormatPart(Part, frozen=True, kw_only=True):
     post: Id = STANDARD
 
 
+class BandPart(Part, frozen=True, kw_only=True):
+    """The exchange's part of prices up to one, in one of three ways."""
+
+    upto: Amount | None = None
+    """Absent, in the last band alone: every price above the others'."""
+    percent: Percent | None = None
+    fixed: Amount | None = None
+    payout: Amount | None = None
+    relax_to: Amount | None = None
+
+
+class MarginPart(Part, frozen=True, kw_only=True):
+    """The exchange's part of a price, in one of four ways."""
+
+    percent: Percent | None = None
+    fixed: Amount | None = None
+    payout: Amount | None = None
+    """A fixed price to the seller."""
+    bands: tuple[BandPart, ...] | None = None
+    """Another way for each range of prices."""
+    relax_to: Amount | None = None
+    """The least percent, or the least amount, where the sale would fail without."""
+    allow_loss: bool = False
+
+
 class OfferPart(Part, frozen=True, kw_only=True):
     """One thing that a buyer wants."""
 
@@ -196,6 +222,8 @@ class OfferPart(Part, frozen=True, kw_only=True):
     """`mon-fri = "09:00-17:00"`; absent: always open; a day not named: closed."""
     price: Amount | None = None
     prices: tuple[PricePart, ...] = ()
+    margin: MarginPart | None = None
+    """Of its sales; absent: the campaign's."""
     floor: Amount = Decimal(0)
     priority: Annotated[int, Meta(ge=0, le=1_000_000)] = 100
     weight: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
@@ -235,16 +263,6 @@ class BuyerPart(Part, frozen=True, kw_only=True):
     offer: tuple[OfferPart, ...] = ()
 
 
-class MarginPart(Part, frozen=True, kw_only=True):
-    """The exchange's part of a price, in one of three ways."""
-
-    percent: Percent | None = None
-    fixed: Amount | None = None
-    payout: Amount | None = None
-    """A fixed price to the seller."""
-    allow_loss: bool = False
-
-
 class Rounding(StrEnum):
     """To what a payout is rounded down."""
 
@@ -257,6 +275,8 @@ class TermsPart(Part, frozen=True, kw_only=True):
 
     id: Id
     margin: MarginPart | None = None
+    offer_margins: dict[Id, MarginPart] = msgspec.field(default_factory=dict)
+    """By offer: what holds of this seller's leads when that offer buys them."""
     returns: ReturnsTo | None = None
     payout_rounding: Rounding | None = None
 
@@ -288,13 +308,6 @@ class Distribution(StrEnum):
     WEIGHTED = "weighted"
 
 
-class PriceRuleKind(StrEnum):
-    """What the winner of an auction pays."""
-
-    FIRST_PRICE = "first_price"
-    SECOND_PRICE = "second_price"
-
-
 class StagePart(Part, frozen=True, kw_only=True):
     """One step of a campaign's routing plan."""
 
@@ -305,10 +318,19 @@ class StagePart(Part, frozen=True, kw_only=True):
     """Absent: the campaign's auction deadline."""
     floor: Amount | None = None
     """In place of the campaign's."""
-    price_rule: Annotated[PriceRuleKind, Meta(extra={"later": ("second_price",)})] = (
-        PriceRuleKind.FIRST_PRICE
-    )
+    price_rule: PriceRuleKind = PriceRuleKind.FIRST_PRICE
     max_buyers: Annotated[int, Meta(ge=1, le=100, extra={"most_yet": 1})] = 1
+
+
+class FloorsPart(Part, frozen=True, kw_only=True):
+    """Floors that depend on the lead: a table of rules, the most specific of which counts."""
+
+    fields: tuple[FieldName, ...]
+    """What the parts of a rule's key stand for, in their order."""
+    values: dict[Text, Amount] = msgspec.field(default_factory=dict)
+    """The floor by key: `"TX|*|mobile" = 9.00`."""
+    default: Amount | None = None
+    """Where no rule fits; absent: the campaign's floor."""
 
 
 class CampaignPart(Part, frozen=True, kw_only=True):
@@ -319,6 +341,7 @@ class CampaignPart(Part, frozen=True, kw_only=True):
     sellers: tuple[Id | TermsPart, ...] = ()
     currency: str = "USD"
     floor: Amount = Decimal(0)
+    floors: FloorsPart | None = None
     margin: MarginPart | None = None
     returns: ReturnsTo = ReturnsTo.PASS
     payout_rounding: Rounding = Rounding.CENT

@@ -79,6 +79,7 @@ IN_PINGS: dict[str, Getter] = {
     **COMMON,
     **{f"consent.{name}": consent_getter(name) for name in PING_CONSENT},
     "auction.floor": lambda view: amount(view.floor),
+    "auction.type": attrgetter("price_rule"),
     "auction.currency": attrgetter("currency"),
     "auction.tmax_ms": attrgetter("tmax_ms"),
 }

@@ -1,11 +1,13 @@
 """What a seller posts into: a vertical, a floor, a margin, a routing plan."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
 from exchange.domain.condition import Condition
+from exchange.domain.floor_table import FloorTable
 from exchange.domain.money import Micros
 
 
@@ -16,6 +18,16 @@ class MarginKind(StrEnum):
     FIXED = "fixed"
     PAYOUT = "payout"
     """The seller gets a fixed price, the exchange the rest."""
+    BANDS = "bands"
+    """By the price: each band of prices has its own way."""
+
+
+class Band(msgspec.Struct, frozen=True):
+    """The prices up to and including one, above those of the band before it."""
+
+    upto: Micros | None
+    """None, of the last band alone: without end."""
+    margin: "Margin"
 
 
 class Margin(msgspec.Struct, frozen=True):
@@ -27,6 +39,10 @@ class Margin(msgspec.Struct, frozen=True):
     """Of a fixed margin, or the fixed payout."""
     round_to_cent: bool = True
     allow_loss: bool = False
+    bands: tuple[Band, ...] = ()
+    """Of bands alone: at least one, their limits rising; a higher price never pays less."""
+    relaxed: "Margin | None" = None
+    """To what it may shrink where a sale would fail without; None: it is kept whole."""
 
 
 class ReturnsTo(StrEnum):
@@ -43,6 +59,15 @@ class Method(StrEnum):
     WATERFALL = "waterfall"
 
 
+class PriceRuleKind(StrEnum):
+    """What the winner of an auction pays."""
+
+    FIRST_PRICE = "first_price"
+    """What it bid."""
+    SECOND_PRICE = "second_price"
+    """The best bid that could have bought instead of its own, or its floor."""
+
+
 class Stage(msgspec.Struct, frozen=True):
     """One step of a routing plan."""
 
@@ -55,6 +80,9 @@ class Stage(msgspec.Struct, frozen=True):
     """The stage's own floor, else the campaign's."""
     max_buyers: int = 1
     """So many buyers may share a lead at most."""
+    by_rules: bool = False
+    """Its floor is looked up in the campaign's table for each lead."""
+    price_rule: PriceRuleKind = PriceRuleKind.FIRST_PRICE
 
 
 class MatchOn(StrEnum):
@@ -102,6 +130,15 @@ class SellerTerms(msgspec.Struct, frozen=True):
     seller_id: str
     margin: Margin
     returns: ReturnsTo
+    others: tuple[Margin, ...] = ()
+    """The different margins of offers that have one of their own."""
+    by_offer: Mapping[str, int] = {}
+    """Which of `others` it is, by offer; all other offers have `margin`."""
+
+    def margin_of(self, offer_id: str) -> Margin:
+        """Return the margin of sales to this offer."""
+        which = self.by_offer.get(offer_id)
+        return self.margin if which is None else self.others[which]
 
 
 class Campaign(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +149,8 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     sellers: dict[str, SellerTerms]
     floor: Micros = Micros(0)
+    floors: FloorTable | None = None
+    """Where the floor depends on the lead."""
     stages: tuple[Stage, ...]
     auction_deadline_ms: int
     answer_deadline_ms: int

@@ -68,6 +68,8 @@ class PingView(msgspec.Struct, frozen=True, kw_only=True):
     """`tcpa`, `jornaya_id`, `trustedform_ping_url`, as far as known."""
     ping_id: str
     floor: Micros
+    price_rule: str = "first_price"
+    """What a winner will pay; `second_price`: the next best bid, or the floor."""
     currency: str
     tmax_ms: int
     source_id: str

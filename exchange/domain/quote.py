@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from exchange.domain.bid import Bid
+from exchange.domain.floor_table import RuledFloor
 from exchange.domain.ids import LeadId
 from exchange.domain.keyed import hmac_sha256
 from exchange.domain.lead import ConsentMarks, Fingerprint, Source, Value
@@ -92,6 +93,8 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     exclude_buyers: frozenset[str] = frozenset()
     test: bool = False
     score: int | None = None
+    floor: RuledFloor | None = None
+    """The floor that the campaign's rules gave the ping: it holds for these bids to the end."""
     stage: int = 0
     """The stage whose bids stand."""
     legs: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from exchange.auction.auction import AuctionResult, Tender
-from exchange.auction.ping import Showing
+from exchange.auction.ping import Showing, showing_under
 from exchange.domain import anonymize
 from exchange.domain.bid import Bid, Contender
 from exchange.domain.campaign import Campaign, Method, Stage
@@ -11,11 +11,13 @@ from exchange.domain.deadline import asking_left_ms
 from exchange.domain.eligibility import Circumstances, LeftOut, Screening, screen
 from exchange.domain.events import Event, EventName
 from exchange.domain.exclusivity import person_keys
-from exchange.domain.floors import Floors
+from exchange.domain.floor_table import RuledFloor
+from exchange.domain.floors import Floors, floors_in, named
 from exchange.domain.lead import Facts
 from exchange.domain.lineup import Lineup
 from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
+from exchange.domain.paying import Terms
 from exchange.domain.reason import Reason
 from exchange.domain.repeating import marks_without, repeating
 from exchange.domain.snapshot import Snapshot
@@ -57,6 +59,7 @@ class Competing:
         self._plan = snapshot.plans[self._campaign.id]
         self.score = score
         """What the lead was scored."""
+        self._terms: Terms | None = None
         self._facts: Facts = {**submission.facts(), "score": score}
         repeats = repeating(submission.person.identity, self._lead.fields, self._vertical)
         shown = anonymize.shown(self._lead, self._vertical, repeats)
@@ -68,6 +71,12 @@ class Competing:
             currency=self._campaign.currency,
             channel=self._lead.source.channel,
         )
+
+    @property
+    def terms(self) -> Terms:
+        """On what the lead is sold in the stage that was put up last."""
+        assert self._terms is not None, "a stage has been put up"
+        return self._terms
 
     async def compete(self, stage: Stage, posted_to: frozenset[str]) -> tuple[Bid, ...]:
         """Return the bids that stand in this stage, best first; note a result for every offer."""
@@ -81,7 +90,7 @@ class Competing:
             result = await self._stations.auction.run(
                 Tender(
                     auction_id=f"{self._lead.lead_id}/{stage.number}",
-                    showing=self._showing,
+                    showing=showing_under(stage.price_rule, self._showing),
                     fingerprint=self._submission.fingerprint,
                     hashed=anonymize.hashed_fields(self._vertical),
                     seller_id=self._lead.seller_id,
@@ -94,9 +103,12 @@ class Competing:
         self._note_auction(result, now_us)
         return result.ranked
 
-    def stand_again(self, bids: tuple[Bid, ...], stage: Stage) -> tuple[Bid, ...]:
+    def stand_again(
+        self, bids: tuple[Bid, ...], stage: Stage, quoted: RuledFloor | None
+    ) -> tuple[Bid, ...]:
         """Return which bids of a quote still stand, now that the whole lead is known."""
-        screening, floors = self._screen(stage, frozenset(), only=[bid.offer.id for bid in bids])
+        only = [bid.offer.id for bid in bids]
+        screening, floors = self._screen(stage, frozenset(), only, quoted)
         eligible = {offer.id for offer in screening.eligible}
         standing: list[Bid] = []
         for bid in bids:
@@ -128,10 +140,16 @@ class Competing:
     # Who may compete
 
     def _screen(
-        self, stage: Stage, posted_to: frozenset[str], only: Iterable[str] | None = None
+        self,
+        stage: Stage,
+        posted_to: frozenset[str],
+        only: Iterable[str] | None = None,
+        quoted: RuledFloor | None = None,
     ) -> tuple[Screening, Floors]:
-        terms = self._campaign.sellers[self._lead.seller_id]
-        floors = Floors(self._lead, stage, terms.margin, self._payout_wanted)
+        campaign, wanted = self._campaign, self._payout_wanted
+        floors = floors_in(self._lead, self._facts, campaign, stage, wanted, quoted)
+        seller = campaign.sellers[self._lead.seller_id]
+        self._terms = Terms(stage.price_rule, seller, floors, wanted)
         offers = self._snapshot.offers
         around = Circumstances(
             lead=self._lead,
@@ -150,7 +168,12 @@ class Competing:
                 screening = lineup.screen(around)
             else:
                 screening = screen([offers[name] for name in only if name in offers], around)
-        self._chain.note(EventName.STAGE, stage=stage.number, detail=stage.method.value)
+        self._chain.note(
+            EventName.STAGE,
+            stage=stage.number,
+            detail=named(stage, floors),
+            floor=None if floors.rule is None else floors.rule.amount,
+        )
         self._note_left_out(screening.left_out, stage, lineup)
         self._course.eligible += len(screening.eligible)
         return screening, floors

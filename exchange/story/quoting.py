@@ -7,9 +7,10 @@ from exchange.contract.timeline import utc_text
 from exchange.domain.bid import Bid
 from exchange.domain.campaign import Stage
 from exchange.domain.events import EventName
+from exchange.domain.floor_table import RuledFloor
 from exchange.domain.moment import MomentKind, QuoteRow
 from exchange.domain.money import Micros, to_decimal
-from exchange.domain.pricing import split
+from exchange.domain.paying import Terms, deals
 from exchange.domain.quote import Quote, StandingBid, digests
 from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
@@ -39,6 +40,8 @@ class Promise(msgspec.Struct, frozen=True):
     bids: tuple[Bid, ...]
     payout: Micros
     expires_at_us: int
+    floor: RuledFloor | None
+    """What the campaign's rules gave as its floor."""
 
 
 class Quoting:
@@ -85,17 +88,20 @@ class Quoting:
         for stage in self._campaign.stages:
             bids = await competing.compete(stage, frozenset())
             if bids:
-                return self._promised(stage, bids)
+                return self._promised(stage, bids, competing.terms)
         return unsold(self._course)
 
-    def _promised(self, stage: Stage, bids: tuple[Bid, ...]) -> Promise:
-        """Rest the promise on the best bid: it is quoted no longer than that bid stands."""
-        terms = self._campaign.sellers[self._lead.seller_id]
+    def _promised(self, stage: Stage, bids: tuple[Bid, ...], terms: Terms) -> Promise:
+        """Rest the promise on the best bid: it is quoted no longer than that bid stands.
+
+        Under second price it is what that bid pays beside the others: should they not stand any
+        more when the lead is posted, the promise itself is the winner's floor.
+        """
         best = bids[0]
         ttl_s = min(self._campaign.quote_ttl_s, best.ttl_s or self._campaign.quote_ttl_s)
         now_us = self._stations.now_us()
-        payout = split(best.price, terms.margin).payout
-        return Promise(stage, bids, payout, now_us + ttl_s * US_PER_S)
+        (deal,) = deals(bids[:1], bids[1:], terms)
+        return Promise(stage, bids, deal.payout, now_us + ttl_s * US_PER_S, terms.floors.rule)
 
     # What is written and said
 
@@ -175,5 +181,6 @@ class Quoting:
             exclude_buyers=lead.exclude_buyers,
             test=lead.test,
             score=self._checking.score,
+            floor=promise.floor,
             stage=promise.stage.number,
         )

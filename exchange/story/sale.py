@@ -10,8 +10,10 @@ from exchange.domain.bid import Bid
 from exchange.domain.campaign import Against, Stage
 from exchange.domain.events import EventName
 from exchange.domain.exclusivity import Claim
+from exchange.domain.floor_table import RuledFloor
 from exchange.domain.moment import LeadEnd, LeadRow, MomentKind
 from exchange.domain.money import Micros
+from exchange.domain.paying import deals
 from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import LeadStatus
@@ -38,6 +40,8 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
     stage: int
     """Where the bids were made; that stage asks nobody again."""
     promised: Micros
+    floor: RuledFloor | None
+    """What the campaign's rules gave the ping as its floor."""
     payout_wanted: Micros
     """The promise, unless the seller permits less now, or wants more."""
 
@@ -175,11 +179,14 @@ class LeadSale:
             if not self._may_award():
                 competing.leave_out_all(stage, self._too_late())
                 continue
-            for bid in await self._ranked(competing, stage):
+            ranked = await self._ranked(competing, stage)
+            for place, bid in enumerate(ranked, 1):
                 if not self._may_award():
                     competing.leave_out(bid.offer.id, self._too_late(), stage.number)
                     continue
-                sold = await self._awarding.try_bid(bid, stage, competing.score)
+                sent = self._awarding.posted_to
+                (deal,) = deals((bid,), ranked[place:], competing.terms, sent)
+                sold = await self._awarding.try_bid(deal, stage, competing.score)
                 if sold is not None:
                     return Ending(status=LeadStatus.SOLD, sales=(sold,))
         return unsold(self._course)
@@ -187,7 +194,7 @@ class LeadSale:
     async def _ranked(self, competing: Competing, stage: Stage) -> tuple[Bid, ...]:
         """Return the bids of a stage: asked now, or those that a quote brought."""
         if self._carried is not None and stage.number == self._carried.stage:
-            return competing.stand_again(self._carried.bids, stage)
+            return competing.stand_again(self._carried.bids, stage, self._carried.floor)
         return await competing.compete(stage, frozenset(self._awarding.posted_to))
 
     async def _competing(self) -> Competing:

@@ -140,6 +140,7 @@ class Story:
                 if bid.offer_id in snapshot.offers
             ),
             stage=quote.stage,
+            floor=quote.floor,
             promised=quote.payout,
             payout_wanted=submission.lead.min_price,
         )

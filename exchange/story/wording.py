@@ -8,6 +8,7 @@ from exchange.domain.bid import Bid
 from exchange.domain.dialect import Message, PostView
 from exchange.domain.ids import SaleId
 from exchange.domain.lead import Value
+from exchange.domain.money import Micros
 from exchange.domain.submission import Submission
 from exchange.domain.vertical import Vertical
 
@@ -17,6 +18,8 @@ class Won(msgspec.Struct, frozen=True, kw_only=True):
 
     sale_id: SaleId
     bid: Bid
+    price: Micros
+    """What it pays."""
     score: int
     at_us: int
 
@@ -31,7 +34,7 @@ def message_of(won: Won, submission: Submission, vertical: Vertical) -> Message:
         "id": anonymize.source_alias(lead.seller_id, lead.source.id, bid.offer),
         "channel": lead.source.channel,
     }
-    body = standard.post_body(won.sale_id, bid, bid.price, lead, submission.person, source)
+    body = standard.post_body(won.sale_id, bid, won.price, lead, submission.person, source)
     return Message(body=body)
 
 
@@ -45,7 +48,7 @@ def view_of(won: Won, submission: Submission, vertical: Vertical) -> PostView:
         ping_id=bid.ping_id,
         bid_id=bid.bid_id,
         token=bid.token,
-        price=bid.price,
+        price=won.price,
         currency=bid.offer.buyer.currency,
         source_id=anonymize.source_alias(lead.seller_id, lead.source.id, bid.offer),
         channel=lead.source.channel,

@@ -296,7 +296,13 @@ class Attempt:
     def parcel(self, bid: Bid) -> Parcel:
         """Return what is posted for this bid, under a sale's id of its own."""
         sale_id = SaleId(self._trying.new_id())
-        won = Won(sale_id=sale_id, bid=bid, score=self._score, at_us=self._trying.now_us())
+        won = Won(
+            sale_id=sale_id,
+            bid=bid,
+            price=bid.price,
+            score=self._score,
+            at_us=self._trying.now_us(),
+        )
         return Parcel(sale_id, self._offer, message_of(won, self._submission, self._vertical))
 
     async def deliver(

@@ -308,7 +308,7 @@ async def delivered(mapping, vertical, submission):
     dialect = post_dialect(mapping, Setting(vertical=vertical, secrets=SECRETS))
     offer = an_offer(post=PostTerms(URL, 1000, OnNoAnswer.WAIT, 120, dialect=dialect))
     bid = Bid(offer=offer, price=9_000_000, bid_id="b", ping_id="p", token="t")
-    won = Won(sale_id=SaleId("sale-1"), bid=bid, score=50, at_us=NOW_US)
+    won = Won(sale_id=SaleId("sale-1"), bid=bid, price=bid.price, score=50, at_us=NOW_US)
     message = message_of(won, submission, vertical)
     parcel = Parcel(SaleId("sale-1"), offer, unpacked(packed(message)))
     assert parcel.message == message

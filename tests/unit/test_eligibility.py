@@ -36,13 +36,13 @@ CLOSED = Schedule(a_buyer().zone, ((),) * 7)
 
 def around(**changes):
     lead = changes.pop("lead", a_lead())
-    margin = a_campaign().sellers["fastquotes"].margin
+    terms = a_campaign().sellers["fastquotes"]
     plain = {
         "lead": lead,
         "facts": {**lead.fields, **lead.derived},
         "currency": "USD",
         "at_us": NOW_US,
-        "floors": Floors(lead, a_stage(), margin, Micros(0)),
+        "floors": Floors(lead, a_stage(), terms, Micros(0)),
         "used": lambda _: {},
         "credited": {},
         "bought_by": frozenset(),
@@ -131,15 +131,15 @@ def test_every_offer_is_screened_exactly_once(switches):
 def test_the_floor_is_the_highest_of_all_that_raise_it():
     """Stage, source, offer and the seller's wish after margin: the highest counts."""
     lead = a_lead()
-    margin = a_campaign().sellers["fastquotes"].margin
+    terms = a_campaign().sellers["fastquotes"]
     stage = a_stage(floor=Micros(5 * DOLLAR))
-    plain = Floors(lead, stage, margin, Micros(0))
+    plain = Floors(lead, stage, terms, Micros(0))
     assert plain.of(an_offer()) == 5 * DOLLAR
     assert plain.of(an_offer(floor=Micros(6 * DOLLAR))) == 6 * DOLLAR
     sourced = msgspec.structs.replace(lead.source, floor=Micros(7 * DOLLAR))
-    raised = Floors(msgspec.structs.replace(lead, source=sourced), stage, margin, Micros(0))
+    raised = Floors(msgspec.structs.replace(lead, source=sourced), stage, terms, Micros(0))
     assert raised.of(an_offer()) == 7 * DOLLAR
-    wished = Floors(lead, stage, margin, Micros(8_500_000))
+    wished = Floors(lead, stage, terms, Micros(8_500_000))
     assert wished.of(an_offer()) == 10 * DOLLAR
 
 

@@ -116,7 +116,12 @@ def lined(old, new):
             "not supported yet",
         ),
         ('"auction"', '"auction"\nmax_buyers = 2', "max_buyers", "more than 1 is not supported"),
-        ('"auction"', '"auction"\nprice_rule = "second_price"', "price_rule", "not supported yet"),
+        (
+            '"waterfall"',
+            '"waterfall"\nprice_rule = "second_price"',
+            "stage[1].price_rule",
+            'is for method = "auction"',
+        ),
         ("price = 9.00", 'format = "xml"', "offer[0].format", 'there is no mapping "xml"'),
         ("price = 9.00", "params = { a = 1 }", "offer[0].params.a", "for an offer with a mapping"),
         # ids

@@ -37,6 +37,8 @@ SECTIONS = {
     market_file.CampaignPart: "## `[[campaign]]`",
     market_file.TermsPart: "### `sellers`",
     market_file.MarginPart: "### `margin`",
+    market_file.BandPart: "### `bands`",
+    market_file.FloorsPart: "### `[campaign.floors]`",
     market_file.DuplicatesPart: "### `duplicates`",
     market_file.StagePart: "### `[[campaign.stage]]`",
 }

@@ -1,0 +1,151 @@
+"""What must hold of margins and of tables of floors, beyond the types of their keys."""
+
+from collections.abc import Iterator
+
+from exchange.configuration.compiling import vertical_of
+from exchange.configuration.draft import Draft
+from exchange.configuration.locate import Path
+from exchange.configuration.margins import margin_of
+from exchange.configuration.problem import Problem
+from exchange.contract.market_file import (
+    BandPart,
+    CampaignPart,
+    FloorsPart,
+    MarginPart,
+    Rounding,
+    VerticalPart,
+)
+from exchange.domain.condition_names import names_of
+from exchange.domain.floor_table import VERTICAL, Columns, Drawing, FloorRuleError
+from exchange.domain.money import from_decimal, to_text
+from exchange.domain.nearest import hint
+from exchange.domain.pricing import falls_at
+from exchange.domain.vertical import Privacy
+
+WAYS = ("percent", "fixed", "payout")
+
+
+def check_margin(margin: MarginPart | None, path: Path) -> Iterator[Problem]:
+    """Tell what is wrong with a margin."""
+    if margin is None:
+        return
+    named = [way for way in (*WAYS, "bands") if getattr(margin, way) is not None]
+    if len(named) != 1:
+        yield Problem(path, "names exactly one of percent, fixed, payout, bands")
+    elif margin.bands is None:
+        yield from _limit(margin, path)
+    elif margin.relax_to is not None:
+        yield Problem((*path, "relax_to"), "stands in the bands, each has its own")
+    else:
+        yield from _bands(margin, margin.bands, (*path, "bands"))
+
+
+def _limit(part: MarginPart | BandPart, path: Path) -> Iterator[Problem]:
+    """Tell of a limit that could not be reached, or is none."""
+    if part.relax_to is None:
+        return
+    place = (*path, "relax_to")
+    most = part.fixed if part.percent is None else part.percent
+    if most is None:
+        yield Problem(place, "is for percent and fixed: a fixed payout is what the seller gets")
+    elif part.relax_to > most:
+        yield Problem(place, f"is more than the margin itself, {most}")
+
+
+def _bands(margin: MarginPart, bands: tuple[BandPart, ...], path: Path) -> Iterator[Problem]:
+    problems = list(_each_band(bands, path))
+    yield from problems
+    if problems:
+        return
+    # Whatever it is rounded to: a band that paid less than the one below it would do so by rule.
+    compiled = margin_of(margin, Rounding.MICRO)
+    for one in (compiled, compiled.relaxed):
+        falls = None if one is None else falls_at(one)
+        if falls is not None:
+            message = (
+                f"pays the seller less, or the exchange, for a price above {to_text(falls)} than"
+                " for that price: no floor could then tell which bids suffice"
+            )
+            yield Problem(path, message)
+            return
+
+
+def _each_band(bands: tuple[BandPart, ...], path: Path) -> Iterator[Problem]:
+    if not bands:
+        yield Problem(path, "names no band")
+    for index, band in enumerate(bands):
+        place = (*path, index)
+        if len([way for way in WAYS if getattr(band, way) is not None]) != 1:
+            yield Problem(place, "names exactly one of percent, fixed, payout")
+        elif band.percent is not None and band.percent > 100:  # noqa: PLR2004 - percent
+            yield Problem((*place, "percent"), "must be at most 100")
+        else:
+            yield from _limit(band, place)
+        is_last = index == len(bands) - 1
+        if is_last and band.upto is not None:
+            yield Problem((*place, "upto"), "stands in the last band, which has no end")
+        elif not is_last and band.upto is None:
+            yield Problem((*place, "upto"), "is missing: only the last band has no end")
+        before = bands[index - 1].upto if index else None
+        if band.upto is not None and before is not None and band.upto <= before:
+            yield Problem((*place, "upto"), f"is not above the band before it, {before}")
+
+
+def check_offer_margins(
+    margins: dict[str, MarginPart], campaign: CampaignPart, draft: Draft, path: Path
+) -> Iterator[Problem]:
+    """Tell what is wrong with what a seller agreed for single offers."""
+    offers = {entry.part.id: entry.part for entry in draft.offers}
+    for name, margin in margins.items():
+        place = (*path, name)
+        yield from check_margin(margin, place)
+        if name not in draft.ids["offer"]:
+            yield Problem(place, f'there is no offer "{name}"{hint(name, draft.ids["offer"])}')
+        elif name in offers and offers[name].vertical != campaign.vertical:
+            yield Problem(place, f'"{name}" is an offer for "{offers[name].vertical}"')
+
+
+def check_floors(
+    campaign: CampaignPart, verticals: dict[str, VerticalPart], path: Path
+) -> Iterator[Problem]:
+    """Tell what is wrong with a campaign's table of floors."""
+    floors, vertical = campaign.floors, verticals.get(campaign.vertical)
+    if floors is None or vertical is None:
+        return
+    if floors.default is not None and campaign.floor:
+        yield Problem((*path, "default"), "says once more what the campaign's floor says")
+    names = names_of(vertical_of(vertical))
+    problems = list(_fields(floors, vertical, [*names, VERTICAL], (*path, "fields")))
+    yield from problems
+    if problems:
+        return
+    drawing = Drawing(Columns(floors.fields, names, vertical.id))
+    for key, amount in floors.values.items():
+        try:
+            drawing.add(key, from_decimal(amount))
+        except FloorRuleError as error:
+            yield Problem((*path, "values", key), str(error))
+    yield from _unused(floors, path)
+
+
+def _fields(
+    floors: FloorsPart, vertical: VerticalPart, names: list[str], path: Path
+) -> Iterator[Problem]:
+    if not floors.fields:
+        yield Problem(path, "names no field")
+    for index, name in enumerate(floors.fields):
+        place = (*path, index)
+        field = vertical.fields.get(name)
+        if name not in names:
+            yield Problem(place, f'"{name}" is nothing that is known of a lead{hint(name, names)}')
+        elif field is not None and field.privacy is Privacy.IDENTITY:
+            yield Problem(place, f'"{name}" says who somebody is: no floor may depend on it')
+        elif name in floors.fields[:index]:
+            yield Problem(place, f'"{name}" stands twice')
+
+
+def _unused(floors: FloorsPart, path: Path) -> Iterator[Problem]:
+    if not floors.values:
+        yield Problem(
+            (*path, "values"), "names no rule: every lead has the default", is_warning=True
+        )
