@@ -26,6 +26,7 @@ PING_NAMES = {
     "source.id": "source-1",
     "source.channel": "search",
     "auction.floor": 5.0,
+    "auction.type": "first_price",
     "auction.currency": "USD",
     "auction.tmax_ms": 280,
     "ping.id": "ping-1",
