@@ -95,19 +95,23 @@ class Drawing:
         self._entries = 0
 
     def add(self, key: str, amount: Micros) -> None:
-        """Add a rule; raise FloorRuleError where its key cannot be.
+        """Add a rule, or nothing of it: raise FloorRuleError where its key cannot be.
 
         Rules for other verticals than the campaign's are read and left away.
         """
         rule = RuledFloor(amount, key)
         places, combinations = entries_of(key, self._columns)
+        layer = self._layers[places]
+        entries: dict[tuple[Known, ...], RuledFloor] = {}
         for combination in combinations:
-            self._entries += 1
-            if self._entries > ENTRIES_MAX:
+            if combination in layer:
+                same = layer[combination].rule
+                raise FloorRuleError(f'is for leads for which "{same}" stands already')
+            if self._entries + len(entries) >= ENTRIES_MAX:
                 raise FloorRuleError(f"is too much: a table has {ENTRIES_MAX} entries at most")
-            same = self._layers[places].setdefault(combination, rule)
-            if same is not rule:
-                raise FloorRuleError(f'is for leads for which "{same.rule}" stands already')
+            entries[combination] = rule
+        layer.update(entries)
+        self._entries += len(entries)
 
     def table(self, default: Micros) -> FloorTable:
         """Return what was drawn."""
