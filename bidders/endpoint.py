@@ -49,13 +49,15 @@ def app(
     Both may be plain functions, which run in up to `threads` threads, or async ones. With one
     `secret` or several, what is not signed by one of them is answered 401. A bid that is not
     there by the ping's `tmax_ms` is 204, no bid. The last `remember` sales are kept, so that a
-    repeated post hears the same answer and `take` is asked once.
+    repeated post hears the same answer and `take` is asked once; `{prefix}/status/{sale_id}` says
+    what it was.
     """
     secrets = (secret,) if isinstance(secret, str) else tuple(secret)
     endpoint = Endpoint(bid, take, Signatures(secrets), Memory(remember), Threads(threads))
     application = web.Application(client_max_size=BODY_MAX_BYTES)
     application.router.add_post(f"{prefix}/ping", endpoint.ping)
     application.router.add_post(f"{prefix}/post", endpoint.post)
+    application.router.add_get(f"{prefix}/status/{{sale}}", endpoint.status, allow_head=False)
     application.cleanup_ctx.append(endpoint.running)
     return application
 
@@ -120,11 +122,18 @@ class Endpoint:
         except Exception:
             logger.exception("take() failed (sale_id %s)", post.sale_id)
             return problem(500, "take() failed")
-        return web.Response(
-            status=202 if answer.accepted is None else 200,
-            body=encode(answer),
-            content_type="application/json",
-        )
+        return answer_response(answer)
+
+    async def status(self, request: web.Request) -> web.Response:
+        """Answer what became of a sale; 404, which decides nothing, where its post never came."""
+        if not self.signatures.accept(request.headers, b""):
+            return problem(401, "the signature is missing, wrong or old")
+        try:
+            answer = await self.memory.known(request.match_info["sale"])
+        except Exception:
+            logger.exception("take() failed (sale_id %s)", request.match_info["sale"])
+            return problem(500, "take() failed")
+        return problem(404, "there is no such sale") if answer is None else answer_response(answer)
 
     async def decide(self, post: Post) -> PostAnswer:
         """Ask the buyer's function once; raises TypeError where it answers anything unknown."""
@@ -132,6 +141,15 @@ class Endpoint:
         if not isinstance(decision, Accepted | Refused | Pending):
             raise TypeError(f"take() answers Accepted, Refused or Pending, not {type(decision)}")
         return decision.answer()
+
+
+def answer_response(answer: PostAnswer) -> web.Response:
+    """Return the HTTP answer that says what the buyer decided."""
+    return web.Response(
+        status=202 if answer.accepted is None else 200,
+        body=encode(answer),
+        content_type="application/json",
+    )
 
 
 def thinking_ms(tmax_ms: float) -> float:

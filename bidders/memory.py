@@ -34,6 +34,11 @@ class Memory:
             decision.add_done_callback(lambda done: self.keep(sale, done))
         return await asyncio.shield(decision)
 
+    async def known(self, sale: str) -> PostAnswer | None:
+        """Return the answer of a sale that came; None where none did, or it was forgotten."""
+        decision = self.decisions.get(sale)
+        return None if decision is None else await asyncio.shield(decision)
+
     def keep(self, sale: str, decision: asyncio.Task[PostAnswer]) -> None:
         """Forget a failure, and the oldest decision where there is one too many."""
         if decision.cancelled() or decision.exception() is not None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from exchange.domain.offer import PingTerms, PostTerms, StatusTerms
 from exchange.domain.snapshot import Snapshot
 from exchange.settings import Settings
 
@@ -37,7 +38,9 @@ def needed(settings: Settings, snapshot: Snapshot) -> int:
 
 def hosts(snapshot: Snapshot) -> set[tuple[str, str]]:
     """Return the places that calls go to: each scheme, host and port once."""
-    terms = [one for offer in snapshot.offers.values() for one in (offer.ping, offer.post)]
+    terms: list[PingTerms | PostTerms | StatusTerms | None] = []
+    for offer in snapshot.offers.values():
+        terms += [offer.ping, offer.post, offer.post and offer.post.status]
     parts = [urlsplit(one.url) for one in terms if one is not None]
     return {(one.scheme, one.netloc.lower()) for one in parts}
 

@@ -49,6 +49,7 @@ class Book:
         self.no_bids = 0
         self.posts = 0
         self.repeats = 0
+        self.asked = 0
         self.unreadable = 0
         self.unsigned = 0
         self.faults: Counter[str] = Counter()
@@ -71,6 +72,7 @@ class Book:
             "no_bids": self.no_bids,
             "posts": self.posts,
             "repeats": self.repeats,
+            "asked": self.asked,
             "unreadable": self.unreadable,
             "unsigned": self.unsigned,
             "faults": dict(sorted(self.faults.items())),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal
 
-from bidders.fleet.books import Book, Sale
+from bidders.fleet.books import Belief, Book, Sale
 from bidders.fleet.chance import Dice
 from bidders.fleet.misconduct import (
     Manners,
@@ -20,6 +20,7 @@ from bidders.signature import Signatures
 
 CENT = Decimal("0.01")
 UNSIGNED = Reply(message(b'{"error":"bad signature"}', 401))
+NO_SALE = Reply(message(b'{"error":"no such sale"}', 404))
 UNREADABLE = Reply(message(b'{"error":"not of the contract"}', 400))
 
 
@@ -105,6 +106,21 @@ class Buyer:
             return good
         book.faults["post-" + fault] += 1
         return spoil_answer(fault, good, self.manners)
+
+    def status(self, headers: Mapping[str, str], sale_id: str) -> Reply | None:
+        """Return what the buyer holds of a sale by now; None for silence, 404 for one unknown."""
+        book = self.book
+        book.asked += 1
+        if not self.signatures.accept(headers, b""):
+            book.unsigned += 1
+            return UNSIGNED
+        sale = book.sales.get(sale_id)
+        if sale is None or sale.belief is Belief.UNREAD:
+            return NO_SALE
+        if sale.fault is PostFault.MUTE:
+            return None
+        sale.belief = later_belief(sale.fault)
+        return self.plainly(sale, self.spec.post_latency_ms.at(MIDDLE))
 
     def remember(self, token: str, price: Decimal) -> None:
         """Remember a bid until its post comes, or too many others came."""

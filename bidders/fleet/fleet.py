@@ -1,6 +1,7 @@
 """The fleet: one listening socket, a buyer behind each path, all their books in one place."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
@@ -17,6 +18,7 @@ from bidders.fleet.spec import BuyerSpec, checked
 
 BACKLOG = 4096
 BOOKS_PATH = "/_fleet/books"
+STATUS_PATH = re.compile(r"/(?P<buyer>[^/]+)/status/(?P<sale>[^/]+)")
 UNKNOWN = Reply(message(b'{"error":"no such buyer"}', 404))
 WRONG_METHOD = Reply(message(b'{"error":"POST here"}', 405))
 
@@ -42,6 +44,8 @@ class Desk(msgspec.Struct, frozen=True):
 class Fleet:
     """Buyers that answer at `{base_url}/{id}/ping` and `/post` while the `async with` lasts.
 
+    What became of a sale they say at `{base_url}/{id}/status/{sale_id}`.
+
     Every number and fault comes from the seed, the buyer's id and the ping's or sale's id.
     `books` has each buyer's record, with its last `keep` requests whole; `GET /_fleet/books`
     is all of it but the requests, as JSON.
@@ -62,6 +66,7 @@ class Fleet:
         self.port = listening.port
         self.books = {name: Book(keep) for name in self.specs}
         self.desks: dict[str, Desk] = {}
+        self.buyers: dict[str, Buyer] = {}
         for spec in self.specs.values():
             self.change(spec)
         self.connections: set[Connection] = set()
@@ -81,18 +86,23 @@ class Fleet:
         """Return where this buyer hears posts."""
         return f"{self.base_url}/{self.specs[buyer].id}/post"
 
+    def status_url(self, buyer: str) -> str:
+        """Return where this buyer is asked about a sale, as the market file has it."""
+        return f"{self.base_url}/{self.specs[buyer].id}/status/{{sale.id}}"
+
     def change(self, spec: BuyerSpec) -> None:
         """Let the buyer of this id behave otherwise from the next request on; its book goes on."""
         book = self.books[spec.id]
         self.specs[spec.id] = spec
         buyer = Buyer(spec, self.seed, book)
+        self.buyers[spec.id] = buyer
         self.desks[f"/{spec.id}/ping"] = Desk(book, buyer.ping)
         self.desks[f"/{spec.id}/post"] = Desk(book, buyer.post)
 
-    async def received(self, buyer: str, *, pings: int = 0, posts: int = 0) -> Book:
-        """Return this buyer's book as soon as it counts so many pings and posts."""
+    async def received(self, buyer: str, *, pings: int = 0, posts: int = 0, asked: int = 0) -> Book:
+        """Return this buyer's book as soon as it counts so many pings, posts and questions."""
         book = self.books[buyer]
-        while book.pings < pings or book.posts < posts:
+        while book.pings < pings or book.posts < posts or book.asked < asked:
             self.heard.clear()
             await self.heard.wait()
         return book
@@ -123,13 +133,26 @@ class Fleet:
         await asyncio.gather(*lasting)
         await self.server.wait_closed()
 
+    def told(self, request: Request) -> Reply | None:
+        """Return what is asked by GET: the books, or what became of a buyer's sale."""
+        if request.path == BOOKS_PATH:
+            return Reply(message(books.encode(self.seed, self.books)))
+        asked = STATUS_PATH.fullmatch(request.path.partition("?")[0])
+        buyer = None if asked is None else self.buyers.get(asked["buyer"])
+        if asked is None or buyer is None:
+            return UNKNOWN
+        if self.keep:
+            headers = tuple(request.headers.items())
+            buyer.book.requests.append(Received(request.path, headers, request.body))
+        reply = buyer.status(request.headers, asked["sale"])
+        self.heard.set()
+        return reply
+
     def answer(self, request: Request) -> Reply | None:
         """Return what the addressed buyer says, None where it says nothing."""
         desk = self.desks.get(request.path.partition("?")[0])
         if desk is None:
-            if request.path == BOOKS_PATH:
-                return Reply(message(books.encode(self.seed, self.books)))
-            return UNKNOWN
+            return self.told(request)
         if request.method != "POST":
             return WRONG_METHOD
         if self.keep:

@@ -86,7 +86,7 @@ async def try_offer(
     else:
         sys.stdout.write("\n".join(lines(tried)) + "\n")
     tell(*notes(tried))
-    return 1 if any(missed(call) for call in (tried.ping, tried.post)) else 0
+    return 1 if any(missed(call) for call in (tried.ping, tried.post, tried.status)) else 0
 
 
 def request_of(path: Path) -> Request:
@@ -135,7 +135,7 @@ def notes(tried: Tried) -> Iterable[str]:
     """Yield what to do about a try, beside what it shows."""
     if tried.note is not None:
         yield tried.note
-    reads = [call.read for call in (tried.ping, tried.post) if call is not None]
+    reads = [call.read for call in (tried.ping, tried.post, tried.status) if call]
     if any(read is not None and read.detail == Detail.ADDRESS_NOT_ALLOWED for read in reads):
         yield (
             "this command may call the public internet only; "
@@ -158,6 +158,8 @@ def lines(tried: Tried) -> list[str]:
             shown.append(f"{name}: none, {lacks}")
         else:
             shown += call_lines(name, call)
+    if tried.status is not None:
+        shown += ["", *call_lines("status", tried.status)]
     return [plain(line) for line in shown]
 
 

@@ -32,7 +32,7 @@ from exchange.domain.campaign import (
 )
 from exchange.domain.caps import account_scope
 from exchange.domain.condition import Condition
-from exchange.domain.dialect import PingDialect, PostDialect
+from exchange.domain.dialect import PingDialect, PostDialect, StatusDialect
 from exchange.domain.lineup import Lineup, Plan, plan_of
 from exchange.domain.money import Micros, from_decimal
 from exchange.domain.offer import (
@@ -46,6 +46,7 @@ from exchange.domain.offer import (
     PingTerms,
     PostTerms,
     PriceRule,
+    StatusTerms,
 )
 from exchange.domain.pacing import Pace
 from exchange.domain.schedule import Schedule, either
@@ -72,6 +73,7 @@ class Means(NamedTuple):
     ping: PingDialect | None = None
     """How its endpoint speaks; None: as the exchange does."""
     post: PostDialect | None = None
+    status: StatusDialect | None = None
 
 
 def vertical_of(part: VerticalPart) -> Vertical:
@@ -200,7 +202,7 @@ def offer_of(
         priority=part.priority,
         weight=part.weight,
         ping=ping_of(part, means.ping),
-        post=post_of(part, means.post),
+        post=post_of(part, means.post, means.status),
         hash_kind=part.hash,
         hidden=hidden_of(part, vertical),
         on_lower_price=part.on_lower_price,
@@ -251,13 +253,18 @@ def ping_of(part: OfferPart, dialect: PingDialect | None = None) -> PingTerms | 
     return PingTerms(part.ping.url, timeout_ms, from_decimal(part.ping.max_bid), dialect)
 
 
-def post_of(part: OfferPart, dialect: PostDialect | None = None) -> PostTerms | None:
+def post_of(
+    part: OfferPart, dialect: PostDialect | None = None, asked: StatusDialect | None = None
+) -> PostTerms | None:
     """Return where a won lead goes, or None where its buyer fetches it."""
     if part.post is None:
         return None
     post = part.post
     no_answer = post.on_no_answer or OnNoAnswer.WAIT
-    return PostTerms(post.url, post.timeout_ms, no_answer, post.in_doubt_max_s, dialect)
+    status = None
+    if post.status is not None:
+        status = StatusTerms(post.status.url, post.status.timeout_ms, asked)
+    return PostTerms(post.url, post.timeout_ms, no_answer, post.in_doubt_max_s, dialect, status)
 
 
 def campaign_of(

@@ -15,14 +15,15 @@ from exchange.dialect.compiling import (
     post_dialect,
     secrets_named,
     secrets_of_params,
+    status_dialect,
 )
 from exchange.dialect.faults import Path
-from exchange.domain.dialect import PingDialect, PostDialect
+from exchange.domain.dialect import PingDialect, PostDialect, StatusDialect
 from exchange.domain.vertical import Vertical
 
 D = TypeVar("D")
 
-Halves = tuple[PingDialect | None, PostDialect | None]
+Halves = tuple[PingDialect | None, PostDialect | None, StatusDialect | None]
 """How an offer's endpoints speak."""
 
 
@@ -85,6 +86,7 @@ class Dialects:
     def __init__(self) -> None:
         self._pings: Kept[PingDialect] = Kept(ping_dialect)
         self._posts: Kept[PostDialect] = Kept(post_dialect)
+        self._statuses: Kept[StatusDialect] = Kept(status_dialect)
         self._mappings: dict[str, MappingPart] = {}
         self._texts: dict[str, str] = {}
         self._named: dict[str, list[tuple[Path, str]]] = {}
@@ -94,26 +96,30 @@ class Dialects:
         """Take the mappings of a new market and the secrets that they name."""
         self._pings.begin()
         self._posts.begin()
+        self._statuses.begin()
         self._mappings = {mapping.id: mapping for mapping in mappings}
         self._texts = {name: encode(mapping) for name, mapping in self._mappings.items()}
         self._named = {name: secrets_named(mapping) for name, mapping in self._mappings.items()}
         self._secrets = secrets
 
     def of(self, offer: OfferPart, vertical: Vertical) -> Halves:
-        """Return both halves, None where the exchange's own format is spoken.
+        """Return ping, post and status, None where the exchange's own format is spoken.
 
         Raises KeyError where a mapping or a secret is not there, DialectError where they do not
         fit.
         """
         named = halves_of(offer)
-        ping = post = None
+        ping = post = status = None
         if offer.ping is not None and named["ping"] != STANDARD:
             mapping = self._mappings[named["ping"]]
             ping = self._pings.of(offer, mapping, self._basis(mapping, offer, vertical))
         if offer.post is not None and named["post"] != STANDARD:
             mapping = self._mappings[named["post"]]
-            post = self._posts.of(offer, mapping, self._basis(mapping, offer, vertical))
-        return ping, post
+            basis = self._basis(mapping, offer, vertical)
+            post = self._posts.of(offer, mapping, basis)
+            if offer.post.status is not None:
+                status = self._statuses.of(offer, mapping, basis)
+        return ping, post, status
 
     def _basis(self, mapping: MappingPart, offer: OfferPart, vertical: Vertical) -> Basis:
         named = self._named[mapping.id] + secrets_of_params(offer.params)

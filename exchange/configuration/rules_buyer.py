@@ -17,11 +17,13 @@ from exchange.contract.market_file import (
     BuyerPart,
     CapPart,
     OfferPart,
+    PostPart,
     VerticalPart,
 )
+from exchange.domain.asking import NAMES, named, sample
 from exchange.domain.condition import ConditionError
 from exchange.domain.nearest import hint
-from exchange.domain.offer import HashKind, Per
+from exchange.domain.offer import HashKind, OnNoAnswer, Per
 
 CheckCondition = Callable[[str, str], None]
 """Compiles a text for a vertical, by id; raises ConditionError, passes over unknown verticals."""
@@ -196,13 +198,32 @@ def _delivery(offer: OfferPart, path: Path) -> Iterator[Problem]:
         yield Problem((*path, "hash"), message, is_warning=True)
     for key, terms in (("ping", offer.ping), ("post", offer.post)):
         if terms is not None:
-            yield from _url(terms.url, (*path, key, "url"))
+            yield from check_url(terms.url, (*path, key, "url"))
+    if offer.post is not None and offer.post.status is not None:
+        yield from check_status(offer.post, (*path, "post"))
     if offer.post is None and offer.ping is not None:
         message = "has no post: nothing is called when it wins a lead"
         yield Problem(path, message, is_warning=True)
 
 
-def _url(url: str, path: Path) -> Iterator[Problem]:
+def check_status(post: PostPart, path: Path) -> Iterator[Problem]:
+    """Tell what is wrong with where a buyer is asked about sales in doubt."""
+    assert post.status is not None, "there is something to check"
+    url, place = post.status.url, (*path, "status", "url")
+    yield from check_url(sample(url), place)
+    known = named(url)
+    for name in known:
+        if name not in NAMES:
+            yield Problem(place, f'names "{name}", which is not known here{hint(name, NAMES)}')
+    if not known:
+        yield Problem(place, f"names no sale: put {{sale.id}} or another of {', '.join(NAMES)} in")
+    if post.on_no_answer is OnNoAnswer.ADVANCE:
+        message = 'is asked while a sale waits; on_no_answer = "advance" goes on without it'
+        yield Problem((*path, "status"), message)
+
+
+def check_url(url: str, path: Path) -> Iterator[Problem]:
+    """Tell what is wrong with an address that is to be called."""
     host = _host(url)
     if host is None or any(character.isspace() or ord(character) < 32 for character in url):  # noqa: PLR2004 - control characters
         yield Problem(path, "must be a URL such as https://bids.example.com/ping")

@@ -13,7 +13,13 @@ from exchange.configuration.draft import Draft, Entry, OfferEntry
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
 from exchange.contract.mapping import MappingPart
-from exchange.contract.market_file import STANDARD, MarketFile, OfferPart, VerticalPart
+from exchange.contract.market_file import (
+    STANDARD,
+    MarketFile,
+    OfferPart,
+    PostPart,
+    VerticalPart,
+)
 from exchange.dialect.compiling import (
     Setting,
     faults_of,
@@ -22,14 +28,19 @@ from exchange.dialect.compiling import (
     post_dialect,
     secrets_named,
     secrets_of_params,
+    status_dialect,
 )
 from exchange.dialect.faults import DialectError
 from exchange.dialect.scope import HALF_SECRET, is_half_secret
 from exchange.domain.nearest import hint
 
 Compiles = Callable[[MappingPart, Setting], object]
-"""Makes one half of a dialect, or raises DialectError."""
-COMPILES: dict[str, Compiles] = {"ping": ping_dialect, "post": post_dialect}
+"""Makes one half of a dialect, or its question, or raises DialectError."""
+COMPILES: dict[str, Compiles] = {
+    "ping": ping_dialect,
+    "post": post_dialect,
+    "status": status_dialect,
+}
 
 
 def check_mapping(entry: Entry[MappingPart], verticals: Collection[str]) -> Iterator[Problem]:
@@ -106,14 +117,23 @@ class Uses:
         if getattr(mapping, half) is None:
             yield Problem((*path, half), f'mapping "{mapping.id}" has no [mapping.{half}]')
             return
-        silent = half == "post" and offer.post is not None and offer.post.on_no_answer is None
-        if silent and not mapping.idempotent:
-            yield Problem(
-                (*path, "post", "on_no_answer"),
-                f'is missing: "wait" or "advance"? mapping "{mapping.id}" is not idempotent, '
-                "so a post in doubt is not repeated",
-            )
+        if half == "post" and offer.post is not None:
+            yield from self._in_doubt(offer.post, (*path, "post"), entry.part)
+            if offer.post.status is not None and mapping.status is not None:
+                yield from self._compiles(offer, "status", entry)
         yield from self._compiles(offer, half, entry)
+
+    @staticmethod
+    def _in_doubt(post: PostPart, path: Path, mapping: MappingPart) -> Iterator[Problem]:
+        """Tell where nobody could know what becomes of a post without an answer."""
+        if post.status is not None and mapping.status is None:
+            yield Problem((*path, "status"), f'mapping "{mapping.id}" has no [mapping.status]')
+        if post.on_no_answer is None and not mapping.idempotent and post.status is None:
+            yield Problem(
+                (*path, "on_no_answer"),
+                f'is missing: "wait" or "advance"? mapping "{mapping.id}" is not idempotent, '
+                "so a post in doubt is not repeated, and there is no post.status to ask",
+            )
 
     def _compiles(
         self, offer: OfferPart, half: str, entry: Entry[MappingPart]

@@ -221,6 +221,18 @@ class MappedPostPart(MessagePart, frozen=True, kw_only=True):
     price: PriceReadPart | None = None
 
 
+class MappedStatusPart(MessagePart, frozen=True, kw_only=True):
+    """How the buyer is asked what became of a sale, at an offer's `post.status`."""
+
+    method: Method = Method.GET
+    accepted: Rules
+    refused: Rules = ()
+    pending: Rules = ()
+    reference: ReadPart | None = None
+    redirect: ReadPart | None = None
+    price: PriceReadPart | None = None
+
+
 class VerticalParamsPart(Part, frozen=True, kw_only=True):
     """What differs where the mapping is used for leads of one vertical."""
 
@@ -242,6 +254,7 @@ class MappingPart(Part, frozen=True, kw_only=True):
     """By name, for the filter `map(NAME)`; `*` for all the rest."""
     value: dict[FieldName, ValuePart] = msgspec.field(default_factory=dict)
     auth: AuthPart | None = None
-    """For ping and post, where they have none of their own."""
+    """For ping, post and status, where they have none of their own."""
     ping: MappedPingPart | None = None
     post: MappedPostPart | None = None
+    status: MappedStatusPart | None = None

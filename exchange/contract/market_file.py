@@ -163,14 +163,24 @@ class PingPart(Part, frozen=True, kw_only=True):
     max_bid: Amount = Decimal(1000)
 
 
+class StatusPart(Part, frozen=True, kw_only=True):
+    """Where a buyer is asked what became of a sale that it left in doubt."""
+
+    url: Url
+    """With `{sale.id}`, `{reference}`, `{bid.id}` or `{ping.id}` in it."""
+    timeout_ms: Milliseconds = 5_000
+
+
 class PostPart(Part, frozen=True, kw_only=True):
     """Where a won lead goes."""
 
     url: Url
     timeout_ms: Milliseconds = 10_000
     on_no_answer: OnNoAnswer | None = None
-    """Absent: `wait`; a mapped offer whose buyer knows no repetition must say it."""
+    """Absent: `wait`; a mapped offer whose buyer knows no repetition, and cannot be asked either,
+    must say it."""
     in_doubt_max_s: Annotated[int, Meta(ge=1, le=86_400)] = 120
+    status: StatusPart | None = None
 
 
 STANDARD = "standard"

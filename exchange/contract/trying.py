@@ -66,7 +66,7 @@ class TriedReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class TriedCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A ping or a post of a try."""
+    """A ping, a post or a question about a sale, of a try."""
 
     request: TriedRequest
     sent: bool
@@ -88,5 +88,7 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     """None where the offer is not asked."""
     post: TriedCall | None
     """None where nothing is called when it wins."""
+    status: TriedCall | None
+    """The question about the sale of that post; None where its buyer cannot be asked."""
     note: str | None
     """Why something was not sent though it was asked for."""

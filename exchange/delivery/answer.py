@@ -38,6 +38,8 @@ class InDoubt(msgspec.Struct, frozen=True):
     """The buyer's own words, or what of them was not understood; they may repeat the lead."""
     told: bool = False
     """True where the buyer itself said that it will tell later (202, `"accepted": null`)."""
+    reference: str | None = None
+    """The buyer's own, by which it can be asked."""
 
 
 PostResult = Accepted | Refused | Unreachable | InDoubt

@@ -1,17 +1,19 @@
 """Posts the full record to a winner and says what came of it; one call, one result."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
 from exchange.delivery.answer import Accepted, InDoubt, PostResult, Unreachable
+from exchange.delivery.asking import Question, answer_read, question_of, status_terms
 from exchange.delivery.formats import foreign, standard
+from exchange.delivery.sending import Endpoints, Sending
+from exchange.domain.captured import CallKind
 from exchange.domain.dialect import Heard, Message, PostDialect
 from exchange.domain.ids import SaleId
 from exchange.domain.offer import Offer, PostTerms
 from exchange.wire.call import Call, Outcome
-from exchange.wire.endpoint import Endpoint
 from exchange.wire.signature import signature_headers
 
 
@@ -34,16 +36,7 @@ class Delivered(msgspec.Struct, frozen=True):
     request: bytes = b""
     status: int = 0
     answer: bytes = b""
-
-
-class Endpoints(Protocol):
-    """Who prepares endpoints."""
-
-    def of(self, url: str) -> Endpoint:
-        """Return where the exchange's own format is spoken."""
-
-    def speaking(self, url: str, method: str, headers: Mapping[str, str]) -> Endpoint:
-        """Return where another one is."""
+    kind: CallKind = CallKind.POST
 
 
 class Requests(Protocol):
@@ -91,7 +84,22 @@ class Delivery:
         answer = call.body if dialect is None else dialect.redacted(call.body)
         return Delivered(result, call.took_ms, sending.shown, call.status, answer)
 
-    def _native(self, parcel: Parcel, post: PostTerms) -> "Sending":
+    async def ask(self, asked: Question) -> Delivered:
+        """Ask the buyer what became of a sale, and return what it says, in doubt where it does not.
+
+        Nothing is sent where its URL names what is not known.
+        """
+        sending = question_of(asked, self._endpoints, self._now_us())
+        if sending is None:
+            return Delivered(InDoubt("not asked: the buyer named no reference"), 0.0)
+        terms = status_terms(asked.offer)
+        call = Call(endpoint=sending.endpoint, request=sending.request, timeout_ms=terms.timeout_ms)
+        await self._wire.fan_out((call,), float("inf"))
+        answer = call.body if terms.dialect is None else terms.dialect.redacted(call.body)
+        result = answer_read(call, terms)
+        return Delivered(result, call.took_ms, sending.shown, call.status, answer, CallKind.STATUS)
+
+    def _native(self, parcel: Parcel, post: PostTerms) -> Sending:
         """Return a post in the exchange's own format, signed anew."""
         body, secret = parcel.message.body, parcel.offer.secret
         endpoint, lines = self._endpoints.of(post.url), key_line(parcel)
@@ -101,7 +109,7 @@ class Delivery:
         request = endpoint.request(body, headers=lines)
         return Sending(endpoint, request, shown=request)
 
-    def _foreign(self, parcel: Parcel, post: PostTerms) -> "Sending":
+    def _foreign(self, parcel: Parcel, post: PostTerms) -> Sending:
         """Return a post in the buyer's own dialect, with what proves who sends it made anew."""
         dialect, message = post.dialect, parcel.message
         assert dialect is not None, "a foreign post has a dialect"
@@ -116,15 +124,6 @@ class Delivery:
         request, seen = asking(message), message.shown
         shown = dialect.redacted(request if seen is None else asking(seen))
         return Sending(endpoint, request, shown)
-
-
-class Sending(NamedTuple):
-    """One request that is about to go out."""
-
-    endpoint: Endpoint
-    request: bytes
-    shown: bytes
-    """As it is kept: without secrets, and in a foreign dialect without the person."""
 
 
 def key_line(parcel: Parcel) -> bytes:

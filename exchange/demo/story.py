@@ -25,6 +25,7 @@ SENTENCES = {
     "held": "{price} of {offer}'s caps and budget are held",
     "posted": "the full record goes to {offer}",
     "repeated": "posted to {offer} again, under the same key",
+    "status_asked": "asked {offer} what became of it",
     "accepted": "{offer} accepted{took} and pays {price}{detail}",
     "refused": "{offer} refused it{took}{detail}",
     "in_doubt": "{offer} did not say whether it took the lead{took}{detail}",

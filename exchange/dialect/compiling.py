@@ -8,20 +8,22 @@ import msgspec
 from exchange.contract.mapping import MappingPart, Scalar
 from exchange.dialect.checking import check_shape
 from exchange.dialect.faults import DialectError, Fault, Path, Place, TemplateError
-from exchange.dialect.halves import ping_of, post_of
+from exchange.dialect.halves import ping_of, post_of, status_of
 from exchange.dialect.placeholders import Placeholder, parse_template
-from exchange.dialect.scope import HALF_SECRET, SECRET, is_half_secret, secret_of
+from exchange.dialect.scope import HALF_SECRET, SECRET, VALUE, is_half_secret, secret_of
 from exchange.dialect.scopes import (
     IN_PINGS,
     IN_POSTS,
+    IN_STATUS,
     Setting,
     lead_names,
     open_scope,
     params_of,
     ping_scope,
     post_scope,
+    status_scope,
 )
-from exchange.domain.dialect import PingDialect, PostDialect
+from exchange.domain.dialect import PingDialect, PostDialect, StatusDialect
 from exchange.domain.nearest import hint
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "post_dialect",
     "secrets_named",
     "secrets_of_params",
+    "status_dialect",
 ]
 
 
@@ -49,6 +52,10 @@ def faults_of(mapping: MappingPart, fields: Collection[str] | None = None) -> li
         ping_of(mapping, mapping.ping, open_scope(mapping, IN_PINGS, fields), place.at("ping"))
     if mapping.post is not None:
         post_of(mapping, mapping.post, open_scope(mapping, IN_POSTS, fields), place.at("post"))
+    if mapping.status is not None:
+        # A question names the sale, whatever the lead was; so no value of the lead either.
+        asked = open_scope(mapping, IN_STATUS, ()).without(VALUE)
+        status_of(mapping, mapping.status, asked, place.at("status"))
     return list(dict.fromkeys(place.faults))
 
 
@@ -75,6 +82,17 @@ def post_dialect(mapping: MappingPart, setting: Setting) -> PostDialect:
     return made.shown_by(mapping, mapping.post, post_scope(mapping, setting, masked=True))
 
 
+def status_dialect(mapping: MappingPart, setting: Setting) -> StatusDialect:
+    """Return one offer's questions about sales; raise DialectError with all that is wrong."""
+    place = Place(param_faults(mapping, setting.vertical.id, setting.params))
+    if mapping.status is None:
+        place.fault(f'mapping "{mapping.id}" has no status')
+        raise DialectError(tuple(place.faults))
+    made = status_of(mapping, mapping.status, status_scope(mapping, setting), place.at("status"))
+    place.close()
+    return made
+
+
 def param_faults(mapping: MappingPart, vertical_id: str, own: Mapping[str, Scalar]) -> list[Fault]:
     """Return what is wrong with an offer's parameters; paths begin with `params`, the offer's."""
     held = params_of(mapping, vertical_id, {})
@@ -96,7 +114,7 @@ def secrets_named(mapping: MappingPart) -> list[tuple[Path, str]]:
     """Return every secret that a mapping names, and where."""
     tree = msgspec.to_builtins(mapping)
     spoken = {key: tree[key] for key in ("auth", "value") if key in tree}
-    for half in ("ping", "post"):
+    for half in ("ping", "post", "status"):
         message = tree.get(half, {})
         spoken[half] = {key: message[key] for key in SPOKEN if key in message}
     own = list(_secrets(spoken, ()))

@@ -1,4 +1,4 @@
-"""The two halves of a dialect, compiled for one offer."""
+"""The two halves of a dialect, and its question about a sale, compiled for one offer."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,6 +8,7 @@ from exchange.contract.mapping import (
     BodyPart,
     MappedPingPart,
     MappedPostPart,
+    MappedStatusPart,
     MappingPart,
     MessagePart,
     Method,
@@ -15,11 +16,20 @@ from exchange.contract.mapping import (
 from exchange.dialect.bodies import EMPTY_BODY, Body, place_body, with_query
 from exchange.dialect.faults import Place
 from exchange.dialect.headers import compile_headers
-from exchange.dialect.hearing import ping_ear, post_ear
+from exchange.dialect.hearing import ping_ear, post_ear, status_ear
 from exchange.dialect.proving import Prove, compile_proof
 from exchange.dialect.redaction import Redact, redaction
 from exchange.dialect.scope import Scope
-from exchange.domain.dialect import Heard, Message, Miss, PingSaid, PingView, PostSaid, PostView
+from exchange.domain.dialect import (
+    Heard,
+    Message,
+    Miss,
+    PingSaid,
+    PingView,
+    PostSaid,
+    PostView,
+    StatusView,
+)
 
 SOAP_CONTENT_TYPE = "text/xml; charset=utf-8"
 CONTENT_TYPE_MAX = 200
@@ -30,7 +40,7 @@ class Speaking(msgspec.Struct, frozen=True):
 
     method: str
     headers: Mapping[str, str]
-    render: Callable[[PingView | PostView], Message]
+    render: Callable[[PingView | PostView | StatusView], Message]
     proof: Prove
     redacted: Redact
 
@@ -84,6 +94,22 @@ class Post(msgspec.Struct, frozen=True):
         return f"Post({self.method})"
 
 
+class Status(msgspec.Struct, frozen=True):
+    """One offer's questions, as `exchange.domain.dialect.StatusDialect` promises."""
+
+    method: str
+    headers: Mapping[str, str]
+    render: Callable[[StatusView], Message]
+    proof: Prove
+    redacted: Redact
+    read: Callable[[Heard], PostSaid]
+    missed: Callable[[Heard], tuple[Miss, ...]]
+
+    def __repr__(self) -> str:
+        """Say the method; the rest may hold a secret."""
+        return f"Status({self.method})"
+
+
 def ping_of(mapping: MappingPart, part: MappedPingPart, scope: Scope, place: Place) -> Ping:
     """Return the pings; what is wrong with them is kept at its place."""
     how = speaking(mapping, part, scope, place)
@@ -104,6 +130,15 @@ def post_of(mapping: MappingPart, part: MappedPostPart, scope: Scope, place: Pla
         ear.read,
         ear.missed,
         mapping.idempotent,
+    )
+
+
+def status_of(mapping: MappingPart, part: MappedStatusPart, scope: Scope, place: Place) -> Status:
+    """Return the questions; what is wrong with them is kept at its place."""
+    how = speaking(mapping, part, scope, place)
+    ear = status_ear(part, place)
+    return Status(
+        how.method, how.headers, how.render, how.proof, how.redacted, ear.read, ear.missed
     )
 
 

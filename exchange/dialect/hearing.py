@@ -6,7 +6,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from exchange.contract.mapping import MappedPingPart, MappedPostPart, ReadPart
+from exchange.contract.mapping import (
+    MappedPingPart,
+    MappedPostPart,
+    MappedStatusPart,
+    ReadPart,
+)
 from exchange.dialect.answers import Answer, answer_of
 from exchange.dialect.document import Found, Kind
 from exchange.dialect.faults import Place
@@ -222,6 +227,17 @@ def ping_ear(part: MappedPingPart, place: Place) -> PingEar:
 
 def post_ear(part: MappedPostPart, place: Place) -> PostEar:
     """Return how answers to posts are read; what is wrong is kept at its place."""
+    return _ear(part, (PostWord.REFUSED, PostWord.DUPLICATE, PostWord.PENDING), place)
+
+
+def status_ear(part: MappedStatusPart, place: Place) -> PostEar:
+    """Return how answers to questions about a sale are read; what is wrong is kept likewise."""
+    return _ear(part, (PostWord.REFUSED, PostWord.PENDING), place)
+
+
+def _ear(
+    part: MappedPostPart | MappedStatusPart, words: tuple[PostWord, ...], place: Place
+) -> PostEar:
     reads = Reads(pages=part.html)
 
     def optional(name: str, read: ReadPart | None) -> Read | None:
@@ -229,7 +245,6 @@ def post_ear(part: MappedPostPart, place: Place) -> PostEar:
 
     if part.accepted == ():
         place.at("accepted").fault("needs a rule: what is not named is not success")
-    words = (PostWord.REFUSED, PostWord.DUPLICATE, PostWord.PENDING)
     return PostEar(
         accepted=compile_rules(part.accepted, place.at("accepted"), reads),
         others=tuple(

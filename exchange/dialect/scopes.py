@@ -1,4 +1,4 @@
-"""The scopes of pings and posts: what each may name, by the vertical and what is shown."""
+"""The scopes of messages: what each may name, by the vertical and what is shown."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -14,7 +14,7 @@ from exchange.dialect.scope import LEAD, VALUE, Broken, Getter, Scope
 from exchange.dialect.values import Asking, usable
 from exchange.domain.anonymize import hashed_fields, ping_names
 from exchange.domain.condition import Name
-from exchange.domain.dialect import PingView, PostView
+from exchange.domain.dialect import PingView, PostView, StatusView
 from exchange.domain.lead import Facts, Value
 from exchange.domain.money import to_decimal
 from exchange.domain.vertical import Privacy, Vertical
@@ -59,7 +59,7 @@ def consent_getter(name: str) -> Getter:
     return lambda view: view.consent.get(name)
 
 
-def now(view: PingView | PostView) -> datetime:
+def now(view: PingView | PostView | StatusView) -> datetime:
     """Return the moment of sending."""
     return moment_at(view.at_us)
 
@@ -91,6 +91,13 @@ IN_POSTS: dict[str, Getter] = {
     "sale.id": attrgetter("sale_id"),
     "sale.price": lambda view: amount(view.price),
     "sale.currency": attrgetter("currency"),
+}
+
+
+IN_STATUS: dict[str, Getter] = {
+    **{name: IN_POSTS[name] for name in ("ping.id", "vertical", "test", "now")},
+    **{name: IN_POSTS[name] for name in ("bid.id", "sale.id", "sale.price", "sale.currency")},
+    "reference": attrgetter("reference"),
 }
 
 
@@ -131,6 +138,16 @@ def _in_posts(vertical: Vertical) -> Sight:
     names: dict[str, Getter | Broken] = dict(IN_POSTS)
     names.update({f"lead.{name}": lead_getter(name) for name in lead_names(vertical)})
     return names, post_kinds(vertical)
+
+
+def status_scope(mapping: MappingPart, setting: Setting) -> Scope:
+    """Return what this offer's questions about a sale may name: the sale, and no lead."""
+    return Scope(
+        names=IN_STATUS,
+        maps=mapping.maps,
+        params=params_of(mapping, setting.vertical.id, setting.params),
+        secrets=setting.secrets,
+    )
 
 
 def _telling(vertical: Vertical) -> frozenset[str]:

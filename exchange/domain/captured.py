@@ -10,6 +10,7 @@ class CallKind(StrEnum):
 
     PING = "ping"
     POST = "post"
+    STATUS = "status"
 
 
 class Captured(msgspec.Struct, frozen=True, array_like=True, gc=False):

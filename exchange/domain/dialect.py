@@ -105,6 +105,21 @@ class PostView(msgspec.Struct, frozen=True, kw_only=True):
         return f"PostView({self.sale_id})"
 
 
+class StatusView(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a question about a sale may speak of: no lead, for that was sent already."""
+
+    sale_id: str
+    ping_id: str | None
+    bid_id: str | None
+    reference: str | None
+    """The buyer's own, where it named one when it put its answer off."""
+    price: Micros
+    currency: str
+    vertical_id: str
+    test: bool
+    at_us: int
+
+
 class Offered(msgspec.Struct, frozen=True, kw_only=True):
     """A yes to a ping."""
 
@@ -211,6 +226,19 @@ class PostDialect(Half, Protocol):
 
     def render(self, view: PostView) -> Message:
         """Return the post."""
+
+    def read(self, heard: Heard) -> PostSaid:
+        """Return what an answer says; nothing in it can raise."""
+
+    def missed(self, heard: Heard) -> tuple[Miss, ...]:
+        """Return where each rule looked in vain, of an answer that meets none."""
+
+
+class StatusDialect(Half, Protocol):
+    """How one offer's buyer is asked what became of a sale."""
+
+    def render(self, view: StatusView) -> Message:
+        """Return the question."""
 
     def read(self, heard: Heard) -> PostSaid:
         """Return what an answer says; nothing in it can raise."""

@@ -31,6 +31,7 @@ class EventName(StrEnum):
     REFUSED = "refused"
     IN_DOUBT = "in_doubt"
     REPEATED = "repeated"
+    STATUS_ASKED = "status_asked"
     ADVANCED = "advanced"
     VOIDED = "voided"
     SOLD = "sold"
@@ -63,6 +64,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     stage: int | None = msgspec.field(default=None, name="st")
     detail: str | None = msgspec.field(default=None, name="d")
     """A clause, a counter, a rule's id, a buyer's cleaned words; never an identity value."""
+    reference: str | None = msgspec.field(default=None, name="rf")
+    """The buyer's own, of an answer that decides nothing: by it the sale may be asked about."""
     score: int | None = msgspec.field(default=None, name="sc")
     model: str | None = msgspec.field(default=None, name="m")
     offers: tuple[str, ...] | None = msgspec.field(default=None, name="os")

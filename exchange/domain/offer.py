@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from exchange.domain.condition import Condition
-from exchange.domain.dialect import PingDialect, PostDialect
+from exchange.domain.dialect import PingDialect, PostDialect, StatusDialect
 from exchange.domain.lead import Facts
 from exchange.domain.money import Micros
 from exchange.domain.pacing import Pace
@@ -103,6 +103,16 @@ class PingTerms(msgspec.Struct, frozen=True):
     """None: the exchange's own format."""
 
 
+class StatusTerms(msgspec.Struct, frozen=True):
+    """Where a buyer is asked what became of a sale that it left in doubt."""
+
+    url: str
+    """With `{sale.id}` or another name of `exchange.domain.asking` in it."""
+    timeout_ms: int
+    dialect: StatusDialect | None = None
+    """None: a GET, signed and answered as a post is."""
+
+
 class PostTerms(msgspec.Struct, frozen=True):
     """Where and how long the winner gets the full record."""
 
@@ -112,6 +122,8 @@ class PostTerms(msgspec.Struct, frozen=True):
     in_doubt_max_s: int
     dialect: PostDialect | None = None
     """None: the exchange's own format."""
+    status: StatusTerms | None = None
+    """None: the buyer cannot be asked."""
 
     @property
     def repeatable(self) -> bool:

@@ -25,6 +25,7 @@ from exchange.domain.reason import Reason
 from exchange.domain.states import LeadStatus, SaleState
 from exchange.ledger.errors import LedgerUnavailable
 from exchange.market.errors import MarketStale, MarketUnavailable
+from exchange.story.asking import asking_of
 from exchange.story.chain import Broken, Chain, Fenced
 from exchange.story.ending import Course, Sold
 from exchange.story.leaving_out import note_left_out
@@ -86,20 +87,29 @@ class Concluding:
         self._stations.observer.post_answered(offer.id, WORDS[type(result)], posting.ms)
         return await self._conclude(award, offer, posting, result)
 
-    async def repeat(self, award: AwardRow, offer: Offer, post: bytes) -> Sold | None:
+    async def repeat(
+        self, award: AwardRow, offer: Offer, post: bytes, reference: str | None = None
+    ) -> Sold | None:
         """Take up a sale that another worker left in doubt: the same post, the same key.
 
-        A buyer that does not know a repetition again is not asked: nobody knows any more whether
-        it got the lead, so the sale stays in doubt until its time is up.
+        A buyer that does not know a repetition again, and cannot be asked (by the `reference` that
+        it named), gets nothing: nobody knows any more whether it got the lead, so the sale stays
+        in doubt until its time is up.
         """
-        posting = self._posting(award, offer, post)
+        posting = self._posting(award, offer, post, reference)
         sold = await self._in_doubt(award, offer, posting, InDoubt("its worker is gone"))
         await self.settled()
         return sold
 
-    def _posting(self, award: AwardRow, offer: Offer, post: bytes) -> Posting:
+    def _posting(
+        self, award: AwardRow, offer: Offer, post: bytes, reference: str | None = None
+    ) -> Posting:
         parcel = Parcel(award.sale_id, offer, unpacked(post))
-        return Posting(self._stations, self._chain, parcel, self._told)
+        asking = asking_of(self._stations, offer, award, test=self._sale.test)
+        if asking is not None:
+            asking.reference = reference
+        note_doubt = partial(self._note_doubt, award)
+        return Posting(self._stations, self._chain, parcel, note_doubt, asking)
 
     def _masked(self, words: str | None) -> str | None:
         """Return a buyer's words without the person; none where they cannot be told from it."""
@@ -110,6 +120,17 @@ class Concluding:
         """Return why a sale is in doubt, with what the buyer said where that can be told."""
         said = self._masked(doubt.said)
         return doubt.detail if said is None else f"{doubt.detail}: {said}"
+
+    def _note_doubt(self, award: AwardRow, doubt: InDoubt, ms: float) -> None:
+        self._chain.note(
+            EventName.IN_DOUBT,
+            offer=award.offer_id,
+            sale_id=award.sale_id,
+            reason=Reason.IN_DOUBT,
+            detail=self._told(doubt),
+            ms=round(ms, 3),
+            reference=self._masked(doubt.reference),
+        )
 
     async def _conclude(
         self, award: AwardRow, offer: Offer, posting: Posting, result: PostResult
@@ -129,14 +150,7 @@ class Concluding:
         self, award: AwardRow, offer: Offer, posting: Posting, doubt: InDoubt
     ) -> Sold | None:
         """Do what the offer's `on_no_answer` says: go on without it, or wait until it decides."""
-        self._chain.note(
-            EventName.IN_DOUBT,
-            offer=offer.id,
-            sale_id=award.sale_id,
-            reason=Reason.IN_DOUBT,
-            detail=self._told(doubt),
-            ms=round(posting.ms, 3),
-        )
+        self._note_doubt(award, doubt, posting.ms)
         assert offer.post is not None, "a sale without a post is never in doubt"
         if offer.post.on_no_answer is OnNoAnswer.ADVANCE:
             self._chain.note(EventName.ADVANCED, offer=offer.id, sale_id=award.sale_id)

@@ -1,14 +1,14 @@
-"""A post and its doubts: sent once, repeated under the same key until the buyer says what it is."""
+"""A post and its doubts: sent once, repeated or asked about until the buyer says what it is."""
 
 import asyncio
 from collections.abc import Callable
 
 from exchange.delivery.answer import Accepted, InDoubt, PostResult, Refused
 from exchange.delivery.delivery import Delivered, Parcel
-from exchange.domain.captured import CallKind, Captured
+from exchange.domain.captured import Captured
 from exchange.domain.events import EventName
 from exchange.domain.moment import MomentKind
-from exchange.domain.reason import Reason
+from exchange.story.asking import Asking
 from exchange.story.chain import Chain
 from exchange.story.patience import any_done
 from exchange.story.stations import Stations
@@ -25,17 +25,21 @@ class Posting:
         stations: Stations,
         chain: Chain,
         parcel: Parcel,
-        tell: Callable[[InDoubt], str],
+        note_doubt: Callable[[InDoubt, float], None],
+        asking: Asking | None = None,
     ) -> None:
-        """Take the parcel, and how to tell of a doubt without the person; nothing is sent yet.
+        """Take the parcel, and what writes a doubt down without the person; nothing is sent yet.
 
         A buyer that does not know a repetition again would have the lead twice: it gets none.
+        `asking`: how the buyer is asked, where it can be.
         """
         self._stations = stations
         self._chain = chain
         self._parcel = parcel
-        self._tell = tell
+        self._note_doubt = note_doubt
         self._repeats = parcel.offer.post is None or parcel.offer.post.repeatable
+        self._asking = asking
+        self._asked_last = False
         self._calls: set[asyncio.Task[Delivered]] = set()
         """Under way to the buyer; and, once it is in doubt, the wait for a word from elsewhere."""
         self.ms = 0.0
@@ -55,30 +59,47 @@ class Posting:
         return answer
 
     async def resolved(self, in_doubt_max_s: float) -> Accepted | Refused | None:
-        """Repeat the post, ever more slowly, until the buyer decides; None: it never did.
+        """Ask the buyer or repeat the post, ever more slowly, until it decides; None: never.
 
-        Where it must not be repeated, only what was sent may still be answered. Whatever its buyer
-        or an operator says elsewhere meanwhile counts like an answer.
+        A buyer that can be asked is asked first; one that also knows a repetition again gets it in
+        turn, for the post may never have come. Where neither is possible, only what was sent may
+        still be answered. Whatever its buyer or an operator says elsewhere meanwhile counts like
+        an answer.
         """
         limits = self._stations.limits
+        if self._asking is not None and self._asking.reference:
+            # At once: whoever goes on after a crash asks by it.
+            await self._chain.write(MomentKind.NOTE)
         word = self._stations.word_on(self._parcel.sale_id)
         self._calls.add(asyncio.ensure_future(word))
         give_up_at = self._stations.monotonic() + in_doubt_max_s
         pause_s = limits.repeat_first_s
         while True:
             left_s = give_up_at - self._stations.monotonic()
-            decided = await self._decision(min(pause_s, left_s) if self._repeats else left_s)
+            tries = self._repeats or self._asking is not None
+            decided = await self._decision(min(pause_s, left_s) if tries else left_s)
             if decided is not None:
                 return decided
-            if not self._repeats or self._stations.monotonic() >= give_up_at:
+            if not tries or self._stations.monotonic() >= give_up_at:
                 return None
-            self._chain.note(
-                EventName.REPEATED, offer=self._parcel.offer.id, sale_id=self._parcel.sale_id
-            )
-            # Written as it happens: a doubt may last for minutes, and somebody may be watching.
-            await self._chain.write(MomentKind.NOTE)
-            self._call(repeated=True)
+            await self._try_again()
             pause_s = min(2 * pause_s, limits.repeat_longest_s)
+
+    async def _try_again(self) -> None:
+        """Ask, or repeat: in turns where both are possible."""
+        asking = self._asking
+        can_ask = asking is not None and asking.is_possible
+        self._asked_last = can_ask and not (self._repeats and self._asked_last)
+        if not self._asked_last and not self._repeats:
+            return  # nothing to ask by: its reference may still come with the answer to the post
+        event = EventName.STATUS_ASKED if self._asked_last else EventName.REPEATED
+        self._chain.note(event, offer=self._parcel.offer.id, sale_id=self._parcel.sale_id)
+        # Written as it happens: a doubt may last for minutes, and somebody may be watching.
+        await self._chain.write(MomentKind.NOTE)
+        if asking is not None and self._asked_last:
+            self._calls.add(asyncio.ensure_future(asking.ask()))
+        else:
+            self._call(repeated=True)
 
     async def late_acceptance(self) -> Accepted | None:
         """Wait for what the first call still brings, after the sale was given up."""
@@ -104,19 +125,8 @@ class Posting:
                 self.stop()
                 return result
             if isinstance(result, InDoubt):
-                self._undecided(result)
+                self._note_doubt(result, self.ms)
         return None
-
-    def _undecided(self, doubt: InDoubt) -> None:
-        """Note an answer to a repetition that decides nothing."""
-        self._chain.note(
-            EventName.IN_DOUBT,
-            offer=self._parcel.offer.id,
-            sale_id=self._parcel.sale_id,
-            reason=Reason.IN_DOUBT,
-            detail=self._tell(doubt),
-            ms=round(self.ms, 3),
-        )
 
     async def _answer(self, within_s: float | None) -> PostResult | None:
         """Return the next answer of any call under way, or None where none comes in time."""
@@ -132,18 +142,21 @@ class Posting:
     def _note(self, delivered: Delivered) -> PostResult:
         """Keep the exact bytes of a call that ended."""
         self.ms = delivered.ms
+        result = delivered.result
+        if self._asking is not None and isinstance(result, InDoubt) and result.reference:
+            self._asking.reference = result.reference
         if delivered.request:
             self._chain.captured(
                 Captured(
                     self._parcel.offer.id,
-                    CallKind.POST,
+                    delivered.kind,
                     delivered.request,
                     delivered.status,
                     delivered.answer,
                     at_us=self._stations.now_us() - int(delivered.ms * US_PER_MS),
                 )
             )
-        return delivered.result
+        return result
 
     def _call(self, *, repeated: bool) -> None:
         coroutine = self._stations.delivery.post(self._parcel, repeated=repeated)

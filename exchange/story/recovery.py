@@ -20,6 +20,7 @@ from exchange.domain.lead import Fingerprint
 from exchange.domain.lineup import Plan
 from exchange.domain.moment import AwardRow, LeadEnd, MomentKind, SaleEnd
 from exchange.domain.money import Micros
+from exchange.domain.offer import Offer
 from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import LeadStatus, SaleState
@@ -28,6 +29,7 @@ from exchange.ledger.stored import OpenLead, StoredLead
 from exchange.ledger.worker import Worker
 from exchange.market.errors import MarketUnavailable
 from exchange.market.market import Lapsed
+from exchange.story.asking import asking_of, reference_told
 from exchange.story.chain import Chain, Fenced
 from exchange.story.concluding import Concluding, Sale
 from exchange.story.ending import Course
@@ -208,7 +210,15 @@ class Recovery:
         plan = snapshot.plans[campaign.id]
         sale = _sale(lead, campaign, plan, await self._archive.record(lead.lead_id))
         concluding = Concluding(self._stations, chain, course, sale)
-        return await concluding.repeat(award, offer, award.post) is not None
+        reference = await self._reference(lead.lead_id, award, offer)
+        return await concluding.repeat(award, offer, award.post, reference) is not None
+
+    async def _reference(self, lead_id: LeadId, award: AwardRow, offer: Offer) -> str | None:
+        """Return what its buyer called a sale, where it is asked by that."""
+        asking = asking_of(self._stations, offer, award, test=False)
+        if asking is None or not asking.by_reference:
+            return None
+        return reference_told(await self._archive.timeline(lead_id), award.sale_id)
 
     async def _close(self, lead: OpenLead, chain: Chain, course: Course) -> None:
         """End a lead that nobody has, and say why."""

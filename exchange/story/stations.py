@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from exchange.auction.auction import AuctionResult, Tender
+from exchange.delivery.asking import Question
 from exchange.delivery.delivery import Delivered, Parcel
 from exchange.domain.caps import Hold, HoldRefused, Used
 from exchange.domain.exclusivity import Claim
@@ -79,6 +80,9 @@ class Courier(Protocol):
 
     async def post(self, parcel: Parcel, *, repeated: bool) -> Delivered:
         """Send the parcel and say what came of it."""
+
+    async def ask(self, asked: Question) -> Delivered:
+        """Ask the buyer what became of a sale."""
 
 
 class Tokens(Protocol):

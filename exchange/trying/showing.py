@@ -7,7 +7,14 @@ import msgspec
 from exchange.contract.trying import TriedAnswer, TriedCall, TriedReading, TriedRequest
 from exchange.delivery.answer import Accepted, InDoubt, PostResult, Refused, Unreachable
 from exchange.domain.bid import Contender
-from exchange.domain.dialect import Half, Heard, Miss, PingDialect, PostDialect
+from exchange.domain.dialect import (
+    Half,
+    Heard,
+    Miss,
+    PingDialect,
+    PostDialect,
+    StatusDialect,
+)
 from exchange.domain.money import Micros, to_decimal
 from exchange.domain.offer import Offer
 from exchange.domain.person import Person, masked_message
@@ -104,7 +111,10 @@ def post_read(result: PostResult, offer: Offer) -> TriedReading:
 
 
 def explained(
-    read: TriedReading, call: Call, dialect: PingDialect | PostDialect | None, person: Person
+    read: TriedReading,
+    call: Call,
+    dialect: PingDialect | PostDialect | StatusDialect | None,
+    person: Person,
 ) -> TriedReading:
     """Return how an answer was understood; where it meets no rule, with what each one found.
 

@@ -1,6 +1,6 @@
 """One offer is tried: the real ping and post, made of the same parts, and nothing is booked."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -9,11 +9,14 @@ from exchange.auction.auction import Auction, AuctionLimits, Tender
 from exchange.auction.ping import Showing
 from exchange.contract.seller import FieldError
 from exchange.contract.trying import Sending, Tried, TriedCall
-from exchange.delivery.answer import PostResult
+from exchange.delivery.answer import Accepted, InDoubt, PostResult
+from exchange.delivery.asking import Question
 from exchange.delivery.delivery import Delivery, Parcel
+from exchange.delivery.sending import Endpoints
 from exchange.domain import anonymize, scoring
 from exchange.domain.bid import Bid, Contender
 from exchange.domain.campaign import Campaign, LocationCheck, Margin, ReturnsTo, SellerTerms
+from exchange.domain.dialect import StatusView
 from exchange.domain.ids import ENTROPY_BYTES, LeadId, SaleId, uuid7
 from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
@@ -28,7 +31,6 @@ from exchange.intake.request import Request
 from exchange.story.wording import Won, message_of
 from exchange.trying.showing import bid_read, explained, post_read, tried
 from exchange.wire.call import Call, Outcome
-from exchange.wire.endpoint import Endpoint
 
 NAME = "exchange-try"
 """The seller and the campaign of a try; no market has them."""
@@ -44,16 +46,6 @@ class Intake(Protocol):
         self, request: Request, arrival: Arrival, snapshot: Snapshot
     ) -> Submission | Misread:
         """Return what was sent, normalized, or all that is wrong with it."""
-
-
-class Endpoints(Protocol):
-    """Who prepares endpoints."""
-
-    def of(self, url: str) -> Endpoint:
-        """Return where the exchange's own format is spoken."""
-
-    def speaking(self, url: str, method: str, headers: Mapping[str, str]) -> Endpoint:
-        """Return where another one is."""
 
 
 class Calls(Protocol):
@@ -137,13 +129,14 @@ class Trying:
         send_post = send in {Sending.POST, Sending.BOTH}
         if send is Sending.BOTH and ping is not None and bid is None:
             send_post, note = False, "the post was not sent: the ping brought no bid"
-        post = await attempt.post(bid or attempt.unasked(), send=send_post)
+        post, status = await attempt.post(bid or attempt.unasked(), send=send_post)
         return Tried(
             offer=offer.id,
             vertical=offer.vertical_id,
             lead={**submission.person.identity, **submission.lead.fields},
             ping=ping,
             post=post,
+            status=status,
             note=note,
         )
 
@@ -286,12 +279,43 @@ class Attempt:
         shown_call = tried(wire.call, terms.dialect, read, send=send)
         return shown_call, result.results[0] if send else None
 
-    async def post(self, bid: Bid, *, send: bool) -> TriedCall | None:
-        """Return the post that this bid would get."""
+    async def post(self, bid: Bid, *, send: bool) -> tuple[TriedCall | None, TriedCall | None]:
+        """Return the post that this bid would get, and how its buyer is asked about it then."""
         if self._offer.post is None:
+            return None, None
+        parcel = self.parcel(bid)
+        call, result = await self.deliver(parcel, send=send)
+        if self._offer.post.status is None:
+            return call, None
+        reference = result.reference if isinstance(result, Accepted | InDoubt) else None
+        return call, await self.ask(parcel, bid, reference, send=send)
+
+    async def ask(
+        self, parcel: Parcel, bid: Bid, reference: str | None, *, send: bool
+    ) -> TriedCall | None:
+        """Return the question about a sale; None where its buyer named no reference to ask by."""
+        assert self._offer.post is not None, "only an offer with a post is asked"
+        assert self._offer.post.status is not None, "and only one with a status URL"
+        view = StatusView(
+            sale_id=parcel.sale_id,
+            ping_id=bid.ping_id,
+            bid_id=bid.bid_id,
+            reference=reference,
+            price=bid.price,
+            currency=self._offer.buyer.currency,
+            vertical_id=self._offer.vertical_id,
+            test=True,
+            at_us=self._trying.now_us(),
+        )
+        wire = self._trying.watched(send=send)
+        delivered = await self._trying.delivery(wire).ask(Question(self._offer, view))
+        if wire.call is None:
             return None
-        call, _ = await self.deliver(self.parcel(bid), send=send)
-        return call
+        dialect = self._offer.post.status.dialect
+        read = post_read(delivered.result, self._offer) if send else None
+        if read is not None:
+            read = explained(read, wire.call, dialect, self._submission.person)
+        return tried(wire.call, dialect, read, send=send)
 
     def parcel(self, bid: Bid) -> Parcel:
         """Return what is posted for this bid, under a sale's id of its own."""

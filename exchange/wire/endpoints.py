@@ -8,8 +8,9 @@ from exchange.wire.endpoint import Endpoint, Method, compile_endpoint
 KEPT_MAX = 20_000
 """Endpoints kept at most; a market's are far fewer, and those that it names no more go too."""
 
+CONTENT_TYPE = "Content-Type"
 CALL_HEADERS = {
-    "Content-Type": "application/json",
+    CONTENT_TYPE: "application/json",
     "Accept": "application/json",
     "User-Agent": "ping-post-exchange",
 }
@@ -39,6 +40,18 @@ class Endpoints:
             endpoint = self._by_url[url] = compile_endpoint(url, headers=self._headers)
         return endpoint
 
+    def once(self, url: str, method: str, headers: Mapping[str, str] | None = None) -> Endpoint:
+        """Return an endpoint whose address is called once, for one sale: it is not kept.
+
+        `headers`: a foreign dialect's own; None: the exchange's own format, asked without a body.
+        """
+        if headers is None:
+            usual = {name: text for name, text in self._headers.items() if name != CONTENT_TYPE}
+            return compile_endpoint(url, method=cast("Method", method), headers=usual)
+        return compile_endpoint(
+            url, method=cast("Method", method), headers=self._completed(headers)
+        )
+
     def speaking(self, url: str, method: str, headers: Mapping[str, str]) -> Endpoint:
         """Return the endpoint of a foreign dialect: its own headers come before the usual ones.
 
@@ -49,10 +62,13 @@ class Endpoints:
         if endpoint is None:
             if len(self._by_dialect) >= KEPT_MAX:
                 self._by_dialect.clear()
-            own = {name.lower() for name in headers}
-            usual = {name: text for name, text in self._always.items() if name.lower() not in own}
             endpoint = compile_endpoint(
-                url, method=cast("Method", method), headers={**usual, **headers}
+                url, method=cast("Method", method), headers=self._completed(headers)
             )
             self._by_dialect[key] = endpoint
         return endpoint
+
+    def _completed(self, headers: Mapping[str, str]) -> dict[str, str]:
+        own = {name.lower() for name in headers}
+        usual = {name: text for name, text in self._always.items() if name.lower() not in own}
+        return {**usual, **headers}

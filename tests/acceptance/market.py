@@ -41,20 +41,22 @@ def buyer(
     post_ms: int = 2000,
     no_answer: str = "wait",
     in_doubt_s: int = 120,
+    post: str = "",
     vertical: str = "auto_insurance",
 ) -> str:
     """Return a buyer with one offer of the same name, called where a fleet's buyer listens.
 
-    `own` and `offer` are further lines of the buyer and of its offer; no `base_url`: it competes
-    unasked and has nowhere to post to.
+    `own` and `offer` are further lines of the buyer and of its offer, `post` further keys of its
+    post; no `base_url`: it competes unasked and has nowhere to post to.
     """
+    more = f", {post}" if post else ""
     calls = (
         ""
         if base_url is None
         else (
             f'ping = {{ url = "{base_url}/{name}/ping", timeout_ms = {ping_ms} }}\n'
             f'post = {{ url = "{base_url}/{name}/post", timeout_ms = {post_ms}, '
-            f'on_no_answer = "{no_answer}", in_doubt_max_s = {in_doubt_s} }}\n'
+            f'on_no_answer = "{no_answer}", in_doubt_max_s = {in_doubt_s}{more} }}\n'
         )
     )
     return f"""

@@ -15,6 +15,7 @@ from tests.simulation.history import History
 from tests.simulation.loop import Process, World
 
 KEY = b"Idempotency-Key: "
+QUESTION = b"GET /status/"
 NO_BID = b'{"bid": 0, "reason": "not mine"}'
 GARBAGE = (b"<html>sorry</html>", b'{"bid": "', b"", b'{"bid": NaN}', b'{"bid": -4}', b"[" * 300)
 BIDS = tuple(
@@ -51,6 +52,8 @@ class Buyer:
 
     def receive(self, request: bytes) -> tuple[int, bytes]:
         """Take a post; return what is answered, if that gets through."""
+        if request.startswith(QUESTION):
+            return self._asked(request)
         chance = self._chance.random
         start = request.index(KEY) + len(KEY)
         sale_id = request[start : request.index(b"\r\n", start)]
@@ -71,6 +74,20 @@ class Buyer:
             "said", self.name, sale_id.decode(), decision.accepted, decision.price, status
         )
         return status, body
+
+    def _asked(self, request: bytes) -> tuple[int, bytes]:
+        """Say what was decided of a sale; one whose post never came is not known here."""
+        sale_id = request[len(QUESTION) : request.index(b" ", len(QUESTION))]
+        decision = self.decisions.get(sale_id)
+        if decision is None or self._chance.random() < self.manners.post_fails:
+            return 404, b""
+        self._history.add(
+            "said", self.name, sale_id.decode(), decision.accepted, decision.price, 200
+        )
+        if not decision.accepted:
+            return 200, b'{"accepted": false, "reason": "no"}'
+        price = f', "price": {decision.price}' if decision.price else ""
+        return 200, f'{{"accepted": true, "reference": "r"{price}}}'.encode()
 
     def _misspoken(
         self, decision: Decision, status: int, body: bytes, *, is_new: bool

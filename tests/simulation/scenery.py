@@ -32,6 +32,7 @@ from exchange.domain.offer import (
     PingTerms,
     PostTerms,
     PriceRule,
+    StatusTerms,
 )
 from exchange.domain.person import Person
 from exchange.domain.seller import Seller
@@ -109,6 +110,7 @@ def an_offer(name: str, number: int, chance: Random, leads: int) -> Offer:
         chance.choice((300, 1000)),
         OnNoAnswer.WAIT if waits else OnNoAnswer.ADVANCE,
         chance.choice((5, 20)),
+        status=StatusTerms(f"http://{name}/status/{{sale.id}}", 1000) if number % 2 else None,
     )
     ping = PingTerms(f"http://{name}/ping", 200, Micros(1000 * DOLLAR))
     return Offer(

@@ -29,6 +29,7 @@ SECTIONS = {
     market_file.OfferPart: "### `[[buyer.offer]]`",
     market_file.PingPart: "### `ping`",
     market_file.PostPart: "### `post`",
+    market_file.StatusPart: "### `status`",
     market_file.FormatPart: "### `format`, as a table",
     mapping.MappingPart: "## `[[mapping]]`",
     door.DoorPart: "## `[[door]]`",

@@ -17,7 +17,13 @@ def test_a_buyers_answer_does_not_steer_the_terminal():
         read=TriedReading(outcome="invalid_bid", detail=steering),
     )
     tried = Tried(
-        offer="acme-tx", vertical="auto_insurance", lead={}, ping=call, post=None, note=None
+        offer="acme-tx",
+        vertical="auto_insurance",
+        lead={},
+        ping=call,
+        post=None,
+        status=None,
+        note=None,
     )
     shown = lines(tried)
     assert "< \tkönig" in shown

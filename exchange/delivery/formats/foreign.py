@@ -20,7 +20,9 @@ def outcome(said: PostSaid, *, repeated: bool) -> PostResult:
         case PostWord.REFUSED:
             return Refused(said.detail, says_duplicate(said.detail))
         case PostWord.PENDING:
-            return InDoubt("the buyer will tell", said=said.detail, told=True)
+            return InDoubt(
+                "the buyer will tell", said=said.detail, told=True, reference=said.reference
+            )
         case PostWord.UNCLEAR:
             return InDoubt("not understood", said=said.detail)
 

@@ -85,13 +85,35 @@ def read_answer(status: int, body: bytes, *, repeated: bool) -> PostResult:
     if stated is not None:
         return stated
     if status == TOLD_LATER:
-        return InDoubt("the buyer will tell", told=True)
+        return put_off(body)
     if repeated:
         return InDoubt(f"status {status} to a repetition decides nothing")
     if status == UNAVAILABLE or (400 <= status < 500 and status != TIMED_OUT):  # noqa: PLR2004 - 4xx
         return Refused(f"status {status}")
     why = "accepted is no boolean" if status == OK and _misspelled(body) else "not understood"
     return InDoubt(f"status {status}, {why}")
+
+
+def read_status(status: int, body: bytes) -> PostResult:
+    """Return what the answer to a question about a sale means: only an explicit one decides.
+
+    A buyer that does not know the sale may have its post under way.
+    """
+    stated = _stated(status, body)
+    if stated is not None:
+        return stated
+    if status == TOLD_LATER:
+        return put_off(body)
+    return InDoubt(f"status {status} decides nothing")
+
+
+def put_off(body: bytes) -> InDoubt:
+    """Return the doubt of a buyer that will tell later, with its reference where it names one."""
+    try:
+        reference = _text(_decode(body).reference, TEXT_MAX)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        reference = None
+    return InDoubt("the buyer will tell", told=True, reference=reference)
 
 
 def _misspelled(body: bytes) -> bool:
@@ -119,7 +141,7 @@ def _stated(status: int, body: bytes) -> PostResult | None:
     if status != OK:
         return None  # an acceptance in an error's body is no acceptance
     if wire.accepted is None:
-        return InDoubt("the buyer will tell", told=True)
+        return put_off(body)
     return Accepted(
         reference=_text(wire.reference, TEXT_MAX),
         redirect_url=_url(wire.redirect_url),

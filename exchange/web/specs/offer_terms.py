@@ -99,6 +99,13 @@ def no_answer(offer: Offer) -> str:
             " accept late, you are not charged."
         )
     until = duration(offer.post.in_doubt_max_s)
+    if offer.post.status is not None:
+        turns = ", in turn with the post again under the same `Idempotency-Key`"
+        return (
+            f"A post without an answer is in doubt: your status URL `{offer.post.status.url}` is"
+            f" asked after 1, 2, 4 … seconds{turns if offer.post.repeatable else ''}, for up to"
+            f" {until}; then it is void."
+        )
     if not offer.post.repeatable:
         return (
             f"A post without an answer is in doubt for {until}, then void; it is not repeated, for"
