@@ -69,7 +69,8 @@ async def test_a_buyer_that_does_not_know_the_sale_gets_its_post_again(house):
 async def test_whoever_goes_on_after_a_crash_asks_too(house):
     """The worker is killed with its sale in doubt; another one asks, and the buyer has it once."""
     async with Fleet([faulty(PostFault.NEVER)], keep=9) as fleet:
-        await house.apply(market(at(fleet), campaign()))
+        lines = "auction_deadline_ms = 10000"
+        await house.apply(market(at(fleet, ping_ms=10_000), campaign(lines=lines)))
         await house.key("seller", "fastquotes")
         killed = await house.start(worker_lease_s=1.0)
         post = asyncio.create_task(house.post())
