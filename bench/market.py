@@ -24,7 +24,7 @@ BUYER = """
 [[buyer]]
 id = "{id}"
 time_zone = "America/Chicago"
-caps = [ {{ spend = 900000.00, per = "day" }} ]
+caps = [ {{ spend = 90000000.00, per = "day" }} ]
 """
 
 OFFER = """
@@ -32,7 +32,7 @@ OFFER = """
 id = "{id}"
 vertical = "auto_insurance"
 where = '{where}'
-caps = [ {{ leads = 900000, per = "day" }}, {{ concurrent = 500 }} ]
+caps = [ {{ leads = 9000000, per = "day" }}, {{ concurrent = 500 }} ]
 ping = {{ url = "{url}/ping", timeout_ms = {deadline_ms} }}
 post = {{ url = "{url}/post", timeout_ms = 5000, on_no_answer = "wait" }}
 """

@@ -502,6 +502,7 @@ class Worker:
             observer=self._metrics,
             under_way=self._under_way,
             loop_lag_ms=lag.current_ms,
+            market_wait_ms=lambda: self._market.waiting_ms,
             valve=valve,
             limits=WebLimits.of(settings),
             digest_secret=self.vault.derive("idempotency"),

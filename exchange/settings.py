@@ -62,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     loop_lag_target_ms: Duration
     ledger_wait_target_ms: Duration
     loop_lag_max_ms: Duration
+    market_wait_max_ms: Duration
     auction_overdue_max_ms: Duration
     leads_under_way_max: Count
     retry_after_s: Count

@@ -52,6 +52,7 @@ LIMITS = Limits(
     body_max_bytes=1_048_576,
     request_timeout_s=5.0,
     loop_lag_max_ms=100.0,
+    market_wait_max_ms=100.0,
     auction_overdue_max_ms=2000.0,
     leads_under_way_max=100,
     retry_after_s=1,
@@ -237,7 +238,14 @@ class Edge:
 
 @asynccontextmanager
 async def an_edge(
-    *, once=None, limits=LIMITS, lag_ms=lambda: 0.0, valve=None, worker_id="w1", market=None
+    *,
+    once=None,
+    limits=LIMITS,
+    lag_ms=lambda: 0.0,
+    market_wait_ms=lambda: 0.0,
+    valve=None,
+    worker_id="w1",
+    market=None,
 ):
     script = Script()
     metrics = Metrics(CollectorRegistry())
@@ -256,6 +264,7 @@ async def an_edge(
         observer=metrics,
         under_way=under_way,
         loop_lag_ms=lag_ms,
+        market_wait_ms=market_wait_ms,
         valve=valve or Valve(math.inf),
         limits=limits,
         digest_secret=b"s" * 32,

@@ -60,6 +60,10 @@ class Caller(Protocol):
     def is_up(self) -> bool:
         """See Link."""
 
+    @property
+    def waiting_ms(self) -> float:
+        """See Link."""
+
     def call(
         self,
         function: Function,
@@ -113,6 +117,15 @@ class Link:
     def is_up(self) -> bool:
         """Tell whether calls can be made now."""
         return self._connection is not None
+
+    @property
+    def waiting_ms(self) -> float:
+        """For how long the oldest call has waited for its reply; 0 where none does."""
+        connection = self._connection
+        calls = connection.in_flight if connection and connection.in_flight else self._queued
+        if not calls:
+            return 0.0
+        return (self._timeout_s - (calls[0].deadline - self._loop.time())) * 1000
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()

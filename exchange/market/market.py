@@ -128,6 +128,11 @@ class Market:
         """Tell whether market state answers, as far as the last call knows."""
         return self._link.is_up
 
+    @property
+    def waiting_ms(self) -> float:
+        """For how long the oldest call has waited for its reply; 0 where none does."""
+        return self._link.waiting_ms
+
     def _trusted_epoch(self) -> str:
         return self.epoch if not self.epoch or self._link.server == self.whole_in else UNTRUSTED
 

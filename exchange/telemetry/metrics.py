@@ -40,6 +40,7 @@ class ShedCause(StrEnum):
 
     LOOP_LAG = "loop_lag"
     LEADS_UNDER_WAY = "leads_under_way"
+    MARKET_WAIT = "market_wait"
     OVERDUE = "overdue"
     CLOSING = "closing"
 

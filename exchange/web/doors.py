@@ -178,6 +178,8 @@ class Doors:
     observer: Observer
     under_way: UnderWay
     loop_lag_ms: Callable[[], float]
+    market_wait_ms: Callable[[], float]
+    """For how long market state has not answered its oldest call."""
     valve: Valve = field(default_factory=lambda: Valve(inf))
     """How many new leads are let in; one whose target is never missed lets in all."""
     limits: Limits

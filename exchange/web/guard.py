@@ -100,6 +100,8 @@ def hard_limit(doors: Doors) -> ShedCause | None:
         return ShedCause.LEADS_UNDER_WAY
     if doors.loop_lag_ms() > limits.loop_lag_max_ms:
         return ShedCause.LOOP_LAG
+    if doors.market_wait_ms() > limits.market_wait_max_ms:
+        return ShedCause.MARKET_WAIT
     if doors.under_way.overdue_ms() > limits.auction_overdue_max_ms:
         return ShedCause.OVERDUE
     return None

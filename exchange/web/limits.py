@@ -13,6 +13,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """For a whole body to arrive."""
     loop_lag_max_ms: float
     """Later than this, and new leads are turned away."""
+    market_wait_max_ms: float
+    """With a call to market state waiting for longer than this, too."""
     auction_overdue_max_ms: float
     """A lead older than its deadline by this much says the same."""
     leads_under_way_max: int

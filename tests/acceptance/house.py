@@ -340,6 +340,7 @@ async def a_house(urls: StoreUrls, folder: Path, tables: Path) -> AsyncIterator[
         loop_lag_target_ms=2000.0,
         ledger_wait_target_ms=2000.0,
         loop_lag_max_ms=2000.0,
+        market_wait_max_ms=10_000.0,
         market_timeout_ms=1000.0,
         database_timeout_ms=2000.0,
     )

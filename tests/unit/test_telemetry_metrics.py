@@ -195,7 +195,7 @@ def test_who_takes_a_slot_over_counts_on(tmp_path):
 
 def test_every_cause_of_shedding_stands_at_zero_from_the_start(metrics):
     """So that the first lead turned away is an increase, which an alert can see."""
-    for cause in ("loop_lag", "leads_under_way", "overdue", "closing"):
+    for cause in ("loop_lag", "leads_under_way", "market_wait", "overdue", "closing"):
         assert sample(metrics, "shed_total", cause=cause) == 0
     shown = {line for line in exposed(metrics) if line.startswith("exchange_shed_total{")}
     assert len(shown) == len(ShedCause)

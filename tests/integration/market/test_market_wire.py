@@ -316,3 +316,26 @@ async def test_many_calls_on_a_connection_that_breaks_fail_and_are_not_repeated(
             await link.call_each(function.CLAIM, packed, 3, taken.append)
         assert taken == [b"a"]
         assert asked[0] == 3
+
+
+async def test_it_is_known_for_how_long_the_oldest_call_waits():
+    """From the moment it was made until its reply is there; without any it is 0."""
+    asked, answers = asyncio.Event(), asyncio.Event()
+
+    async def converse(reader, writer):
+        await reader.read(2**20)
+        asked.set()
+        await answers.wait()
+        writer.write(b":1\r\n")
+        await reader.read(2**20)
+
+    async with serving(converse) as url, Link(url, timeout_s=5) as link:
+        assert link.waiting_ms == 0
+        call = link.call(a_function("one", "return 1"), ["k"])
+        await asked.wait()
+        before = link.waiting_ms
+        assert before > 0
+        await until(lambda: link.waiting_ms > before)
+        answers.set()
+        assert await call == 1
+        assert link.waiting_ms == 0

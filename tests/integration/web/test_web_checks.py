@@ -299,6 +299,16 @@ async def test_an_overloaded_worker_turns_leads_away_unread():
         assert (await edge.post())[0] == 200
 
 
+async def test_leads_are_turned_away_while_market_state_does_not_answer():
+    """What is let in while the oldest call waits would wait beside it, and hear 503 later."""
+    waited = 101.0
+    async with an_edge(market_wait_ms=lambda: waited) as edge:
+        assert_problem(*await edge.post(body=TOO_LARGE, key="wrong"), 503)
+        assert (await edge.get("/healthz"))[0] == 200
+        waited = 100.0
+        assert (await edge.post())[0] == 200
+
+
 async def test_prices_are_exact():
     """A price with six decimals survives the whole way, digit by digit."""
     async with an_edge() as edge:
