@@ -21,7 +21,8 @@ from exchange.commands.errors import CommandError
 from exchange.open_files import raise_limit
 from exchange.settings import Settings, checked, load_settings
 from exchange.supervision.supervisor import Supervisor
-from exchange.supervision.waiting import first_of
+from exchange.supervision.waiting import first_of, speak
+from exchange.supervision.watchdog import closing_max_s, end_within, watched
 from exchange.telemetry.logs import configure_logging
 
 logger = structlog.get_logger(__name__)
@@ -59,7 +60,7 @@ def serve(
     configure_logging(first.log_level)
     raise_limit()
     if workers_of(first) == 1:
-        return uvloop.run(run(first))
+        return uvloop.run(run(first, watched(first.worker_silent_max_s)))
     return asyncio.run(supervise(first, lambda: chosen(load_settings(config, os.environ))))
 
 
@@ -107,7 +108,7 @@ async def supervise(settings: Settings, reload: Callable[[], Settings]) -> int:
         return await supervisor.run()
 
 
-async def run(settings: Settings) -> int:
+async def run(settings: Settings, watchdog: socket.socket) -> int:
     """Serve until a signal comes; return 1 where another worker took this one's leads over."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -121,8 +122,11 @@ async def run(settings: Settings) -> int:
             key = await ledger_key(connection, settings)
         built = await stack.enter_async_context(worker(settings, urls, key, sockets))
         logger.info("serving", worker_id=built.worker_id, addresses=sockets.addresses)
+        speaking = asyncio.ensure_future(speak(watchdog))
         lost = await first_of(stop, built.lease_lost)
+        end_within(closing_max_s(settings))
         logger.info("stopping", worker_id=built.worker_id)
+    speaking.cancel()
     return 1 if lost is built.lease_lost else 0
 
 

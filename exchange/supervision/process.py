@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from typing import BinaryIO
 
 import structlog
@@ -20,7 +20,8 @@ from exchange.commands.database import database_at, ledger_key, store_urls
 from exchange.commands.errors import explained
 from exchange.supervision import brief as briefs
 from exchange.supervision.brief import Brief
-from exchange.supervision.waiting import first_of
+from exchange.supervision.waiting import first_of, say, speak
+from exchange.supervision.watchdog import closing_max_s, end_within
 from exchange.telemetry.logs import configure_logging
 from exchange.telemetry.shared import SharedFolder
 from exchange.web.crowd import Crowd
@@ -74,22 +75,10 @@ async def run(brief: Brief, line: socket.socket, shared: SharedFolder, memory: B
             retiring = asyncio.ensure_future(built.retire())
             why = await first_of(stop, built.lease_lost, beside=retiring)
             retiring.cancel()
+        end_within(closing_max_s(brief.settings))
         logger.info("stopping", worker_id=built.worker_id)
     speaking.cancel()
     return 1 if why is built.lease_lost else 0
-
-
-async def speak(line: socket.socket) -> None:
-    """Let the supervisor know that this event loop goes round, for as long as it does."""
-    while True:
-        await asyncio.sleep(briefs.SPEAK_EVERY_S)
-        say(line, briefs.ALIVE)
-
-
-def say(line: socket.socket, words: bytes) -> None:
-    """Say something to the supervisor, if it is there and listens."""
-    with suppress(OSError):  # without one it is told to stop by now; one that lags hears the next
-        line.send(words)
 
 
 def listen(line: socket.socket, stop: asyncio.Event, retire: asyncio.Event) -> None:

@@ -25,6 +25,9 @@ class Cable:
         self.store = store
         self.socket = socket
         self.flowing = asyncio.Event()
+        self.held: list[bytes] = []
+        """What was clamped off since it was clamped."""
+        self.caught = asyncio.Event()
         self.server: asyncio.Server | None = None
         self.plugged: set[asyncio.Task[None]] = set()
         self.ways: set[asyncio.Task[None]] = set()
@@ -32,12 +35,19 @@ class Cable:
     async def mend(self) -> None:
         """Let everything pass, again; what was clamped off comes through now."""
         self.flowing.set()
+        self.held.clear()
         if self.server is None:
             self.server = await asyncio.start_unix_server(self.plug, self.socket)
 
     def clamp(self) -> None:
         """Let nothing pass any more."""
         self.flowing.clear()
+
+    async def holds(self, words: bytes) -> None:
+        """Return once something that says these words has been clamped off."""
+        while not any(words in data for data in self.held):
+            self.caught.clear()
+            await self.caught.wait()
 
     async def cut(self) -> None:
         """Break all connections and take no new ones."""
@@ -72,7 +82,10 @@ class Cable:
     async def passing(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass on what one side says, as long as it does."""
         while data := await reader.read(READ_MAX):
-            await self.flowing.wait()
+            if not self.flowing.is_set():
+                self.held.append(data)
+                self.caught.set()
+                await self.flowing.wait()
             writer.write(data)
             await writer.drain()
 

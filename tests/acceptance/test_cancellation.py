@@ -22,6 +22,8 @@ from tests.acceptance.market import buyer, campaign, market
 
 RESET = struct.pack("ii", 1, 0)
 SOLD = 10.2
+SOLD_WORD = b'"status":"sold"'
+"""Of the lead's end, as it goes to the ledger."""
 PATIENT = {"database_timeout_ms": 9000, "market_timeout_ms": 9000, "ledger_wait_target_ms": 9000}
 CAP = "caps = [ { concurrent = 9 } ]"
 ONCE = 'duplicates = { window_hours = 24, on = ["phone"] }'
@@ -63,6 +65,19 @@ async def hang_up(connection, how):
         writer.transport.abort()
         return
     writer.close()
+
+
+async def posted(fleet, waiting, line):
+    """Return once the buyer's yes waits at the clamped database; fail where the seller hears first.
+
+    Whoever waits for a post alone waits for ever where the lead was not sold.
+    """
+    hears = asyncio.create_task(fleet.received("acme", posts=1))
+    await asyncio.wait({hears, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    assert not waiting.done(), waiting.result()
+    line.database.clamp()
+    await line.database.holds(SOLD_WORD)
+    assert not waiting.done(), "nothing is told that is not durable"
 
 
 async def the_end(house):
@@ -187,13 +202,12 @@ async def test_told_to_stop_between_a_buyers_yes_and_its_commit_a_worker_commits
     """SIGTERM while the outcome is on its way to a slow database: sold, and its seller hears so."""
     async with Fleet(bidding({"acme": "12.00"}, post_latency_ms=Fixed(50)), keep=9) as fleet:
         line = await house.stack.enter_async_context(cables(house.urls))
-        await house.apply(market(buyer("acme", fleet.base_url, offer=CAP), campaign()))
+        acme = buyer("acme", fleet.base_url, ping_ms=3000, post_ms=9000, offer=CAP)
+        await house.apply(market(acme, campaign(lines="auction_deadline_ms = 4000")))
         await house.key("seller", "fastquotes")
         process = await house.start(database_url=line.urls.database_url, **PATIENT)
         waiting = asyncio.create_task(house.post())
-        await fleet.received("acme", posts=1)
-        line.database.clamp()
-        await asyncio.sleep(0.15)  # the buyer has said yes by now
+        await posted(fleet, waiting, line)
         stopping = asyncio.create_task(process.stop())
         await asyncio.sleep(0.2)
         assert not waiting.done(), "nothing is told that is not durable"
@@ -215,7 +229,8 @@ async def test_a_yes_that_was_handed_to_the_ledger_is_written_though_its_story_i
     """
     async with Fleet(bidding({"acme": "12.00"}, post_latency_ms=Fixed(50)), keep=9) as fleet:
         line = await house.stack.enter_async_context(cables(house.urls))
-        await house.apply(market(buyer("acme", fleet.base_url, offer=CAP), campaign()))
+        acme = buyer("acme", fleet.base_url, ping_ms=3000, post_ms=9000, offer=CAP)
+        await house.apply(market(acme, campaign(lines="auction_deadline_ms = 4000")))
         await house.key("seller", "fastquotes")
         process = await house.start(
             database_url=line.urls.database_url,
@@ -225,9 +240,7 @@ async def test_a_yes_that_was_handed_to_the_ledger_is_written_though_its_story_i
         )
         headers = {"Idempotency-Key": "cut"}
         waiting = asyncio.create_task(house.post(headers=headers))
-        await fleet.received("acme", posts=1)
-        line.database.clamp()
-        await asyncio.sleep(0.15)  # the buyer has said yes by now
+        await posted(fleet, waiting, line)
         stopping = asyncio.create_task(process.stop())
         told = await waiting
         assert told.status == 503

@@ -227,6 +227,18 @@ async def test_a_worker_that_hangs_is_killed_and_replaced(house):
         await audit(house, fleet)
 
 
+async def test_a_single_worker_that_hangs_is_ended_by_its_watchdog(house):
+    """It sells, stops in its tracks, and is killed: whoever runs it sees that it ended."""
+    async with Fleet(bidding({"acme": "12.00"})) as fleet:
+        await open_shop(house, fleet)
+        process = await house.start(worker_silent_max_s=2)
+        assert (await house.post()).body["status"] == "sold"
+        process.process.send_signal(signal.SIGSTOP)
+        async with asyncio.timeout(WITHIN_S):
+            assert await process.process.wait() == -signal.SIGKILL
+        assert "worker killed" in process.log.read_text()
+
+
 async def test_a_restart_under_load_refuses_nobody(house):
     """SIGHUP, twice: every lead on new and on kept connections is sold; the workers are others."""
     async with Fleet(bidding({"acme": "12.00"}), keep=5000) as fleet:
