@@ -91,7 +91,7 @@ class Connection(web.RequestHandler):
             shedding = self._shedding
             if shedding is not None and shedding.is_due(plain):
                 if shedding.turns_away(plain.route):
-                    self.turn_away(shedding.answer, rest)
+                    self.turn_away(shedding.answer(), rest)
                     return
                 self.let_in = True
             if not rest:

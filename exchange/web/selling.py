@@ -15,6 +15,7 @@ from exchange.contract.seller import FieldError
 from exchange.domain.quote import Quote
 from exchange.domain.submission import Submission
 from exchange.intake.tokens import Expired, Forged
+from exchange.telemetry.metrics import ShedCause
 from exchange.web.answers import encode, response_to
 from exchange.web.doors import DOORS, Doors
 from exchange.web.idempotency import Attempt, Repeats
@@ -124,6 +125,7 @@ async def run(
 ) -> bytes:
     """Run the story to its end whether or not its caller stays; return the encoded answer."""
     doors = app[DOORS]
+    have_room(doors)
     within_s = max(0.0, (submission.lead.answer_by_us - doors.now_us()) / US_PER_S)
     if received.key is None:
         story = first()
@@ -143,6 +145,17 @@ async def run(
         return await doors.under_way.see_through(story, within_s)
     except asyncio.CancelledError:
         raise cut_off(doors) from None
+
+
+def have_room(doors: Doors) -> None:
+    """Raise 503 where others that came in the same moment took the last places meanwhile.
+
+    A request is let in on its head; while its body came in, so were others.
+    """
+    if doors.under_way.count < doors.limits.leads_under_way_max:
+        return
+    doors.observer.turned_away(ShedCause.LEADS_UNDER_WAY)
+    raise DeniedError(Kind.OVERLOADED, retry_after_s=doors.limits.retry_after_s)
 
 
 async def run_apart(doors: Doors, story: Coroutine[Any, Any, bytes], within_s: float) -> bytes:

@@ -7,6 +7,7 @@ would hear JSON are answered here; all else takes the usual way, whose guard tur
 from functools import cached_property
 
 from aiohttp import web
+from aiohttp.helpers import rfc822_formatted_time
 
 from exchange.web.accept import JSON
 from exchange.web.answers import PROBLEM_JSON, SERVER, encode
@@ -23,9 +24,14 @@ class Shedding:
         self.doors = doors
 
     @cached_property
-    def answer(self) -> bytes:
-        """What who is turned away hears, as it goes over the wire."""
+    def head_and_body(self) -> tuple[str, bytes]:
+        """What who is turned away hears, but for the time."""
         return answer(self.doors.limits.retry_after_s)
+
+    def answer(self) -> bytes:
+        """Return what who is turned away hears, as it goes over the wire."""
+        head, body = self.head_and_body
+        return f"{head}Date: {rfc822_formatted_time()}\r\n\r\n".encode() + body
 
     def is_due(self, plain: Plain) -> bool:
         """Whether leads are turned away at all, and this one could be here."""
@@ -44,8 +50,8 @@ class Shedding:
         return True
 
 
-def answer(retry_after_s: int) -> bytes:
-    """Return the answer as it goes over the wire: the same that the guard gives."""
+def answer(retry_after_s: int) -> tuple[str, bytes]:
+    """Return the answer's head, its end left open, and its body: the same that the guard gives."""
     body = encode(problem(Kind.OVERLOADED))
     lines = (
         "HTTP/1.1 503 Service Unavailable",
@@ -54,9 +60,9 @@ def answer(retry_after_s: int) -> bytes:
         f"Server: {SERVER}",
         f"Retry-After: {retry_after_s}",
         f"Content-Length: {len(body)}",
-        "\r\n",
+        "",
     )
-    return "\r\n".join(lines).encode() + body
+    return "\r\n".join(lines), body
 
 
 SHEDDING = web.AppKey("shedding", Shedding)

@@ -3,12 +3,16 @@
 import asyncio
 import json
 import math
+import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 
+import msgspec
 import pytest
 
 from exchange.domain.throttle import Throttle
 from exchange.web.valve import Valve
-from tests.making_web import SELLER_KEY, a_body, an_edge
+from tests.making_web import LIMITS, SELLER_KEY, a_body, an_edge
 
 BODY = json.dumps(a_body()).encode()
 HEAD = (
@@ -16,6 +20,7 @@ HEAD = (
     f"Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n"
 ).encode()
 REQUEST = HEAD + b"\r\n" + BODY
+DATE = re.compile(rb"\r\nDate: ([^\r]+)\r\n")
 
 
 def shut():
@@ -45,6 +50,7 @@ async def test_a_lead_is_turned_away_and_its_connection_goes_on(pieces):
             status, head, body = await heard(reader)
             assert status == 503
             assert b"Retry-After: 1\r\n" in head
+            assert parsedate_to_datetime(DATE.search(head)[1].decode()).tzinfo is UTC
             assert json.loads(body)["type"] == "/problems/overloaded"
         assert not edge.script.sold
         valve.throttle = Throttle()
@@ -105,3 +111,29 @@ async def test_a_worker_with_few_leads_under_way_turns_nobody_away():
         for _turn in range(20):
             status, _, _ = await edge.post()
             assert status == 200
+
+
+@pytest.mark.parametrize("pieces", [[REQUEST], [HEAD + b"\r\n", BODY]])
+async def test_no_more_leads_are_under_way_than_may_be_however_many_come_at_once(pieces):
+    """Twelve heads are let in before the first body is there: three are sold, nine hear 503."""
+    limits = msgspec.structs.replace(LIMITS, leads_under_way_max=3)
+    async with an_edge(limits=limits) as edge:
+        edge.script.go_on.clear()
+        connections = [await edge.raw() for _ in range(12)]
+        for piece in pieces:
+            for _, writer in connections:
+                writer.write(piece)
+            await asyncio.gather(*(writer.drain() for _, writer in connections))
+            await asyncio.sleep(0.05)  # so that all heads are there before the first body
+        answers = [asyncio.create_task(heard(reader)) for reader, _ in connections]
+        told = set()
+        while len(told) < 9:
+            more, _ = await asyncio.wait(set(answers) - told, return_when=asyncio.FIRST_COMPLETED)
+            told |= more
+        assert {one.result()[0] for one in told} == {503}
+        assert len(edge.script.sold) == edge.doors.under_way.count == 3
+        edge.script.go_on.set()
+        statuses = sorted([status for status, _, _ in await asyncio.gather(*answers)])
+        assert statuses == [200] * 3 + [503] * 9
+        for _, writer in connections:
+            writer.close()
