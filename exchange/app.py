@@ -237,7 +237,7 @@ class Worker:
         await self._ledger.open()
         self._stack.push_async_callback(self._ledger.close)
         self._waiting, self._awaited = Waiting(), Waiting()
-        self._decisions = Decisions(connections)
+        self._decisions = Decisions(connections, self.vault)
         listener = Listener(
             self.urls.database_url,
             limits,

@@ -44,6 +44,10 @@ COMMANDS = {
         "exchange.commands.verify:verify",
         "Check that the record is as it was sealed.",
     ),
+    "erase": (
+        "exchange.commands.erase:erase",
+        "Make a person unreadable for good, by lead, telephone or e-mail.",
+    ),
     "backup": ("exchange.commands.backup:backup", "Write the whole ledger into one file."),
     "restore": ("exchange.commands.backup:restore", "Read a ledger back from such a file."),
     "check": ("exchange.commands.check:check", "Check settings, stores and versions."),

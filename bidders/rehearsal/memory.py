@@ -15,6 +15,7 @@ from exchange.domain.snapshot import Snapshot
 from exchange.intake.request import Request
 from exchange.ledger.decisions import Decision, OpenSale, SaleWord
 from exchange.ledger.rows import Rejection
+from exchange.ledger.stored import Erasure
 from exchange.market.once import Done, New, OnceKey, OtherBody, Running
 
 KEPT_MAX = 10_000
@@ -99,6 +100,10 @@ class Rejections:
         """Return the latest, newest first; there is one seller only."""
         del seller_id
         return list(self.rows)[:limit]
+
+    async def erase(self, _lead_id: LeadId, _at_us: int, _by: str) -> Erasure | None:
+        """Erase nobody: what is rehearsed is in no ledger."""
+        return None
 
     def checks(self) -> Sequence[Check]:
         """There is no store that could be away."""

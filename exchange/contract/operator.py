@@ -36,6 +36,15 @@ class CaptureOut(msgspec.Struct, frozen=True, kw_only=True):
     """None where nothing came back."""
 
 
+class ErasedOut(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to `DELETE /v1/admin/leads/{lead_id}/person`."""
+
+    lead_id: str
+    erased_at: str
+    """When that was asked for first."""
+    erased_by: str
+
+
 class OperatorLeadView(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to `GET /v1/admin/leads/{lead_id}`."""
 

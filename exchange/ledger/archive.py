@@ -1,6 +1,6 @@
 """What was written, read back: leads, timelines, money, and what was sealed, in clear."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from itertools import groupby
 from typing import Any
 
@@ -16,11 +16,21 @@ from exchange.ledger import sql
 from exchange.ledger.check import Rules, violations
 from exchange.ledger.connections import Connections
 from exchange.ledger.rows import FieldFault, Rejection, place
-from exchange.ledger.stored import Balance, Capture, OpenLead, StoredLead, StoredSale, Violation
+from exchange.ledger.stored import (
+    Balance,
+    Capture,
+    Erasure,
+    OpenLead,
+    StoredLead,
+    StoredSale,
+    Violation,
+)
 from exchange.ledger.vault import Sealed, Vault
 
 STATEMENTS = sql.read("reading.sql")
 EVENTS = msgspec.json.Decoder(list[Event])
+NO_LEAD = "00000000-0000-0000-0000-000000000000"
+RECORDS_AT_ONCE = 500
 FAULTS = msgspec.json.Decoder(tuple[FieldFault, ...])
 
 
@@ -34,7 +44,7 @@ class Archive:
     async def lead(self, lead_id: LeadId) -> StoredLead | None:
         """Return the lead as it stands now; None where no lead was written under this id."""
         rows = await self._fetch("lead", lead_id)
-        return stored_lead(rows) if rows else None
+        return stored_lead(rows, self._vault) if rows else None
 
     async def open_lead(self, lead_id: LeadId) -> OpenLead | None:
         """Return what is needed to go on with a lead; None where it ended or never was."""
@@ -78,13 +88,25 @@ class Archive:
             for row in await self._fetch("captures", lead_id)
         ]
 
-    async def erase(self, lead_id: LeadId) -> bool:
-        """Make all that is sealed of this lead unreadable for good; False while it is being sold.
+    async def erase(self, lead_id: LeadId, at_us: int, by: str) -> Erasure | None:
+        """Make all that is sealed of this lead unreadable for good; None while it is being sold.
 
+        None, too, where nothing was ever written of it. Idempotent: returned is the first time.
         Nothing else changes: the timeline, the money and every digest of a sealed text stay.
         """
-        rows = await self._fetch("erase", lead_id)
-        return bool(rows[0][0])
+        rows = await self._fetch("erase", lead_id, at_us, by)
+        return Erasure(at_us=rows[0]["at"], by=rows[0]["by"]) if rows else None
+
+    async def records_of_all(self) -> AsyncIterator[tuple[LeadId, bytes]]:
+        """Go through all full records that were not erased, in clear, a page at a time."""
+        after: tuple[object, int] = (NO_LEAD, 0)
+        while rows := await self._fetch("records_after", *after, RECORDS_AT_ONCE):
+            for row in rows:
+                lead_id = LeadId(str(row["lead_id"]))
+                record = self._record(row, lead_id)
+                if record is not None:
+                    yield lead_id, record
+            after = rows[-1]["lead_id"], rows[-1]["number"]
 
     async def balance(self, account: str) -> dict[str, Micros]:
         """Return by currency what came into the account less what left it."""
@@ -136,7 +158,7 @@ class Archive:
             return rows
 
 
-def stored_lead(rows: list[Any]) -> StoredLead:
+def stored_lead(rows: list[Any], vault: Vault) -> StoredLead:
     """Return one lead from its rows, one for each award, at least one."""
     first = rows[0]
     return StoredLead(
@@ -147,11 +169,11 @@ def stored_lead(rows: list[Any]) -> StoredLead:
         pending=first["pending"],
         end=lead_end(first),
         ended_at_us=first["ended_at"],
-        sales=tuple(stored_sale(row) for row in rows if row["sale_id"] is not None),
+        sales=tuple(stored_sale(row, vault) for row in rows if row["sale_id"] is not None),
     )
 
 
-def stored_sale(row: Any) -> StoredSale:
+def stored_sale(row: Any, vault: Vault) -> StoredSale:
     """Return the award of a row and its end."""
     end = None
     if row["sale_state"] is not None:
@@ -160,7 +182,7 @@ def stored_sale(row: Any) -> StoredSale:
             state=SaleState(row["sale_state"]),
             reason=reason(row["sale_reason"]),
             reference=row["reference"],
-            redirect_url=row["redirect_url"],
+            redirect_url=opened_redirect(row, vault),
         )
     return StoredSale(award=award_row(row, None), end=end, ended_at_us=row["sale_ended_at"])
 
@@ -193,6 +215,14 @@ def opened_post(row: Any, lead_id: LeadId, vault: Vault) -> bytes | None:
     if row["post"] is None or row["wrapped_key"] is None:
         return None
     return vault.open(Sealed(row["post"], row["wrapped_key"]), place("award", lead_id))
+
+
+def opened_redirect(row: Any, vault: Vault) -> str | None:
+    """Return where the buyer sends the person on, None where it said nothing or it was erased."""
+    if row["redirect_url"] is None or row["redirect_key"] is None:
+        return None
+    where = place("sale_end", LeadId(str(row["lead_id"])))
+    return vault.open(Sealed(row["redirect_url"], row["redirect_key"]), where).decode()
 
 
 def lead_row(row: Any) -> LeadRow:

@@ -56,9 +56,11 @@ WITH lease AS MATERIALIZED (
            (award).ping_id, (award).stage, post, CASE WHEN post IS NOT NULL THEN key END
       FROM written WHERE award IS DISTINCT FROM NULL
 ), new_sale_end AS (
-    INSERT INTO sale_end (sale_id, at, state, reason, reference, redirect_url, in_moment)
+    INSERT INTO sale_end (sale_id, at, state, reason, reference, redirect_url,
+                          wrapped_key, in_moment)
     SELECT (sale_end).sale_id, at, (sale_end).state, (sale_end).reason, (sale_end).reference,
-           (sale_end).redirect_url, number
+           decode((sale_end).redirect_url, 'base64'),
+           CASE WHEN (sale_end).redirect_url IS NOT NULL THEN key END, number
       FROM written WHERE sale_end IS DISTINCT FROM NULL
 ), new_transfer AS (
     INSERT INTO transfer (lead_id, sale_id, kind, debit, credit, amount, currency, at, in_moment)

@@ -9,6 +9,7 @@ from exchange.domain.money import Micros
 from exchange.domain.states import SaleState
 from exchange.ledger import sql
 from exchange.ledger.connections import Connections
+from exchange.ledger.vault import Sealed, Vault
 
 STATEMENTS = sql.read("decisions.sql")
 
@@ -53,11 +54,14 @@ class OpenSale(msgspec.Struct, frozen=True, kw_only=True):
 class Decisions:
     """Reads and writes them; every method raises LedgerUnavailable within the limit of a call."""
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: Connections, vault: Vault) -> None:
         self._connections = connections
+        self._vault = vault
 
     async def decide(self, sale_id: SaleId, decision: Decision) -> bool:
         """Write the decision; False where the sale has its end, or another word came first."""
+        url = decision.redirect_url
+        sealed = None if url is None else self._vault.seal(url.encode(), place_of(sale_id))
         async with self._connections.use() as connection:
             row = await connection.fetchrow(
                 STATEMENTS["decide"],
@@ -66,7 +70,8 @@ class Decisions:
                 decision.by,
                 decision.accepted,
                 decision.reference,
-                decision.redirect_url,
+                None if sealed is None else sealed.sealed,
+                None if sealed is None else sealed.wrapped_key,
                 decision.note,
             )
         return bool(row["made"])
@@ -77,12 +82,16 @@ class Decisions:
             row = await connection.fetchrow(STATEMENTS["decision"], sale_id)
         if row is None:
             return None
+        url = None
+        if row["wrapped_key"] is not None:
+            sealed = Sealed(row["redirect_url"], row["wrapped_key"])
+            url = self._vault.open(sealed, place_of(sale_id)).decode()
         return Decision(
             at_us=row["at"],
             by=row["by"],
             accepted=row["accepted"],
             reference=row["reference"],
-            redirect_url=row["redirect_url"],
+            redirect_url=url,
             note=row["note"],
         )
 
@@ -105,6 +114,11 @@ class Decisions:
             )
             for row in rows
         ]
+
+
+def place_of(sale_id: SaleId) -> bytes:
+    """Return where what is sealed of a decision belongs."""
+    return f"decision/{sale_id}".encode()
 
 
 def word(sale_id: SaleId, row: Any, state: str | None) -> SaleWord:

@@ -7,8 +7,9 @@ WITH sale AS (
       FROM award LEFT JOIN sale_end USING (sale_id)
      WHERE award.sale_id = $1
 ), made AS (
-    INSERT INTO decision (sale_id, at, by, accepted, reference, redirect_url, note)
-    SELECT sale_id, $2, $3, $4, $5, $6, $7 FROM sale WHERE state IS NULL
+    INSERT INTO decision (sale_id, at, by, accepted, reference, redirect_url, wrapped_key,
+                          note)
+    SELECT sale_id, $2, $3, $4, $5, $6, $7, $8 FROM sale WHERE state IS NULL
         ON CONFLICT (sale_id) DO NOTHING
     RETURNING sale_id
 )
@@ -16,7 +17,7 @@ SELECT EXISTS (SELECT FROM made) AS made,
        (SELECT count(pg_notify('decision', sale_id::text)) FROM made) AS announced;
 
 -- decision --
-SELECT at, by, accepted, reference, redirect_url, note FROM decision WHERE sale_id = $1;
+SELECT at, by, accepted, reference, redirect_url, wrapped_key, note FROM decision WHERE sale_id = $1;
 
 -- sale --
 SELECT award.lead_id, award.buyer, award.offer, award.price, award.currency, sale_end.state,

@@ -9,7 +9,8 @@ SELECT lead.*, lead_end.at AS ended_at, lead_end.status, lead_end.reason, lead_e
        award.sale_id, award.offer, award.buyer, award.price AS award_price, award.payout,
        award.currency, award.held_at, award.bid_id, award.ping_id, award.stage,
        sale_end.at AS sale_ended_at, sale_end.state AS sale_state, sale_end.reason AS sale_reason,
-       sale_end.reference, sale_end.redirect_url
+       sale_end.reference, sale_end.redirect_url,
+       sale_end.wrapped_key AS redirect_key
   FROM lead
   LEFT JOIN lead_end USING (lead_id)
   LEFT JOIN award USING (lead_id)
@@ -44,6 +45,14 @@ SELECT sealed, wrapped_key FROM record WHERE lead_id = $1 ORDER BY number DESC L
 -- records --
 SELECT sealed, wrapped_key FROM record WHERE lead_id = $1 ORDER BY number;
 
+-- records_after --
+-- A page of all that were not erased, after the record ($1, $2).
+SELECT lead_id, number, sealed, wrapped_key
+  FROM record
+ WHERE (lead_id, number) > ($1::uuid, $2::integer) AND wrapped_key IS NOT NULL
+ ORDER BY lead_id, number
+ LIMIT $3;
+
 -- captures --
 SELECT number, at, sealed, wrapped_key
   FROM capture
@@ -51,18 +60,33 @@ SELECT number, at, sealed, wrapped_key
  ORDER BY number;
 
 -- erase --
+-- Of a lead, or a ping that became none; while it is being sold nothing is. The first time is noted.
 WITH closed AS (
     SELECT $1::uuid AS lead_id
-     WHERE NOT EXISTS (SELECT FROM lead WHERE lead.lead_id = $1)
-        OR EXISTS (SELECT FROM lead_end WHERE lead_end.lead_id = $1)
+     WHERE EXISTS (SELECT FROM moment WHERE moment.lead_id = $1)
+       AND (NOT EXISTS (SELECT FROM lead WHERE lead.lead_id = $1)
+            OR EXISTS (SELECT FROM lead_end WHERE lead_end.lead_id = $1))
 ), records AS (
     UPDATE record SET wrapped_key = NULL FROM closed WHERE record.lead_id = closed.lead_id
 ), posts AS (
     UPDATE award SET wrapped_key = NULL FROM closed WHERE award.lead_id = closed.lead_id
 ), captures AS (
     UPDATE capture SET wrapped_key = NULL FROM closed WHERE capture.lead_id = closed.lead_id
+), ends AS (
+    UPDATE sale_end SET wrapped_key = NULL FROM award
+     WHERE award.sale_id = sale_end.sale_id AND award.lead_id = (SELECT lead_id FROM closed)
+), words AS (
+    UPDATE decision SET redirect_url = NULL, wrapped_key = NULL, reference = NULL FROM award
+     WHERE award.sale_id = decision.sale_id AND award.lead_id = (SELECT lead_id FROM closed)
+), noted AS (
+    INSERT INTO erasure (lead_id, at, by) SELECT lead_id, $2, $3 FROM closed
+        ON CONFLICT (lead_id) DO NOTHING
+    RETURNING at, by
 )
-SELECT EXISTS (SELECT FROM closed);
+SELECT at, by FROM noted
+UNION ALL
+SELECT erasure.at, erasure.by FROM closed JOIN erasure USING (lead_id)
+ LIMIT 1;
 
 -- balance --
 SELECT currency, sum(amount)::bigint AS amount FROM posting WHERE account = $1 GROUP BY currency;

@@ -1,5 +1,6 @@
 """A moment becomes what a flush sends of it: JSON of its rows without NULs, and what is sealed."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,6 +13,8 @@ from exchange.ledger.keys import LeadKeys
 
 NUL = "\0"
 ESCAPED_NUL = b"\\u0000"
+
+NOTHING_SEALED = (None, None, None, None)
 
 ENCODER = msgspec.json.Encoder()
 
@@ -79,8 +82,11 @@ def pack(moment: Moment, write: int, keys: LeadKeys, capture_keep_us: int) -> Pa
     award, record = moment.award, moment.record
     post = None if award is None else award.post
     capture = moment.capture if capture_keep_us > 0 else None
+    sale_end = moment.sale_end
+    redirect = None if sale_end is None else sale_end.redirect_url
     wrapped_key = capture_until_us = None
-    if record is not None or post is not None or capture is not None:
+    sealed_texts = (record, post, capture, redirect)
+    if sealed_texts != NOTHING_SEALED:
         key = keys.of(moment)
         wrapped_key = key.wrapped
         if record is not None:
@@ -91,6 +97,9 @@ def pack(moment: Moment, write: int, keys: LeadKeys, capture_keep_us: int) -> Pa
         if capture is not None:
             capture = key.seal(capture, place("capture", lead_id))
             capture_until_us = moment.at_us + capture_keep_us
+        if sale_end is not None and redirect is not None:
+            sealed = key.seal(redirect.encode(), place("sale_end", lead_id))
+            sale_end = msgspec.structs.replace(sale_end, redirect_url=b64encode(sealed).decode())
     if moment.lead_end is not None:
         keys.forget(lead_id)
     row = MomentRow(
@@ -106,7 +115,7 @@ def pack(moment: Moment, write: int, keys: LeadKeys, capture_keep_us: int) -> Pa
         lead=moment.lead,
         quote=moment.quote,
         award=award,
-        sale_end=moment.sale_end,
+        sale_end=sale_end,
         lead_end=moment.lead_end,
         transfers=moment.transfers,
     )

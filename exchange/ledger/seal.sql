@@ -54,7 +54,7 @@ SELECT base.lead_id, base.number,
                       WHERE award.lead_id = base.lead_id AND award.number = base.number
                         AND coalesce(base.kind NOT IN ('quote', 'lead', 'outcome'), true)))
        || part('s', (SELECT string_agg(ROW(sale_id, in_moment, at, state, reason, reference,
-                                           redirect_url)::text, '' ORDER BY sale_id)
+                                           sha256(redirect_url))::text, '' ORDER BY sale_id)
                        FROM award JOIN sale_end USING (sale_id)
                       WHERE award.lead_id = base.lead_id AND in_moment = base.number
                         AND coalesce(base.kind NOT IN ('quote', 'lead'), true)))
@@ -77,7 +77,11 @@ SELECT base.lead_id, base.number,
                 UNION ALL
                 SELECT sale_id::text, wrapped_key FROM award
                  WHERE award.lead_id = base.lead_id AND award.number = base.number
-                   AND coalesce(base.kind NOT IN ('quote', 'lead', 'outcome'), true)) AS opened
+                   AND coalesce(base.kind NOT IN ('quote', 'lead', 'outcome'), true)
+                UNION ALL
+                SELECT 's' || sale_id, sale_end.wrapped_key FROM award JOIN sale_end USING (sale_id)
+                 WHERE award.lead_id = base.lead_id AND in_moment = base.number
+                   AND coalesce(base.kind NOT IN ('quote', 'lead'), true)) AS opened
          WHERE wrapped_key IS NOT NULL) AS keys,
        CASE WHEN kept.lead_id IS NOT NULL
             THEN substr(sha256(convert_to(ROW(kept.number, kept.at, kept.expires_at,

@@ -69,6 +69,14 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class Erasure(msgspec.Struct, frozen=True, kw_only=True):
+    """That a lead's person was erased, since when, and on whose word."""
+
+    at_us: int
+    by: str
+    """`operator/night-desk`, or who typed the command."""
+
+
 class Balance(msgspec.Struct, frozen=True):
     """What came into an account less what left it."""
 

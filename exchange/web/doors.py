@@ -23,6 +23,7 @@ from exchange.intake.request import Parsed, Request, Unparsable
 from exchange.intake.tokens import Expired, Forged
 from exchange.ledger.decisions import Decision, OpenSale, SaleWord
 from exchange.ledger.rows import Rejection
+from exchange.ledger.stored import Erasure
 from exchange.market.once import Done, New, OnceKey, OtherBody, Running
 from exchange.web.limits import Limits
 from exchange.web.specs.links import Links
@@ -113,7 +114,10 @@ class Once(Protocol):
 
 
 class Ledger(Protocol):
-    """Keeps what sellers sent that was no lead: fields and codes, never a value."""
+    """Keeps what sellers sent that was no lead (fields and codes, never a value), and forgets."""
+
+    async def erase(self, lead_id: LeadId, at_us: int, by: str) -> Erasure | None:
+        """Make a lead's person unreadable for good; None while it is sold, or where none was."""
 
     async def reject(self, rejection: Rejection) -> None:
         """Return once the rejection is durable."""

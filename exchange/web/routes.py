@@ -9,7 +9,7 @@ from aiohttp import web
 from exchange.contract.deciding import ConfirmedSale, ConfirmRequest, InDoubtOut
 from exchange.contract.feeds import FeedEnd, FeedRow
 from exchange.contract.health import Health, ReadinessOut
-from exchange.contract.operator import OperatorLeadView
+from exchange.contract.operator import ErasedOut, OperatorLeadView
 from exchange.contract.rejections import RejectionsOut
 from exchange.contract.seller import LeadAnswer, LeadView, QuoteAnswer
 from exchange.contract.spec_links import SpecLink
@@ -17,6 +17,7 @@ from exchange.contract.trying import Tried, TryRequest
 from exchange.intake.feeds.columns import DELIMITERS
 from exchange.web.answers import json_response
 from exchange.web.deciding import confirm_sale, get_in_doubt
+from exchange.web.erasing import erase_person
 from exchange.web.feeds import post_feed
 from exchange.web.foreign import at_door
 from exchange.web.operations import get_health, get_metrics, get_readiness
@@ -369,6 +370,16 @@ ROUTES = (
         roles=("operator", "admin"),
         answer=OperatorLeadView,
         problems=with_key(Kind.NOT_FOUND),
+    ),
+    Route(
+        method="DELETE",
+        path="/v1/admin/leads/{lead_id}/person",
+        handler=erase_person,
+        operation="erase_person",
+        summary="Make a lead's person unreadable for good; what happened and was paid stays",
+        roles=("operator", "admin"),
+        answer=ErasedOut,
+        problems=with_key(Kind.NOT_FOUND, Kind.CONFLICT),
     ),
     Route(
         method="POST",

@@ -263,7 +263,7 @@ async def test_each_of_many_offers_is_told_its_clause_though_the_market_changed(
     await house.apply(a_crowd('state == "FL"').replace("other-01", "another-01"))
     assert await house.timeline(lead_id) == before
     async with house.ledger() as ledger:
-        assert await ledger.erase(lead_id)
+        assert await ledger.erase(lead_id, 1, "ann")
     after = await house.timeline(lead_id)
     assert verdicts(after) == verdicts(before)
     unknown = {line["detail"] for line in of(after, "offer_left_out")}

@@ -10,8 +10,10 @@ from exchange.domain.ids import LeadId
 from exchange.domain.moment import LeadEnd, MomentKind, SaleEnd
 from exchange.domain.reason import Reason
 from exchange.domain.states import LeadStatus, SaleState
+from exchange.ledger import archive
 from exchange.ledger.errors import MasterKeyError, SealBrokenError
 from exchange.ledger.ledger import Ledger
+from exchange.ledger.stored import Erasure
 from exchange.ledger.vault import Vault
 
 LOST_KEY = b"\xff" * 32
@@ -141,6 +143,9 @@ async def test_no_record_lies_in_clear(ledger, sold, database):
         rows = await database.fetch(f"SELECT {column} AS bytes FROM {table}")
         assert rows
         assert not any(b"5125550100" in row["bytes"] or b"POST" in row["bytes"] for row in rows)
+    urls = await database.fetch("SELECT redirect_url FROM sale_end WHERE redirect_url IS NOT NULL")
+    assert urls
+    assert not any(b"thanks" in row["redirect_url"] for row in urls)
 
 
 async def test_a_capture_is_read_back_until_its_time_is_over(ledger, story, sold, database):
@@ -162,9 +167,13 @@ async def test_what_was_erased_is_unreadable_and_the_chain_still_there(ledger, s
     before = await database.fetch("SELECT lead_id, number, sealed FROM record")
     timeline = await ledger.timeline(sold)
 
-    assert await ledger.erase(sold)
+    first = await ledger.erase(sold, 5, "operator/ann")
 
+    assert first == Erasure(at_us=5, by="operator/ann")
+    assert await ledger.erase(sold, 9, "operator/bob") == first
     assert await ledger.record(sold) is None
+    assert await database.fetchval("SELECT count(wrapped_key) FROM sale_end") == 0
+    assert (await ledger.lead(sold)).sales[1].end.redirect_url is None
     assert await ledger.captures(sold) == []
     assert await database.fetchval("SELECT count(wrapped_key) FROM award") == 0
     assert await database.fetch("SELECT lead_id, number, sealed FROM record") == before
@@ -177,10 +186,25 @@ async def test_a_lead_that_is_being_sold_is_not_erased(ledger, story):
     lead_id = story.new_id()
     await ledger.commit(story.received(lead_id))
 
-    assert not await ledger.erase(lead_id)
+    assert await ledger.erase(lead_id, 1, "ann") is None
     assert await ledger.record(lead_id) is not None
     await ledger.commit(story.unsold(lead_id))
-    assert await ledger.erase(lead_id)
+    assert await ledger.erase(lead_id, 1, "ann")
+    assert await ledger.erase(story.new_id(), 1, "ann") is None
+
+
+async def test_all_records_are_gone_through_page_by_page(ledger, story, sold, monkeypatch):
+    """Every one that can be read still, once; not those that were erased."""
+    monkeypatch.setattr(archive, "RECORDS_AT_ONCE", 2)
+    others = [story.new_id() for _ in range(5)]
+    for lead_id in others:
+        await ledger.commit(story.received(lead_id))
+        await ledger.commit(story.unsold(lead_id))
+    assert await ledger.erase(others[2], 1, "ann")
+
+    found = [lead_id async for lead_id, record in ledger.records_of_all() if record]
+
+    assert sorted(found) == sorted({sold, *others} - {others[2]})
 
 
 async def test_another_master_key_is_named_as_the_cause(ledger, sold):

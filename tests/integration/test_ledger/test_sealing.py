@@ -274,9 +274,10 @@ async def test_the_market_and_money_paid_in_are_sealed_too(verify, database):
 
 async def test_erasing_a_person_leaves_the_chain_whole(record, verify, database, ledger):
     """Erased is not changed; a key that is another one is."""
-    assert await ledger.erase(record["sold"])
+    assert await ledger.erase(record["sold"], 1, "ann")
     found = await verify()
-    assert (found.faults, found.erased) == ([], 2)  # the lead's record, and the post of its award
+    # the record of the lead, the post of its award, and where its buyer sends the person on
+    assert (found.faults, found.erased) == ([], 3)
     await database.execute(
         "UPDATE record SET wrapped_key = 'other' WHERE lead_id = $1", record["sold"]
     )

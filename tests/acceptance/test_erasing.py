@@ -1,0 +1,149 @@
+"""A person is erased: nobody reads it again, and what was sold, paid and sealed stays as it was."""
+
+import base64
+import hashlib
+
+import msgspec
+import pytest
+
+from bidders.fleet import BuyerSpec, Fixed, Fleet, PostFault
+from bidders.fleet.fleet import Desk
+from bidders.fleet.reply import Reply, message
+from exchange.app import now_us
+from exchange.commands.erase import NOT_YET, erase
+from exchange.commands.errors import CommandError
+from exchange.commands.verify import verify
+from exchange.domain.ids import uuid7
+from exchange.ledger.sealing import SEALS, Sealer
+from tests.acceptance.buyers import bidding
+from tests.acceptance.house import ANN, MASTER_KEY, person, until
+from tests.acceptance.market import buyer, campaign, market
+
+ADDRESS = "https://acme.example/thanks?lead=ann"
+
+
+@pytest.fixture
+def typed(house):
+    """Runs a command as it is typed, on the stores of the house: its status, and what it said."""
+    key = base64.b64encode(MASTER_KEY).decode()
+    settings = msgspec.structs.replace(
+        house.settings,
+        database_url=house.urls.database_url,
+        market_url=house.urls.market_url,
+        master_key=key,
+    )
+
+    async def run(command, capsys, *arguments, **options):
+        capsys.readouterr()  # what was logged before
+        status = await command(*arguments, **options, as_json=True, settings=settings)
+        return status, msgspec.json.decode(capsys.readouterr().out)
+
+    return run
+
+
+async def erased_over_http(house, lead_id, role="operator", **options):
+    key = await house.key(role, "fastquotes" if role == "seller" else "tests")
+    return await house.call("DELETE", f"/v1/admin/leads/{lead_id}/person", key=key, **options)
+
+
+async def test_an_operator_erases_a_person_and_the_record_stays_whole(house, typed, capsys):
+    """No name, no number, no address where its buyer sent it on; the sale and the seals stand."""
+    async with Fleet(bidding({"acme": "12.00"})) as fleet:
+        taken = Reply(message(msgspec.json.encode({"accepted": True, "redirect_url": ADDRESS})))
+        fleet.desks["/acme/post"] = Desk(fleet.books["acme"], lambda *_: taken)
+        await house.apply(market(buyer("acme", fleet.base_url), campaign()))
+        worker = await house.open()
+        sold = (await house.post()).body
+        lead_id = sold["lead_id"]
+        assert sold["sales"][0]["redirect_url"] == ADDRESS
+        assert (await house.admin(lead_id))["captures"]
+        sealer = Sealer(worker._ledger.connections, house.vault.derive(SEALS), now_us)
+
+        async def all_is_sealed():
+            return not await sealer.seal(await sealer.high())
+
+        await until(all_is_sealed)
+
+        first = await erased_over_http(house, lead_id)
+        assert (first.status, first.body["lead_id"]) == (200, lead_id)
+        assert first.body["erased_by"] == "operator/tests"
+        again = await erased_over_http(house, lead_id)
+        assert again.body == first.body
+
+        async with house.ledger() as ledger:
+            assert await ledger.record(lead_id) is None
+        seen = await house.admin(lead_id)
+        assert (seen["status"], seen["captures"]) == ("sold", [])
+        assert "redirect_url" not in seen["sales"][0]
+        key = await house.key("seller", "fastquotes")
+        told = (await house.call("GET", f"/v1/leads/{lead_id}", key=key)).body
+        assert (told["status"], told["price"]) == ("sold", sold["price"])
+        assert told["sales"][0].get("redirect_url") is None
+        status, found = await typed(verify, capsys)
+        assert (status, found["faults"]) == (0, [])
+        assert found["erased"] == 3
+        async with house.ledger() as ledger:
+            assert await ledger.sums() == {"USD": 0}
+
+
+async def test_who_may_not_erase_and_what_cannot_be(house):
+    """Sellers may not; of what nobody sent nothing is erased."""
+    await house.apply(market(buyer("acme", offer="price = 1.00"), campaign()))
+    await house.open()
+    nobody = uuid7(now_us(), b"n" * 10)
+    assert (await erased_over_http(house, nobody, role="seller")).status == 403
+    assert (await erased_over_http(house, nobody)).status == 404
+    assert (await erased_over_http(house, "none")).status == 404
+
+
+async def test_a_lead_in_doubt_is_erased_only_after_its_end(house):
+    """Its post may have to be repeated, word for word."""
+    mute = BuyerSpec(id="acme", price=Fixed(12.0), post_faults={PostFault.MUTE: 1.0})
+    async with Fleet([mute]) as fleet:
+        acme = buyer("acme", fleet.base_url, post_ms=100, in_doubt_s=2)
+        await house.apply(market(acme, campaign()))
+        await house.open()
+        told = (await house.post(timeout_ms=300)).body
+        assert told["status"] == "pending"
+        refused = await erased_over_http(house, told["lead_id"])
+        assert (refused.status, refused.body["type"]) == (409, "/problems/conflict")
+
+        async def has_ended():
+            return bool(await house.fetch("SELECT FROM lead_end"))
+
+        await until(has_ended)
+        assert (await erased_over_http(house, told["lead_id"])).status == 200
+
+
+async def test_by_telephone_by_address_and_by_digest_all_leads_of_a_person_are_found(
+    house, typed, capsys
+):
+    """However it is written; first shown, then erased; nobody else is touched."""
+    await house.apply(market(buyer("acme", offer="price = 1.00"), campaign()))
+    await house.open()
+    hers = [(await house.post()).body["lead_id"]]
+    hers.append((await house.post({**ANN, "email": "other@example.com"})).body["lead_id"])
+    hers.append((await house.post({**ANN, "phone": person(7)["phone"]})).body["lead_id"])
+    others = [(await house.post(person(8))).body["lead_id"]]
+
+    status, found = await typed(erase, capsys, phone="512-555-0123")
+    assert (status, sorted(found["found"]), found["erased"]) == (0, sorted(hers[:2]), [])
+    digest = hashlib.sha256(b"ann.lee@example.com").hexdigest()
+    status, found = await typed(erase, capsys, digest=digest)
+    assert sorted(found["found"]) == sorted([hers[0], hers[2]])
+    status, found = await typed(
+        erase, capsys, phone="+1 512 555 0123", email="Ann.Lee@Example.com", yes=True
+    )
+    assert sorted(one["lead_id"] for one in found["erased"]) == sorted(hers)
+    async with house.ledger() as ledger:
+        assert [await ledger.record(lead_id) for lead_id in hers] == [None] * 3
+        assert await ledger.record(others[0])
+    nobody = uuid7(now_us(), b"n" * 10)
+    status, found = await typed(erase, capsys, others[0], nobody, yes=True)
+    assert status == NOT_YET
+    assert [one["lead_id"] for one in found["erased"]] == others
+    assert found["left"] == [nobody]
+    with pytest.raises(CommandError, match="--phone"):
+        await typed(erase, capsys, phone="12")
+    with pytest.raises(CommandError, match="name a lead"):
+        await typed(erase, capsys)
