@@ -15,7 +15,7 @@ from exchange.domain.captured import CallKind, Captured
 from exchange.domain.dialect import Heard, PingDialect
 from exchange.domain.lead import Fingerprint
 from exchange.domain.offer import Offer
-from exchange.domain.ranking import rank
+from exchange.domain.ranking import Worth, rank
 from exchange.domain.reason import Reason
 from exchange.wire.call import Call, Outcome
 from exchange.wire.endpoint import Endpoint
@@ -39,6 +39,8 @@ class Tender(msgspec.Struct, frozen=True, kw_only=True):
     at_us: int
     timeout_ms: float
     """What is left until the stage's or the auction's deadline, whichever comes first."""
+    by: Worth | None = None
+    """What bids are ranked by; None: by price."""
 
 
 class AuctionResult(msgspec.Struct, frozen=True):
@@ -128,7 +130,7 @@ class Auction:
                 else:  # it is kept with its reason
                     one.reason = Reason.BELOW_FLOOR
         return AuctionResult(
-            ranked=tuple(rank(standing, tender.auction_id)),
+            ranked=tuple(rank(standing, tender.auction_id, tender.by)),
             results=tender.contenders,
             exchanged=tuple([_captured(call, tender.at_us) for call in calls]),
         )

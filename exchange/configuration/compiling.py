@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from exchange.configuration.floors import floors_of
 from exchange.configuration.hours import week_of
+from exchange.configuration.learning import expecting_of, learn_floor_of, ranked_by
 from exchange.configuration.margins import OfferMargins, terms_of
 from exchange.contract.mapping import MappingPart, Scalar
 from exchange.contract.market_file import (
@@ -299,6 +300,8 @@ def campaign_of(
         duplicates=duplicates_of(part.duplicates),
         disclose_buyer=part.disclose_buyer,
         reject_disposable_email=part.reject_disposable_email,
+        expecting=expecting_of(part),
+        learn_floor=learn_floor_of(part),
         paused=part.paused,
     )
 
@@ -321,6 +324,7 @@ def stage_of(
         offer_ids=everyone if part.offers == (EVERY_OFFER,) else part.offers,
         timeout_ms=part.timeout_ms or campaign.auction_deadline_ms,
         floor=from_decimal(floor),
+        rank_by=ranked_by(part, campaign),
         max_buyers=part.max_buyers,
         by_rules=part.floor is None and campaign.floors is not None,
         price_rule=part.price_rule,

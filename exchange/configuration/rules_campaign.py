@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from exchange.configuration.compiling import EVERY_OFFER, ONLY_RULE
 from exchange.configuration.draft import Draft, Entry, OfferEntry, unknown
+from exchange.configuration.learning import check_learning
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
 from exchange.configuration.rules_buyer import CheckCondition, check_condition, check_currency
@@ -45,6 +46,7 @@ def check_campaign(
     yield from check_margin(campaign.margin, (*path, "margin"))
     yield from check_floors(campaign, verticals, (*path, "floors"))
     yield from _qualify(campaign, compiles, (*path, "qualify"))
+    yield from check_learning(campaign, path)
     if campaign.answer_deadline_ms < campaign.auction_deadline_ms:
         message = f"is before the auction's end ({campaign.auction_deadline_ms} ms)"
         yield Problem((*path, "answer_deadline_ms"), message)

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from exchange.contract.door import DoorPart
+from exchange.contract.learning import ExpectedValuePart, LearnFloorPart
 from exchange.contract.mapping import MappingPart, Scalar
 from exchange.contract.parts import (
     Amount,
@@ -34,6 +35,7 @@ from exchange.domain.campaign import (
     PriceRuleKind,
     ReturnsTo,
 )
+from exchange.domain.expected import RankBy
 from exchange.domain.offer import HashKind, OnLowerPrice, OnNoAnswer, Per
 from exchange.domain.seller import UndeclaredSources
 from exchange.domain.vertical import FieldType, Privacy, Show
@@ -329,6 +331,8 @@ class StagePart(Part, frozen=True, kw_only=True):
     floor: Amount | None = None
     """In place of the campaign's."""
     price_rule: PriceRuleKind = PriceRuleKind.FIRST_PRICE
+    rank_by: RankBy | None = None
+    """In place of the campaign's."""
     max_buyers: Annotated[int, Meta(ge=1, le=100, extra={"most_yet": 1})] = 1
 
 
@@ -365,6 +369,9 @@ class CampaignPart(Part, frozen=True, kw_only=True):
     reject_disposable_email: bool = False
     disclose_buyer: bool = False
     duplicates: DuplicatesPart | None = None
+    rank_by: RankBy = RankBy.PRICE
+    expected_value: ExpectedValuePart = ExpectedValuePart()
+    learn_floor: LearnFloorPart | None = None
     paused: bool = False
     stage: tuple[StagePart, ...] = ()
 

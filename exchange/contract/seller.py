@@ -88,6 +88,16 @@ class LeadAnswer(msgspec.Struct, frozen=True, kw_only=True):
     original: Original | UnsetType = UNSET
 
 
+class ExpectedOut(msgspec.Struct, frozen=True):
+    """What a bid was worth when it was ranked, and by which chances."""
+
+    accepted: Decimal
+    """The chance that its post is accepted, from 0 to 1."""
+    returned: Decimal
+    """The chance that the sale is returned."""
+    value: Decimal
+
+
 class TimelineEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One line of a timeline, as it is published."""
 
@@ -106,6 +116,8 @@ class TimelineEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     detail: str | None = None
     score: int | None = None
     model: str | None = None
+    expected: ExpectedOut | None = None
+    segment: str | None = None
 
 
 class LeadView(msgspec.Struct, frozen=True, kw_only=True):

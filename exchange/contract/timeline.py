@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from exchange.contract.seller import ReasonOut, TimelineEntry
+from exchange.contract.seller import ExpectedOut, ReasonOut, TimelineEntry
 from exchange.domain import places
 from exchange.domain.events import Event, EventName
 from exchange.domain.money import Micros, to_decimal
@@ -82,6 +82,8 @@ def operator_timeline(
             detail=event.detail,
             score=event.score,
             model=event.model,
+            expected=expected(event),
+            segment=event.segment,
         )
         for seq, event in enumerate(unfolded(events), start=1)
     )
@@ -154,7 +156,10 @@ def unfolded(events: Iterable[Event]) -> Iterator[Event]:
             # In a ranking all but the first are outbid, unless a later line tells more.
             is_ranking = event.event is EventName.RANKED
             for place, offer in enumerate(event.offers):
-                yield alone(event, offer, Reason.OUTBID if is_ranking and place else event.reason)
+                one = alone(event, offer, Reason.OUTBID if is_ranking and place else event.reason)
+                if event.expected:
+                    one = msgspec.structs.replace(one, expected=event.expected[place : place + 1])
+                yield one
         else:
             yield event
 
@@ -165,6 +170,19 @@ def alone(event: Event, offer: str, reason: Reason | None) -> Event:
         event, left_out=None, places=None, offers=None, offer=offer, reason=reason
     )
     return changed
+
+
+def expected(event: Event) -> ExpectedOut | None:
+    """Return the numbers that ranked an offer, which has this line for itself."""
+    if not event.expected:
+        return None
+    one = event.expected[0]
+    return ExpectedOut(share(one.accepted_ppm), share(one.returned_ppm), to_decimal(one.value))
+
+
+def share(ppm: int) -> Decimal:
+    """Return millionths as a share of one, exact."""
+    return to_decimal(Micros(ppm))
 
 
 def amount(micros: Micros | None) -> Decimal | None:

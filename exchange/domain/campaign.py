@@ -7,7 +7,9 @@ from enum import StrEnum
 import msgspec
 
 from exchange.domain.condition import Condition
+from exchange.domain.expected import Expecting, RankBy
 from exchange.domain.floor_table import FloorTable
+from exchange.domain.learned_floors import LearnFloor
 from exchange.domain.money import Micros
 
 
@@ -78,6 +80,7 @@ class Stage(msgspec.Struct, frozen=True):
     timeout_ms: int
     floor: Micros
     """The stage's own floor, else the campaign's."""
+    rank_by: RankBy = RankBy.PRICE
     max_buyers: int = 1
     """So many buyers may share a lead at most."""
     by_rules: bool = False
@@ -162,4 +165,7 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: DuplicateRule | None = None
     disclose_buyer: bool = False
     reject_disposable_email: bool = False
+    expecting: Expecting | None = None
+    """How it estimates what bids are worth; None where no stage ranks by that."""
+    learn_floor: LearnFloor | None = None
     paused: bool = False

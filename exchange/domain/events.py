@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from exchange.domain.expected import Expected
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
 
@@ -46,6 +47,8 @@ class EventName(StrEnum):
     STAGE = "stage"
     RECOVERED = "recovered"
     LATE_ACCEPTANCE = "late_acceptance"
+    FLOOR = "floor"
+    """The floor of an auction was learned, or drawn in order to learn."""
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -71,6 +74,10 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     offers: tuple[str, ...] | None = msgspec.field(default=None, name="os")
     """Of `pinged` and `ranked`: all of them in one line, in order; unfolded when read. In a
     ranking the first stands best, and the others are outbid unless a later line tells more."""
+    expected: tuple[Expected, ...] | None = msgspec.field(default=None, name="ex")
+    """Of a ranking by expected value: the numbers of each of its offers, in their order."""
+    segment: str | None = msgspec.field(default=None, name="sg")
+    """Of a learned floor: the state and the hours of the lead, `TX 12-18`."""
     left_out: dict[int, tuple[str, ...]] | None = msgspec.field(default=None, name="lo")
     """Offers left out without a word of their own, by reason code; unfolded when read."""
     places: dict[int, str] | None = msgspec.field(default=None, name="pl")

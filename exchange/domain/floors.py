@@ -34,6 +34,12 @@ class Floors:
         self.common = Micros(min(self._plain, *self._own)) if self._own else self._plain
         """The least that any offer may pay."""
 
+    def raise_to(self, learned: Micros) -> None:
+        """Let the floor that was learned, or is being tried, count as well."""
+        self._plain = Micros(max(self._plain, learned))
+        self._own = tuple([max(own, learned) for own in self._own])
+        self.common = Micros(max(self.common, learned))
+
     def of(self, offer: Offer) -> Micros:
         """Return the least price that this offer may pay."""
         floor, least = offer.floor, self._plain

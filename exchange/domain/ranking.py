@@ -1,17 +1,24 @@
 """Who wins: price, then priority, then a digest that makes every replay end alike."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from exchange.domain.bid import Bid
 
+Worth = Callable[[Bid], tuple[int, ...]]
+"""What bids are compared by first; the least is the best."""
 
-def rank(bids: Iterable[Bid], auction_id: str) -> list[Bid]:
-    """Return the bids, best first: price down, priority up, then SHA-256 of auction and offer."""
-    ranked = sorted(bids, key=worth)
-    if len({worth(bid) for bid in ranked}) < len(ranked):
+
+def rank(bids: Iterable[Bid], auction_id: str, by: Worth | None = None) -> list[Bid]:
+    """Return the bids, best first: price down, priority up, then SHA-256 of auction and offer.
+
+    `by` where something else than `worth` comes before that digest.
+    """
+    by = by or worth
+    ranked = sorted(bids, key=by)
+    if len({by(bid) for bid in ranked}) < len(ranked):
         # Here alone: ties are rare, and a digest for every bid costs more than all the rest.
-        ranked.sort(key=lambda bid: (*worth(bid), _lot(bid, auction_id)))
+        ranked.sort(key=lambda bid: (*by(bid), _lot(bid, auction_id)))
     return ranked
 
 

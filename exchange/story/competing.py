@@ -1,6 +1,6 @@
 """A stage of the routing plan: who may compete, what they bid, and who stands how."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from exchange.auction.auction import AuctionResult, Tender
 from exchange.auction.ping import Showing, showing_under
@@ -11,9 +11,11 @@ from exchange.domain.deadline import asking_left_ms
 from exchange.domain.eligibility import Circumstances, LeftOut, Screening, screen
 from exchange.domain.events import Event, EventName
 from exchange.domain.exclusivity import person_keys
+from exchange.domain.expected import Valuing
 from exchange.domain.floor_table import RuledFloor
 from exchange.domain.floors import Floors, floors_in, named
 from exchange.domain.lead import Facts
+from exchange.domain.learned_floors import Floored
 from exchange.domain.lineup import Lineup
 from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
@@ -24,6 +26,7 @@ from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
 from exchange.story.chain import Chain
 from exchange.story.ending import Course
+from exchange.story.floor_learning import floor_event, floor_for
 from exchange.story.leaving_out import note_left_out
 from exchange.story.stations import Stations
 
@@ -80,10 +83,12 @@ class Competing:
 
     async def compete(self, stage: Stage, posted_to: frozenset[str]) -> tuple[Bid, ...]:
         """Return the bids that stand in this stage, best first; note a result for every offer."""
-        screening, floors = self._screen(stage, posted_to)
+        floored = floor_for(self._stations, self._campaign, stage, self._submission)
+        screening, floors = self._screen(stage, posted_to, floored=floored)
         contenders = self._contenders(screening.eligible, floors)
         if stage.method is Method.WATERFALL:
             return self._in_turn(contenders)
+        valuing = self._stations.lessons().valuing(self._campaign, stage)
         now_us = self._stations.now_us()
         left_ms = asking_left_ms(self._lead, self._campaign, stage, now_us, awarded=bool(posted_to))
         with self._stations.timed("auction"):
@@ -98,9 +103,12 @@ class Competing:
                     contenders=contenders,
                     at_us=now_us,
                     timeout_ms=left_ms,
+                    by=None if valuing is None else valuing.worth,
                 )
             )
-        self._note_auction(result, now_us)
+        if floored is not None:
+            self._chain.add(floor_event(floored, floors, stage, now_us))
+        self._note_auction(result, now_us, valuing)
         return result.ranked
 
     def stand_again(
@@ -145,9 +153,13 @@ class Competing:
         posted_to: frozenset[str],
         only: Iterable[str] | None = None,
         quoted: RuledFloor | None = None,
+        *,
+        floored: Floored | None = None,
     ) -> tuple[Screening, Floors]:
         campaign, wanted = self._campaign, self._payout_wanted
         floors = floors_in(self._lead, self._facts, campaign, stage, wanted, quoted)
+        if floored is not None:
+            floors.raise_to(floored.floor)
         seller = campaign.sellers[self._lead.seller_id]
         self._terms = Terms(stage.price_rule, seller, floors, wanted)
         offers = self._snapshot.offers
@@ -210,7 +222,7 @@ class Competing:
             self._stations.observer.places_left_out(some.reason, lineup.offer_ids, some.places)
         note_left_out(self._chain, self._plan, stage.number, left_out)
 
-    def _note_auction(self, result: AuctionResult, began_us: int) -> None:
+    def _note_auction(self, result: AuctionResult, began_us: int, valuing: Valuing | None) -> None:
         """Note every contender's result at the moment when it was known."""
         pinged = tuple([one.offer.id for one in result.results if one.pinged])
         if pinged:
@@ -219,7 +231,7 @@ class Competing:
             self._note_result(one, began_us + int((one.ms or 0.0) * US_PER_MS))
         self._chain.captured(*result.exchanged)
         self._course.above_floor += len(result.ranked)
-        self._note_ranking(result.ranked)
+        self._note_ranking(result.ranked, valuing)
 
     def _note_result(self, one: Contender, at_us: int) -> None:
         word = "bid" if one.reason is None else one.reason.word
@@ -251,10 +263,11 @@ class Competing:
             )
         )
 
-    def _note_ranking(self, standing: Iterable[Bid]) -> None:
+    def _note_ranking(self, standing: Sequence[Bid], valuing: Valuing | None = None) -> None:
         order = tuple(bid.offer.id for bid in standing)
         if order:
-            self._chain.note(EventName.RANKED, offers=order)
+            expected = None if valuing is None else tuple(map(valuing.expected, standing))
+            self._chain.note(EventName.RANKED, offers=order, expected=expected)
 
 
 async def bought_by(

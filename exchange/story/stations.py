@@ -11,6 +11,7 @@ from exchange.delivery.delivery import Delivered, Parcel
 from exchange.domain.caps import Hold, HoldRefused, Used
 from exchange.domain.exclusivity import Claim
 from exchange.domain.ids import LeadId, SaleId
+from exchange.domain.lessons import Lessons, nothing_learned
 from exchange.domain.moment import Moment
 from exchange.domain.money import Micros
 from exchange.domain.quote import Quote
@@ -149,6 +150,8 @@ class Stations:
     """Run a coroutine beside the story; awaited at shutdown."""
     claim_secret: bytes
     limits: Limits = Limits()
+    lessons: Callable[[], Lessons] = nothing_learned
+    """What was learned of the market by now."""
     word_on: Callable[[SaleId], Coroutine[Any, Any, Delivered]] = nobody_tells
     """Return what is decided of a sale elsewhere than in the answer to its post, once it is."""
 

@@ -53,6 +53,9 @@ method = "waterfall"
 offers = ["acme-tx"]
 """
 
+ADULTS = "qualify = 'age >= 18'"
+LEARN = "learn_floor = { explore = 0.1, "
+
 
 def read(text, name="market.toml"):
     return read_sheets([sheet_of(name, text)])
@@ -236,6 +239,18 @@ def lined(old, new):
         ("price = 9.00", 'hide = ["zap"]', "hide[0]", 'did you mean "zip"?'),
         # campaigns
         ("percent = 15", "percent = 15, fixed = 2", "campaign[0].margin", "exactly one of"),
+        ('"waterfall"', '"waterfall"\nrank_by = "expected_value"', ".rank_by", "no bids to rank"),
+        (
+            '"auction"',
+            '"auction"\nrank_by = "expected_value"\nprice_rule = "second_price"',
+            "stage[0].price_rule",
+            'needs rank_by = "price"',
+        ),
+        (ADULTS, f"{LEARN}min = 30, max = 30 }}", "learn_floor.max", "must be more than min"),
+        (ADULTS, f"{LEARN}min = 0, max = 30 }}", "learn_floor.min", "must be from 0.01"),
+        (ADULTS, f"{LEARN}min = 1, max = 30.005 }}", "learn_floor.max", "in cents"),
+        (ADULTS, f"{LEARN}min = 1, max = 9, hours = 5 }}", "learn_floor.hours", "divide the day"),
+        (ADULTS, f'{LEARN}min = 1, max = 9, time_zone = "Mars" }}', "time_zone", "no time zone"),
         (
             "'age >= 18'",
             "'age >= 18'\nanswer_deadline_ms = 900",

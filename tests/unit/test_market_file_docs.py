@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from exchange.configuration.reading import read_sheets, sheet_of
-from exchange.contract import door, mapping, market_file
+from exchange.contract import door, learning, mapping, market_file
 from exchange.domain.condition import Kind, Name, compile_condition
 from exchange.domain.condition_names import DERIVED_NAMES, EXCHANGE_NAMES
 from exchange.domain.door import Outcome
@@ -41,6 +41,8 @@ SECTIONS = {
     market_file.BandPart: "### `bands`",
     market_file.FloorsPart: "### `[campaign.floors]`",
     market_file.DuplicatesPart: "### `duplicates`",
+    learning.ExpectedValuePart: "### `expected_value`",
+    learning.LearnFloorPart: "### `learn_floor`",
     market_file.StagePart: "### `[[campaign.stage]]`",
 }
 
