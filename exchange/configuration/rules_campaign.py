@@ -8,7 +8,12 @@ from exchange.configuration.learning import check_learning
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
 from exchange.configuration.rules_buyer import CheckCondition, check_condition, check_currency
-from exchange.configuration.rules_price import check_floors, check_margin, check_offer_margins
+from exchange.configuration.rules_price import (
+    check_floors,
+    check_margin,
+    check_offer_margins,
+    check_price_rule,
+)
 from exchange.configuration.rules_vertical import HASHED_TYPES
 from exchange.contract.market_file import (
     CampaignPart,
@@ -18,7 +23,6 @@ from exchange.contract.market_file import (
     StagePart,
     VerticalPart,
 )
-from exchange.domain.campaign import PriceRuleKind
 from exchange.domain.nearest import hint
 
 
@@ -119,8 +123,7 @@ def _stage(
     timeout_ms = stage.timeout_ms
     if timeout_ms is not None and timeout_ms > campaign.answer_deadline_ms:
         yield Problem((*path, "timeout_ms"), "is later than the answer deadline")
-    if stage.price_rule is PriceRuleKind.SECOND_PRICE and stage.method is not Distribution.AUCTION:
-        yield Problem((*path, "price_rule"), 'is for method = "auction": nobody else bids')
+    yield from check_price_rule(stage, campaign, path)
     for index, name in enumerate(stage.offers):
         entry = offers.get(name)
         if entry is None:

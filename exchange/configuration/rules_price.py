@@ -10,11 +10,14 @@ from exchange.configuration.problem import Problem
 from exchange.contract.market_file import (
     BandPart,
     CampaignPart,
+    Distribution,
     FloorsPart,
     MarginPart,
     Rounding,
+    StagePart,
     VerticalPart,
 )
+from exchange.domain.campaign import PriceRuleKind
 from exchange.domain.condition_names import names_of
 from exchange.domain.floor_table import VERTICAL, Columns, Drawing, FloorRuleError
 from exchange.domain.money import from_decimal, to_text
@@ -89,6 +92,21 @@ def _each_band(bands: tuple[BandPart, ...], path: Path) -> Iterator[Problem]:
         before = bands[index - 1].upto if index else None
         if band.upto is not None and before is not None and band.upto <= before:
             yield Problem((*place, "upto"), f"is not above the band before it, {before}")
+
+
+def check_price_rule(stage: StagePart, campaign: CampaignPart, path: Path) -> Iterator[Problem]:
+    """Tell where a stage cannot sell at second price, or would give leads away."""
+    if stage.price_rule is not PriceRuleKind.SECOND_PRICE:
+        return
+    place = (*path, "price_rule")
+    if stage.method is not Distribution.AUCTION:
+        yield Problem(place, 'is for method = "auction": nobody else bids')
+        return
+    floors = campaign.floors
+    floor = campaign.floor if floors is None or floors.default is None else floors.default
+    if not (floor if stage.floor is None else stage.floor):
+        message = "without a floor whoever bids alone pays nothing"
+        yield Problem(place, message, is_warning=True)
 
 
 def check_offer_margins(

@@ -13,6 +13,8 @@ from exchange.contract.market_file import MarketFile
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _INNER_TABLES = {"offer", "stage"}
 """Lists that are written as tables of their own, as the contract does."""
+_OWN_TABLES = {("vertical", "fields"), ("campaign", "floors")}
+"""What else of an object is written below a head of its own."""
 _NAMED_TABLES = {"maps", "value", "vertical"}
 _HALVES = {"ping", "post"}
 """What of a mapping is written below a head of its own: tables by name, and its two messages."""
@@ -88,10 +90,12 @@ def _tables(kind: str, parts: list[dict[str, Any]]) -> Iterator[str]:
             yield ""
             continue
         for key, value in part.items():
-            if key not in _INNER_TABLES and (kind, key) != ("vertical", "fields"):
+            if key not in _INNER_TABLES and (kind, key) not in _OWN_TABLES:
                 yield from _pair(key, value)
         if kind == "vertical":
             yield from _fields(part["fields"])
+        if kind == "campaign" and "floors" in part:
+            yield from _floors(part["floors"])
         for inner in _INNER_TABLES & part.keys():
             yield from _tables(f"{kind}.{inner}", part[inner])
         if "." not in kind:
@@ -144,6 +148,16 @@ def _pair(key: str, value: object) -> Iterator[str]:
         yield "]"
     else:
         yield f"{key_of(key)} = {inline(value)}"
+
+
+def _floors(floors: dict[str, Any]) -> Iterator[str]:
+    """Write a table of floors with a line for each rule: there may be thousands."""
+    yield "[campaign.floors]"
+    for key, value in floors.items():
+        if key != "values":
+            yield from _pair(key, value)
+    if "values" in floors:
+        yield from _table("campaign.floors.values", floors["values"])
 
 
 def _fields(fields: dict[str, Any]) -> Iterator[str]:

@@ -15,9 +15,11 @@ from exchange.domain.campaign import (
     Margin,
     MatchOn,
     Method,
+    PriceRuleKind,
     ReturnsTo,
     SellerTerms,
 )
+from exchange.domain.floor_table import FloorTable, Layer, RuledFloor
 from exchange.domain.ids import ENTROPY_BYTES, LeadId, uuid7
 from exchange.domain.lead import Fingerprint, Source
 from exchange.domain.money import Micros
@@ -61,6 +63,11 @@ AUTO = Vertical(
 MARKS = (b"Zanary", b"+1777555")
 """What every person has in name and telephone, and nothing else in the world has."""
 
+FLOORS = FloorTable(
+    ("zip",),
+    (Layer((0,), {("78701",): RuledFloor(Micros(4 * DOLLAR), "78701")}),),
+    RuledFloor(Micros(2 * DOLLAR), "default"),
+)
 WINDOW_S = 3600
 ZIPS = ("78701", "33101", "10001", "94103")
 
@@ -141,18 +148,31 @@ def changed(offer: Offer, chance: Random, leads: int) -> Offer:
 
 
 def a_snapshot(version: int, offers: list[Offer], answer_ms: int) -> Snapshot:
-    """Return one version of the market."""
+    """Return one version of the market; every other one sells at second price, by floors of rules,
+    with a margin that may shrink.
+    """
+    is_even = version % 2 == 0
+    rule = PriceRuleKind.SECOND_PRICE if is_even else PriceRuleKind.FIRST_PRICE
     stages = (
-        a_stage(*[offer.id for offer in offers if offer.ping is not None]),
+        a_stage(
+            *[offer.id for offer in offers if offer.ping is not None],
+            price_rule=rule,
+            by_rules=is_even,
+        ),
         a_stage("house", number=2, method=Method.WATERFALL),
     )
-    rule = DuplicateRule(WINDOW_S, ("phone",), MatchOn.ANY, Against.SOLD, DuplicateScope.CAMPAIGN)
-    terms = SellerTerms("fastquotes", Margin(percent=Decimal(15)), ReturnsTo.PASS)
+    duplicates = DuplicateRule(
+        WINDOW_S, ("phone",), MatchOn.ANY, Against.SOLD, DuplicateScope.CAMPAIGN
+    )
+    relaxed = Margin(percent=Decimal(5)) if is_even else None
+    margin = Margin(percent=Decimal(15), relaxed=relaxed)
+    terms = SellerTerms("fastquotes", margin, ReturnsTo.PASS)
     campaign = a_campaign(
         stages=stages,
-        duplicates=rule,
+        duplicates=duplicates,
         sellers={"fastquotes": terms},
         floor=Micros(2 * DOLLAR),
+        floors=FLOORS if is_even else None,
         answer_deadline_ms=answer_ms,
         auction_deadline_ms=500,
     )
