@@ -25,6 +25,7 @@ NAMES = {
     "overload": "More leads than can be sold: what still is, and how soon the rest hear so.",
     "soak": "Minutes of load: memory, files, tasks, latencies, and whether they grow.",
     "eligibility": "CPU per lead to find who may compete, among ten offers and among thousands.",
+    "choice": "CPU to choose who shares a lead, or has it alone, among ten bids and among 200.",
     "lead_cost": "CPU per lead by format, against another checkout of this project.",
 }
 """Each is a module of this package; only the one that is named is imported."""

@@ -26,7 +26,7 @@ from exchange.contract.seller import LeadAnswer, Original, QuoteAnswer, ReasonOu
 from exchange.contract.standing import Standing
 from exchange.contract.timeline import utc_text
 from exchange.domain.events import Event, EventName
-from exchange.domain.ids import ENTROPY_BYTES, LeadId, uuid7
+from exchange.domain.ids import ENTROPY_BYTES, LeadId, SaleId, uuid7
 from exchange.domain.money import from_decimal, to_decimal
 from exchange.domain.quote import Quote, digests
 from exchange.domain.reason import Reason
@@ -137,8 +137,9 @@ class ScriptedStory:
         del lead_id
         return ()
 
-    async def ended(self, lead_id: LeadId, timeout_s: float) -> None:
-        """Wait until the lead has ended, but no longer than this."""
+    async def ended(self, lead_id: LeadId, timeout_s: float, sale_id: SaleId | None = None) -> None:
+        """Wait until the lead has ended, but no longer than this; here each has one sale."""
+        del sale_id
         told = self.leads.get(lead_id)
         if told is not None:
             try:

@@ -10,7 +10,7 @@ from exchange.auction.foreign import Terms, foreign_request, view_of
 from exchange.auction.ping import PingIds, Showing
 from exchange.auction.speaking import Round, Speaker, hashes
 from exchange.domain import anonymize
-from exchange.domain.bid import Bid, Contender
+from exchange.domain.bid import Bid, Contender, above
 from exchange.domain.captured import CallKind, Captured
 from exchange.domain.dialect import Heard, PingDialect
 from exchange.domain.lead import Fingerprint
@@ -124,9 +124,14 @@ class Auction:
                 self._read(call)
         standing: list[Bid] = []
         for one in tender.contenders:
-            if one.bid is not None:
-                if one.bid.price >= one.floor:
-                    standing.append(one.bid)
+            bid = one.bid
+            if bid is not None:
+                if bid.exclusive_price is not None:
+                    bid = above(bid, one.floor)
+                elif bid.price < one.floor:
+                    bid = None
+                if bid is not None:
+                    standing.append(bid)
                 else:  # it is kept with its reason
                     one.reason = Reason.BELOW_FLOOR
         return AuctionResult(
@@ -161,7 +166,9 @@ class Auction:
                 call = self._foreign_call(tender, contender, ping_id, tmax_ms)
             else:
                 speaker = self._speaker(offer, offer.ping.url)
-                request = speaker.request(round_, ping_id, contender.floor, int(tmax_ms))
+                request = speaker.request(
+                    round_, ping_id, contender.floor, int(tmax_ms), contender.buyers_max
+                )
                 # Positional, as all that is made for every ping: names cost more.
                 call = Call(speaker.endpoint, request, enforced_ms, True, contender)
             calls.append(call)
@@ -217,7 +224,11 @@ class Auction:
             contender.reason = Reason.NO_BID
             contender.detail = "neither a ping nor a price for this lead"
         else:
-            contender.bid = Bid(offer=contender.offer, price=contender.static_price)
+            offer = contender.offer
+            alone = offer.exclusive_price if contender.buyers_max > 1 else None
+            contender.bid = Bid(
+                offer=offer, price=contender.static_price, exclusive_price=alone or None
+            )
 
     def _read(self, call: Call) -> None:
         """Turn one ended call into its offer's one result."""

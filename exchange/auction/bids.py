@@ -22,6 +22,7 @@ class BidWire(msgspec.Struct, frozen=True, gc=False):
     """The answer as it comes; every field is checked before it is believed."""
 
     bid: Raw | UnsetType = UNSET
+    exclusive_bid: Raw | UnsetType = UNSET
     bid_id: str | int | None = None
     currency: str | None = None
     ttl_s: float | None = None
@@ -68,14 +69,26 @@ def read_bid(status: int, body: bytes, asked: Contender) -> Bid | NotABid:
 def _unpriced(wire: BidWire, asked: Contender) -> Bid | NotABid:
     if wire.accepted is False or wire.reason is not None:
         return NotABid(Reason.NO_BID, clean(wire.reason))
-    if asked.static_price is None:
-        return NotABid(Reason.INVALID_BID, "no price, and the offer names none")
-    return _checked(asked.static_price, wire, asked)
+    if asked.static_price is not None:
+        return _checked(asked.static_price, wire, asked)
+    if wire.exclusive_bid is not UNSET:
+        return _checked(Micros(0), wire, asked)
+    return NotABid(Reason.INVALID_BID, "no price, and the offer names none")
 
 
 def _checked(price: Micros, wire: BidWire, asked: Contender) -> Bid | NotABid:
-    if price == 0:
+    alone: Micros | None = None
+    if wire.exclusive_bid is not UNSET:
+        try:
+            alone = _alone(bytes(wire.exclusive_bid))
+        except MoneyError:
+            return NotABid(Reason.INVALID_BID, "exclusive_bid is no amount")
+        if alone is not None and asked.buyers_max == 1:  # it is alone anyway
+            price, alone = Micros(max(price, alone)), None
+    if price == 0 and alone is None:
         return NotABid(Reason.NO_BID, clean(wire.reason))
+    if alone is not None and (wrong := _wrong(alone, None, None, asked)):
+        return NotABid(Reason.INVALID_BID, f"exclusive_bid: {wrong}")
     wrong = _wrong(price, wire.currency, wire.ttl_s, asked)
     if wrong is not None:
         return NotABid(Reason.INVALID_BID, wrong)
@@ -88,7 +101,13 @@ def _checked(price: Micros, wire: BidWire, asked: Contender) -> Bid | NotABid:
         ttl_s=None if ttl_s is None else int(ttl_s),
         buyer_name=None if name is None else clean(name),
         consent_text=None if text is None else clean(text, CONSENT_TEXT_MAX),
+        exclusive_price=alone,
     )
+
+
+def _alone(raw: bytes) -> Micros | None:
+    """Return the price for being the only one; none where it is nothing. Errors: MoneyError."""
+    return None if raw == b"null" else _amount(raw) or None
 
 
 def read_foreign_bid(heard: Heard, dialect: PingDialect, asked: Contender) -> Bid | NotABid:

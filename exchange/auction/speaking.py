@@ -53,7 +53,7 @@ class Round:
         self.fingerprint = fingerprint
         self.hashed = hashed
         self.shared: dict[frozenset[str], bytes] = {}
-        self.terms: dict[tuple[Micros, int], bytes] = {}
+        self.terms: dict[tuple[Micros, int, int], bytes] = {}
         at_s = at_us // 1_000_000
         self.at = b".%d." % at_s
         self.stamp = b"%b%d%b" % (STAMP, at_s, SIGNATURE)
@@ -71,11 +71,12 @@ class Round:
         shared = self.shared[hidden] = shared_part(self.showing, hidden)
         return shared
 
-    def terms_of(self, floor: Micros, tmax_ms: int) -> bytes:
+    def terms_of(self, floor: Micros, tmax_ms: int, buyers_max: int) -> bytes:
         """Return what stands between a ping's id and its source."""
-        terms = self.terms[floor, tmax_ms] = (
+        terms = self.terms[floor, tmax_ms, buyers_max] = (
             f'","auction":{{"type":"{self.showing.price_rule.value}","floor":{to_text(floor)},'
-            f'"currency":"{self.showing.currency}","tmax_ms":{tmax_ms},"max_buyers":1}},'
+            f'"currency":"{self.showing.currency}","tmax_ms":{tmax_ms},'
+            f'"max_buyers":{buyers_max}}},'
         ).encode()
         return terms
 
@@ -96,11 +97,15 @@ class Speaker:
         self.signing = None if offer.secret is None else prepared(offer.secret)
         self.sources: dict[Origin, bytes] = {}
 
-    def request(self, round_: Round, ping_id: str, floor: Micros, tmax_ms: int) -> bytes:
+    def request(
+        self, round_: Round, ping_id: str, floor: Micros, tmax_ms: int, buyers_max: int = 1
+    ) -> bytes:
         """Return a whole ping, signed where this buyer's calls are."""
         name = ping_id.encode()
         shared = round_.shared.get(self.hidden) or round_.shared_of(self.hidden)
-        terms = round_.terms.get((floor, tmax_ms)) or round_.terms_of(floor, tmax_ms)
+        terms = round_.terms.get((floor, tmax_ms, buyers_max))
+        if terms is None:
+            terms = round_.terms_of(floor, tmax_ms, buyers_max)
         source = self.sources.get(round_.origin) or self._source(round_.origin)
         parts = [b'{"ping_id":"', name, terms, source, shared]
         if self.hashing is None:

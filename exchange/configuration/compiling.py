@@ -207,6 +207,9 @@ def offer_of(
         hash_kind=part.hash,
         hidden=hidden_of(part, vertical),
         on_lower_price=part.on_lower_price,
+        exclusive_price=None
+        if part.exclusive_price is None
+        else from_decimal(part.exclusive_price),
         share_with_max=part.share_with_max,
         not_with=frozenset(part.not_with),
         in_flight_max=part.in_flight_max,

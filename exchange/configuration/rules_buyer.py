@@ -186,6 +186,8 @@ def _prices(offer: OfferPart, path: Path) -> Iterator[Problem]:
     has_price = offer.price is not None or bool(offer.prices)
     if offer.ping is None and not has_price:
         yield Problem((*path, "price"), "is missing: an offer without a ping needs a price")
+    if offer.exclusive_price is not None and not has_price:
+        yield Problem((*path, "exclusive_price"), "stands beside a price for sharing it")
     if offer.ping is not None and offer.floor > offer.ping.max_bid:
         yield Problem((*path, "floor"), f"no bid reaches it: max_bid is {offer.ping.max_bid}")
     if offer.price is not None and offer.price < offer.floor:

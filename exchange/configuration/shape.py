@@ -150,7 +150,7 @@ def _text(value: object, shape: inspect.StrType, extra: Extra, path: Path) -> It
         yield Problem(path, "holds a NUL character")
 
 
-def _whole(value: object, shape: inspect.IntType, extra: Extra, path: Path) -> Iterator[Problem]:
+def _whole(value: object, shape: inspect.IntType, _: Extra, path: Path) -> Iterator[Problem]:
     if not isinstance(value, int) or isinstance(value, bool):
         yield _wrong(value, int, path)
     elif shape.ge is not None and value < shape.ge:
@@ -159,8 +159,6 @@ def _whole(value: object, shape: inspect.IntType, extra: Extra, path: Path) -> I
         yield Problem(path, f"must be at most {shape.le}")
     elif abs(value) > WHOLE_MAX:
         yield Problem(path, "is a number without end")
-    elif value > extra.get("most_yet", value):
-        yield Problem(path, f"more than {extra['most_yet']} is not supported yet")
 
 
 def _flag(value: object, _: inspect.BoolType, __: Extra, path: Path) -> Iterator[Problem]:

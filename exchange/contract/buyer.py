@@ -91,6 +91,8 @@ class Post(msgspec.Struct, frozen=True):
     test: bool = False
     source: Source | None = None
     consent: PostConsent | None = None
+    max_buyers: int | None = None
+    """Where several may share: with how many in all this buyer has the lead; 1: it is alone."""
 
 
 class PostAnswer(msgspec.Struct, frozen=True, omit_defaults=True):

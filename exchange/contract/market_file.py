@@ -249,6 +249,8 @@ class OfferPart(Part, frozen=True, kw_only=True):
     hide: tuple[FieldName, ...] = ()
     """Fields that this offer's pings do not show, though the vertical would."""
     on_lower_price: OnLowerPrice = OnLowerPrice.TAKE
+    exclusive_price: Amount | None = None
+    """What it pays for being the only one, where it is not asked."""
     share_with_max: Annotated[int, Meta(ge=0, le=99)] | None = None
     """With how many others it shares a lead at most; absent: as the stage says."""
     not_with: tuple[Id, ...] = ()
@@ -333,7 +335,8 @@ class StagePart(Part, frozen=True, kw_only=True):
     price_rule: PriceRuleKind = PriceRuleKind.FIRST_PRICE
     rank_by: RankBy | None = None
     """In place of the campaign's."""
-    max_buyers: Annotated[int, Meta(ge=1, le=100, extra={"most_yet": 1})] = 1
+    max_buyers: Annotated[int, Meta(ge=1, le=100)] = 1
+    """So many may share a lead at most; 1: whoever gets it is alone."""
 
 
 class FloorsPart(Part, frozen=True, kw_only=True):

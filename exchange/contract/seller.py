@@ -134,7 +134,7 @@ class LeadView(msgspec.Struct, frozen=True, kw_only=True):
     campaign: str
     source: str
     owner: str | None
-    """The buyer's public name, only where the campaign discloses it."""
+    """The public names of its buyers, only where the campaign discloses them."""
     timeline: tuple[TimelineEntry, ...]
     original: Original | UnsetType = UNSET
 

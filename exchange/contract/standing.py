@@ -34,6 +34,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     answer: LeadAnswer
     """What the seller would be answered now: `pending` while nothing final is known."""
+    is_open: bool = False
+    """It has no end yet: of one that several share, more sales may follow."""
     seller_id: str
     campaign_id: str
     source_id: str
@@ -43,7 +45,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     received_at_us: int
     owner: str | None
-    """The buyer's public name, only where the campaign discloses it."""
+    """The public names of its buyers, only where the campaign discloses them."""
     sales: tuple[SaleStanding, ...]
     events: tuple[Event, ...]
     buyers: dict[str, str] = msgspec.field(default_factory=dict)

@@ -34,6 +34,8 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     state: str | None
     """None: the sale is in doubt."""
     charged: Micros | None
+    buyers_max: int = 1
+    """So many buyers at most have the lead."""
 
 
 class Sums(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +54,8 @@ class Told(msgspec.Struct, frozen=True):
 
     status: str
     price: Micros | None
+    sales: int = 1
+    """How many buyers have it."""
 
 
 class Reading:
@@ -100,18 +104,19 @@ class Reading:
                 test=row["test"],
                 state=row["state"],
                 charged=row["charged"],
+                buyers_max=row["buyers_max"],
             )
             for row in await self._fetch("sales")
         ]
 
-    async def open_sales(self) -> dict[str, str | None]:
-        """Return by lead without an end its sale in doubt, None where nobody was awarded it."""
-        return dict(await self._fetch("open_sales"))
+    async def open_sales(self) -> list[str | None]:
+        """Return every sale in doubt of a lead without an end, None of one that has none."""
+        return [row["sale_id"] for row in await self._fetch("open_sales")]
 
     async def endings(self) -> dict[str, Told]:
         """Return what became of every lead."""
         rows = await self._fetch("endings")
-        return {row["lead_id"]: Told(row["status"], row["price"]) for row in rows}
+        return {row["lead_id"]: Told(row["status"], row["price"], row["sales"]) for row in rows}
 
     async def _fetch(self, name: str, *arguments: object) -> list[Any]:
         async with self.connections.use(TIMEOUT_S) as connection:

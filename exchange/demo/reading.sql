@@ -37,19 +37,26 @@ SELECT coalesce(sum(-amount) FILTER (WHERE starts_with(account, 'buyer/')), 0)::
 -- sales --
 -- Every award and what became of it; what its buyer was charged, where it was.
 SELECT award.sale_id::text, award.lead_id::text, offer, buyer, award.price, payout, held_at, test,
-       sale_end.state,
+       sale_end.state, buyers_max,
        (SELECT sum(amount)::bigint FROM transfer
          WHERE transfer.sale_id = award.sale_id AND debit = 'buyer/' || buyer) AS charged
   FROM award JOIN lead USING (lead_id) LEFT JOIN sale_end USING (sale_id)
  ORDER BY award.sale_id;
 
 -- endings --
--- What became of every lead.
-SELECT lead.lead_id::text, coalesce(status, 'pending') AS status, price
-  FROM lead LEFT JOIN lead_end USING (lead_id);
+-- What became of every lead; one that several share is sold with those who accepted so far.
+SELECT lead.lead_id::text, sold.sales,
+       coalesce(status, CASE WHEN sold.sales > 0 THEN 'sold' ELSE 'pending' END) AS status,
+       CASE WHEN status IS NULL THEN sold.payout ELSE price END AS price
+  FROM lead
+  LEFT JOIN lead_end USING (lead_id)
+  LEFT JOIN LATERAL (
+      SELECT count(*) AS sales, sum(payout)::bigint AS payout
+        FROM award JOIN sale_end USING (sale_id)
+       WHERE award.lead_id = lead.lead_id AND state = 'accepted') AS sold ON true;
 
 -- open_sales --
--- Every lead without an end, with its sale that has none, where somebody was awarded it.
+-- Every lead without an end, with each sale of it that has none, where somebody was awarded it.
 SELECT lead_id::text, sale_id::text
   FROM lead LEFT JOIN (
       SELECT lead_id, sale_id FROM award

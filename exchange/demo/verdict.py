@@ -129,10 +129,8 @@ class Court:
         held: set[str] = set()
         for buyer in snapshot.buyers:
             held.update((await self.market.standing(buyer)).holds)
-        in_doubt = {sale for sale in open_sales.values() if sale is not None}
-        return Unrest(
-            is_moving=None in open_sales.values() or not held <= in_doubt, in_doubt=in_doubt
-        )
+        in_doubt = {sale for sale in open_sales if sale is not None}
+        return Unrest(is_moving=None in open_sales or not held <= in_doubt, in_doubt=in_doubt)
 
     async def judge(
         self, snapshot: Snapshot, books: Books, heard: Iterable[Heard], at_us: int

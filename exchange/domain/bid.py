@@ -37,6 +37,8 @@ class Contender(msgspec.Struct, gc=False):
     """The least it may pay."""
     static_price: Micros | None = None
     """What it pays where it names no price."""
+    buyers_max: int = 1
+    """With how many in all, itself among them, it would have the lead for its bid."""
     ping_id: str | None = None
     reason: Reason | None = None
     detail: str | None = None
@@ -50,3 +52,18 @@ class Contender(msgspec.Struct, gc=False):
     def offer_id(self) -> str:
         """Whose result it is."""
         return self.offer.id
+
+
+def above(bid: Bid, floor: Micros) -> Bid | None:
+    """Return what of a bid reaches its floor: both its prices, one of them, or None."""
+    alone = bid.exclusive_price
+    if alone is None:
+        return bid if bid.price >= floor else None
+    price = bid.price if bid.price >= floor else Micros(0)
+    alone = alone if alone >= floor else None
+    if alone is None and not price:
+        return None
+    if price == bid.price and alone == bid.exclusive_price:
+        return bid
+    part: Bid = msgspec.structs.replace(bid, price=price, exclusive_price=alone)
+    return part

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from exchange.domain.bid import Bid
+from exchange.domain.campaign import Stage
+from exchange.domain.lead import Lead
 from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
 
@@ -36,6 +38,8 @@ class Sharing(msgspec.Struct, frozen=True, kw_only=True):
     elsewhere_to: frozenset[str] = frozenset()
     """Buyers whom the seller excluded: where it sold before, it may have been to them."""
     taken: tuple[Taken, ...] = ()
+    is_let_out: bool = False
+    """Somebody who was to share it may have it, though it was given up and is never charged."""
 
     @property
     def room(self) -> int:
@@ -46,7 +50,7 @@ class Sharing(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def may_be_alone(self) -> bool:
         """Tell whether nobody has it, or may have it, yet."""
-        return not self.elsewhere and not self.taken
+        return not self.elsewhere and not self.taken and not self.is_let_out
 
     def buyers_max_of(self, offer: Offer) -> int:
         """Return with how many in all, itself among them, this offer would have the lead here."""
@@ -57,13 +61,29 @@ class Sharing(msgspec.Struct, frozen=True, kw_only=True):
 
     def why_not(self, offer: Offer) -> str | None:
         """Say why this offer may not come in beside who is there, or None."""
-        if self.buyers_max_of(offer) <= len(self.taken):
+        is_small = offer.share_with_max is not None
+        if is_small and self.buyers_max_of(offer) <= len(self.taken):
             return "shares with fewer than have the lead"
+        if self.is_let_out and self.buyers_max_of(offer) + self.elsewhere == 1:
+            return "has it alone, and somebody may have it"
         if self.elsewhere and offer.not_with & self.elsewhere_to:
             return "a competitor that it names may have the lead"
         if any(are_rivals(offer, one.offer) for one in self.taken):
             return "does not share with who has the lead"
         return None
+
+
+def sharing_of(
+    lead: Lead, stage: Stage, *, taken: tuple[Taken, ...] = (), is_let_out: bool = False
+) -> Sharing:
+    """Return how far a lead may still be shared in a stage."""
+    return Sharing(
+        buyers_max=stage.max_buyers,
+        elsewhere=lead.already_sold,
+        elsewhere_to=lead.exclude_buyers,
+        taken=taken,
+        is_let_out=is_let_out,
+    )
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -140,7 +160,7 @@ def candidates(bids: Iterable[Bid], sharing: Sharing, worth: Worth) -> list[Cand
     room, before = sharing.room, len(sharing.taken)
     if not room:
         return []
-    is_plain = not sharing.taken and not sharing.elsewhere
+    is_plain = sharing.may_be_alone
     found = []
     for bid in bids:
         offer = bid.offer

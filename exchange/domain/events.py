@@ -49,6 +49,10 @@ class EventName(StrEnum):
     LATE_ACCEPTANCE = "late_acceptance"
     FLOOR = "floor"
     """The floor of an auction was learned, or drawn in order to learn."""
+    CHOSEN = "chosen"
+    """Who is to get a lead that may be shared: together, or one alone."""
+    RELEASED = "released"
+    """A hold given back because the buyers who were to share could not all be held."""
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -84,6 +84,8 @@ class AwardRow(msgspec.Struct, frozen=True, kw_only=True):
     bid_id: str | None
     ping_id: str | None
     stage: int
+    buyers_max: int = 1
+    """So many buyers at most have the lead, this one among them; 1: it is alone."""
     post: bytes | None = None
     """The post's query, headers and body, sealed with the lead's records: what a repetition sends
     again."""

@@ -170,6 +170,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     hidden: frozenset[str] = frozenset()
     """Fields that this offer is not shown, though the vertical would."""
     on_lower_price: OnLowerPrice = OnLowerPrice.TAKE
+    exclusive_price: Micros | None = None
+    """What it pays unasked for being the only one, where others may share."""
     share_with_max: int | None = None
     """With how many others at most it has a lead; 0: alone; None: as many as the stage says."""
     not_with: frozenset[str] = frozenset()

@@ -190,8 +190,7 @@ class Intake:
             seller_ref=controls.seller_ref,
             min_price=controls.min_price or ZERO,
             already_sold=controls.already_sold or 0,
-            # An id that no buyer has excludes nobody, and has no business in a record or token.
-            exclude_buyers=(controls.exclude_buyers or frozenset()) & snapshot.buyers.keys(),
+            exclude_buyers=excluded(controls.exclude_buyers, snapshot),
             test=test,
             answer_by_us=answer_by_us(controls, campaign, arrival.received_at_us),
         )
@@ -282,6 +281,21 @@ def unknown(request: Request, reading: Reading) -> dict[str, object]:
     beside = {name: value for name, value in fields.items() if name not in TOP_LEVEL}
     inside = {name: value for name, value in reading.lead.items() if name not in known}
     return {**beside, **inside, **request.extra}
+
+
+def excluded(names: frozenset[str] | None, snapshot: Snapshot) -> frozenset[str]:
+    """Return the buyers of these ids, or of these public names in whatever letters.
+
+    A name that no buyer has excludes nobody, and has no business in a record or token.
+    """
+    if not names:
+        return frozenset()
+    by_id = names & snapshot.buyers.keys()
+    told = {name.casefold() for name in names - by_id}
+    if not told:
+        return by_id
+    buyers = snapshot.buyers.values()
+    return by_id | {buyer.id for buyer in buyers if buyer.name.casefold() in told}
 
 
 def answer_by_us(controls: Controls, campaign: Campaign, at_us: int) -> int:

@@ -272,6 +272,7 @@ def award_row(row: Any, post: bytes | None) -> AwardRow:
         bid_id=row["bid_id"],
         ping_id=row["ping_id"],
         stage=row["stage"],
+        buyers_max=row["buyers_max"],
         post=post,
     )
 

@@ -23,14 +23,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """Sales that were held before this are in doubt no more."""
     caps: Sequence[tuple[Cap, ZoneInfo]] = ()
     """Limits that held all the time, each in its buyer's zone; what is concurrent is not seen."""
-    sales_max: int = 1
 
 
 async def violations(connections: Connections, rules: Rules) -> list[Violation]:
     """Return everything that must not be, as of one moment; raise LedgerUnavailable."""
     caps = [(cap, zone) for cap, zone in rules.caps if cap.kind is not CapKind.CONCURRENT]
     arguments: dict[str, tuple[object, ...]] = {
-        "sold_too_often": (rules.sales_max,),
         "unfinished": (rules.ended_before_us,),
         "in_doubt_too_long": (rules.decided_before_us,),
         "over_cap": (

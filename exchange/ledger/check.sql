@@ -1,12 +1,12 @@
 -- What must always hold, each as the query of what breaks it: (subject, detail) of every violation.
 
 -- sold_too_often --
--- $1: how many sales a lead may have.
-SELECT lead_id::text, count(*) || ' accepted sales'
+-- Nobody has a lead together with more than it was promised; who was promised to be alone is.
+SELECT lead_id::text, count(*) || ' accepted sales of at most ' || min(buyers_max)
   FROM award JOIN sale_end USING (sale_id)
  WHERE state = 'accepted'
  GROUP BY lead_id
-HAVING count(*) > $1;
+HAVING count(*) > min(buyers_max);
 
 -- buyer_posted_twice --
 SELECT lead_id::text, buyer || ' was awarded it ' || count(*) || ' times'

@@ -50,10 +50,10 @@ WITH lease AS MATERIALIZED (
       FROM written WHERE record IS NOT NULL
 ), new_award AS (
     INSERT INTO award (sale_id, lead_id, number, offer, buyer, price, payout, currency, held_at,
-                       bid_id, ping_id, stage, post, wrapped_key)
+                       bid_id, ping_id, stage, buyers_max, post, wrapped_key)
     SELECT (award).sale_id, lead_id, number, (award).offer_id, (award).buyer_id, (award).price,
            (award).payout, (award).currency, at((award).held_at_us), (award).bid_id,
-           (award).ping_id, (award).stage, post, CASE WHEN post IS NOT NULL THEN key END
+           (award).ping_id, (award).stage, (award).buyers_max, post, CASE WHEN post IS NOT NULL THEN key END
       FROM written WHERE award IS DISTINCT FROM NULL
 ), new_sale_end AS (
     INSERT INTO sale_end (sale_id, at, state, reason, reference, redirect_url,

@@ -8,6 +8,7 @@ SELECT lead.*, lead_end.at AS ended_at, lead_end.status, lead_end.reason, lead_e
                 WHERE moment.lead_id = lead.lead_id AND kind = 'pending') AS pending,
        award.sale_id, award.offer, award.buyer, award.price AS award_price, award.payout,
        award.currency, award.held_at, award.bid_id, award.ping_id, award.stage,
+       award.buyers_max,
        sale_end.at AS sale_ended_at, sale_end.state AS sale_state, sale_end.reason AS sale_reason,
        sale_end.reference, sale_end.redirect_url,
        sale_end.wrapped_key AS redirect_key
@@ -25,7 +26,7 @@ SELECT lead.*,
                 WHERE moment.lead_id = lead.lead_id AND kind = 'pending') AS pending,
        award.sale_id, award.offer, award.buyer, award.price AS award_price, award.payout,
        award.currency, award.held_at, award.bid_id, award.ping_id, award.stage,
-       award.post, award.wrapped_key
+       award.buyers_max, award.post, award.wrapped_key
   FROM lead
   LEFT JOIN award ON award.lead_id = lead.lead_id
    AND NOT EXISTS (SELECT FROM sale_end WHERE sale_end.sale_id = award.sale_id)

@@ -48,7 +48,7 @@ SELECT base.lead_id, base.number,
                         AND coalesce(base.kind NOT IN ('award'), true)))
        || part('a', (SELECT string_agg(ROW(sale_id, lead_id, number, offer, buyer, price, payout,
                                            currency, held_at, bid_id, ping_id, stage,
-                                           sha256(post))::text,
+                                           buyers_max, sha256(post))::text,
                                        '' ORDER BY sale_id)
                        FROM award
                       WHERE award.lead_id = base.lead_id AND award.number = base.number

@@ -35,6 +35,8 @@ class StoredLead(msgspec.Struct, frozen=True, kw_only=True):
         """What is to be said of the lead now."""
         if self.end is not None:
             return self.end.status
+        if self.accepted:
+            return LeadStatus.SOLD
         return LeadStatus.PENDING if self.pending else LeadStatus.OPEN
 
     @property

@@ -1,6 +1,7 @@
-"""From a standing bid to a sale: hold, award, post; at most one bid of a lead becomes a sale."""
+"""From a standing bid to a sale: hold, award, post; nobody is posted a lead before its award."""
 
 from exchange.delivery.parcels import packed
+from exchange.domain.bid import Bid
 from exchange.domain.campaign import Campaign, Stage
 from exchange.domain.caps import Hold, hold_lines
 from exchange.domain.events import EventName
@@ -20,7 +21,7 @@ from exchange.story.wording import Won, message_of
 
 
 class Awarding:
-    """Tries bids one after the other; at most one of them becomes a sale."""
+    """Holds and awards; of bids that are tried one after the other at most one becomes a sale."""
 
     def __init__(
         self,
@@ -40,55 +41,95 @@ class Awarding:
         self._concluding = concluding
         self._lead = submission.lead
         self._campaign: Campaign = snapshot.campaigns[self._lead.campaign_id]
+        self._awards = 0
         self.posted_to: set[str] = set()
         self.attempted = False
         """Somebody was about to get the lead."""
-        self.awarded = False
+
+    @property
+    def awarded(self) -> bool:
         """An award is on the books, or may be: a buyer has the lead, or will be asked whether."""
+        return self._awards > 0
 
     async def try_bid(self, deal: Deal, stage: Stage, score: int) -> Sold | None:
         """Hold, award and post; return the sale, or None where another bid may be tried."""
         bid = deal.bid
         if bid.offer.buyer.id in self.posted_to:
-            self._chain.note(
-                EventName.OFFER_LEFT_OUT, offer=bid.offer.id, reason=Reason.DUPLICATE_FOR_BUYER
-            )
+            self.leave_out(bid)
             return None
-        self.attempted = True
         epoch = self._stations.market.epoch
+        won = self.win(deal, score)
+        if not await self.hold(won):
+            return None
+        return await self.award(won, stage, epoch)
+
+    def may_award(self) -> bool:
+        """Tell whether another buyer may be tried: in time, and never behind the seller's back."""
+        if self._course.voided:
+            return False
+        if self._course.told_pending or self._stations.now_us() >= self._lead.answer_by_us:
+            self._course.out_of_time = True
+        return not self._course.out_of_time
+
+    def too_late(self) -> Reason:
+        """Say why nobody else may be tried: another buyer may have the lead, or time is up."""
+        return Reason.IN_DOUBT if self._course.voided else Reason.DEADLINE
+
+    def leave_out(self, bid: Bid) -> None:
+        """Note that its buyer was sent the lead by another of its offers."""
+        self._chain.note(
+            EventName.OFFER_LEFT_OUT, offer=bid.offer.id, reason=Reason.DUPLICATE_FOR_BUYER
+        )
+
+    def win(self, deal: Deal, score: int, buyers_max: int = 1, told_max: int | None = None) -> Won:
+        """Make a sale of a bid, under an id of its own; nothing is held yet."""
+        self.attempted = True
         now_us = self._stations.now_us()
         sale_id = SaleId(uuid7(now_us, self._stations.entropy(ENTROPY_BYTES)))
-        if not await self._hold(sale_id, deal, now_us):
-            return None
-        won = Won(sale_id=sale_id, bid=bid, price=deal.price, score=score, at_us=now_us)
-        award = self._award_row(won, deal, stage)
-        await self._write_award(award, deal.remark)
+        return Won(
+            sale_id=sale_id,
+            bid=deal.bid,
+            price=deal.price,
+            payout=deal.payout,
+            remark=deal.remark,
+            score=score,
+            at_us=now_us,
+            buyers_max=buyers_max,
+            told_max=told_max,
+        )
+
+    async def award(self, won: Won, stage: Stage, epoch: str) -> Sold | None:
+        """Award and post what was held under this epoch; return the sale, if it becomes one."""
+        bid = won.bid
+        award = self._award_row(won, stage)
+        await self._write_award(award, won.remark)
         self.posted_to.add(bid.offer.buyer.id)
-        if self._stations.market.epoch != epoch and not await self._holds_still(award, deal):
+        if self._stations.market.epoch != epoch and not await self._holds_still(won):
             self._concluding.void(award)
             return None
-        return await self._concluding.post(award, bid.offer)
+        return await self._concluding.post(award, bid.offer, is_shared=stage.max_buyers > 1)
 
     # Hold and award
 
-    async def _hold(self, sale_id: SaleId, deal: Deal, now_us: int) -> bool:
-        offer = deal.bid.offer
+    async def hold(self, won: Won) -> bool:
+        """Reserve what the sale takes of its buyer's limits; False where there is no room."""
+        offer = won.bid.offer
         credited = self._snapshot.credited.get(offer.buyer.id, Micros(0))
-        lines = hold_lines(offer, deal.price, now_us, credited=credited, test=self._lead.test)
+        lines = hold_lines(offer, won.price, won.at_us, credited=credited, test=self._lead.test)
         if not lines:
             return True
         with self._stations.timed("hold"):
             refused = await self._stations.market.hold(
                 Hold(
-                    sale_id=sale_id,
+                    sale_id=won.sale_id,
                     lead_id=self._lead.lead_id,
                     buyer_id=offer.buyer.id,
-                    held_at_us=now_us,
+                    held_at_us=won.at_us,
                     lines=lines,
                 )
             )
         if refused is None:
-            self._chain.note(EventName.HELD, offer=offer.id, price=deal.price, sale_id=sale_id)
+            self._chain.note(EventName.HELD, offer=offer.id, price=won.price, sale_id=won.sale_id)
             return True
         self._course.full_at_award += 1
         self._chain.note(
@@ -96,33 +137,34 @@ class Awarding:
         )
         return False
 
-    async def _holds_still(self, award: AwardRow, deal: Deal) -> bool:
+    async def _holds_still(self, won: Won) -> bool:
         """Hold again what was lost with market state before the award was on the books."""
         try:
-            return await self._hold(award.sale_id, deal, award.held_at_us)
+            return await self.hold(won)
         except MarketUnavailable:
             return False
 
-    def _award_row(self, won: Won, deal: Deal, stage: Stage) -> AwardRow:
+    def _award_row(self, won: Won, stage: Stage) -> AwardRow:
         bid, offer = won.bid, won.bid.offer
         vertical = self._snapshot.verticals[self._lead.vertical_id]
         return AwardRow(
             sale_id=won.sale_id,
             offer_id=offer.id,
             buyer_id=offer.buyer.id,
-            price=deal.price,
-            payout=deal.payout,
+            price=won.price,
+            payout=won.payout,
             currency=self._campaign.currency,
             held_at_us=won.at_us,
             bid_id=bid.bid_id,
             ping_id=bid.ping_id,
             stage=stage.number,
+            buyers_max=won.buyers_max,
             post=packed(message_of(won, self._submission, vertical)),
         )
 
     async def _write_award(self, award: AwardRow, remark: str | None) -> None:
         """Make the award durable; where another worker has the lead now, give the hold back."""
-        self._chain.note(
+        awarded = self._chain.event(
             EventName.AWARDED,
             offer=award.offer_id,
             price=award.price,
@@ -131,11 +173,12 @@ class Awarding:
             stage=award.stage,
             detail=remark,
         )
-        before, self.awarded = self.awarded, True
+        self._awards += 1
         try:
             with self._stations.timed("award"):
-                await self._chain.write(MomentKind.AWARD, award=award)
+                await self._chain.write(MomentKind.AWARD, noting=(awarded,), award=award)
         except (Fenced, Broken):
-            self.awarded = before
-            await self._concluding.give_back(award)  # surely not written: no post, no sale
+            self._awards -= 1
+            # Surely not written: no post, no sale.
+            await self._concluding.give_back(award.buyer_id, award.sale_id)
             raise

@@ -1,7 +1,8 @@
 """A lead's chain of moments, as the one worker writes it that sells the lead."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from exchange.domain.captured import Captured
@@ -27,6 +28,10 @@ class Commits(Protocol):
         """Write the moment durably; False where somebody else has its number."""
 
 
+Then = Callable[[], Awaitable[None]]
+"""What is due once something is durable."""
+
+
 class Chain:
     """Gathers events and writes them, moment by moment, each after the one before it."""
 
@@ -40,8 +45,7 @@ class Chain:
         self._number = written
         self._events: list[Event] = []
         self._exchanged: list[Captured] = []
-        self._ended_sale: SaleEnd | None = None
-        self._due: list[Callable[[], Awaitable[None]]] = []
+        self._ended_sales: deque[tuple[SaleEnd, Then]] = deque()
         self._order = asyncio.Lock()
         self._begun: asyncio.Future[bool] | None = None
         self._is_settled = True
@@ -55,6 +59,10 @@ class Chain:
         when = self._now_us() if at_us is None else at_us
         self._events.append(Event(at_us=when, event=name, **what))
 
+    def event(self, name: EventName, **what: Any) -> Event:
+        """Return an event of now, for the moment that it is to be written with."""
+        return Event(at_us=self._now_us(), event=name, **what)
+
     def add(self, event: Event) -> None:
         """Add an event to the next moment: `note` without its detour, for what comes often."""
         self._events.append(event)
@@ -63,11 +71,17 @@ class Chain:
         """Keep the exact bytes of some calls for the next moment."""
         self._exchanged += calls
 
-    def sale_ended(self, end: SaleEnd, then: Callable[[], Awaitable[None]]) -> None:
-        """Let the next moment say how the sale before it ended, and do this once it is durable."""
-        assert self._ended_sale is None, "one sale of a lead ends before the next is awarded"
-        self._ended_sale = end
-        self._due.append(then)
+    def sale_ended(self, end: SaleEnd, then: Then) -> None:
+        """Let the next moment say how this sale ended, and do this once it is durable.
+
+        Each moment ends one sale; of several that ended, the next ones say it, the lead's end last.
+        """
+        self._ended_sales.append((end, then))
+
+    @property
+    def has_ended_sales(self) -> bool:
+        """Tell whether some sale ended of which nothing is written yet."""
+        return bool(self._ended_sales)
 
     def begin(self, kind: MomentKind, **rows: Any) -> None:
         """Hand the first moment over and go on beside it; what is written next waits for it.
@@ -85,20 +99,26 @@ class Chain:
         if not self._begun.result():
             raise Fenced
 
-    async def write(self, kind: MomentKind, **rows: Any) -> None:
+    async def write(self, kind: MomentKind, *, noting: Sequence[Event] = (), **rows: Any) -> None:
         """Write a moment with all events noted so far; raise Fenced where its number is taken.
 
-        Callers that write at once are served in turn. The ledger finishes a write that it began
-        even where the caller is cancelled. Returns once what was due with it is done, too.
+        `noting` are events that this very moment is to have, whoever else writes meanwhile. Callers
+        that write at once are served in turn. The ledger finishes a write that it began even where
+        the caller is cancelled. Returns once what was due with it is done, too.
         """
+        due: list[Then] = []
         async with self._order:
-            due = await self._write(kind, rows)
+            if "lead_end" in rows:
+                while len(self._ended_sales) > ("sale_end" not in rows):
+                    due += await self._write(MomentKind.OUTCOME, {})
+            self._events += noting
+            due += await self._write(kind, rows)
         for then in due:
             await then()
 
     async def write_unless_ended(self, kind: MomentKind, name: EventName, **what: Any) -> None:
         """Note an event and write a moment, unless the lead has its end when its turn comes."""
-        due: list[Callable[[], Awaitable[None]]] = []
+        due: list[Then] = []
         async with self._order:
             if not self.ended_at_us:
                 self.note(name, **what)
@@ -106,16 +126,17 @@ class Chain:
         for then in due:
             await then()
 
-    async def _write(
-        self, kind: MomentKind, rows: dict[str, Any]
-    ) -> list[Callable[[], Awaitable[None]]]:
+    async def _write(self, kind: MomentKind, rows: dict[str, Any]) -> list[Then]:
         """Write the next moment, its turn having come; return what is due with it."""
         if self._begun is not None:
             await self._settled(self._begun)
         if self._broken:
             raise Broken
+        due: list[Then] = []
+        if self._ended_sales and "sale_end" not in rows:
+            rows["sale_end"], then = self._ended_sales.popleft()
+            due.append(then)
         moment = self._next(kind, rows)
-        due, self._due = self._due, []
         if not await self._ledger.commit(moment):
             raise Fenced
         self._broken = False
@@ -127,8 +148,6 @@ class Chain:
         """Return the next moment, with all events noted so far."""
         events, self._events = tuple(self._events), []
         exchanged, self._exchanged = self._exchanged, []
-        rows.setdefault("sale_end", self._ended_sale)
-        self._ended_sale = None
         self._number += 1
         self._broken = True  # until the ledger says otherwise: no gap is ever left
         return Moment(

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from exchange.auction.auction import AuctionResult, Tender
 from exchange.auction.ping import Showing, showing_under
 from exchange.domain import anonymize
-from exchange.domain.bid import Bid, Contender
+from exchange.domain.bid import Bid, Contender, above
 from exchange.domain.campaign import Campaign, Method, Stage
+from exchange.domain.choice import Worth, at_price, sharing_of
 from exchange.domain.deadline import asking_left_ms
 from exchange.domain.eligibility import Circumstances, LeftOut, Screening, screen
 from exchange.domain.events import Event, EventName
@@ -17,7 +18,7 @@ from exchange.domain.floors import Floors, floors_in, named
 from exchange.domain.lead import Facts
 from exchange.domain.learned_floors import Floored
 from exchange.domain.lineup import Lineup
-from exchange.domain.money import Micros
+from exchange.domain.money import Micros, to_text
 from exchange.domain.offer import Offer
 from exchange.domain.paying import Terms
 from exchange.domain.reason import Reason
@@ -63,6 +64,8 @@ class Competing:
         self.score = score
         """What the lead was scored."""
         self._terms: Terms | None = None
+        self.worth: Worth = at_price
+        """What a bid of the stage that was put up last is expected to bring."""
         self._facts: Facts = {**submission.facts(), "score": score}
         repeats = repeating(submission.person.identity, self._lead.fields, self._vertical)
         shown = anonymize.shown(self._lead, self._vertical, repeats)
@@ -86,9 +89,12 @@ class Competing:
         floored = floor_for(self._stations, self._campaign, stage, self._submission)
         screening, floors = self._screen(stage, posted_to, floored=floored)
         contenders = self._contenders(screening.eligible, floors)
+        if stage.max_buyers > 1:
+            contenders = self._who_may_share(contenders, stage)
         if stage.method is Method.WATERFALL:
             return self._in_turn(contenders)
         valuing = self._stations.lessons().valuing(self._campaign, stage)
+        self.worth = at_price if valuing is None else valuing.brings
         now_us = self._stations.now_us()
         left_ms = asking_left_ms(self._lead, self._campaign, stage, now_us, awarded=bool(posted_to))
         with self._stations.timed("auction"):
@@ -122,8 +128,9 @@ class Competing:
         for bid in bids:
             if bid.offer.id not in eligible:
                 continue
-            if bid.price >= floors.of(bid.offer):
-                standing.append(bid)
+            part = above(bid, floors.of(bid.offer))
+            if part is not None:
+                standing.append(part)
             else:
                 self._course.below_floor += 1
                 self._chain.note(
@@ -137,12 +144,15 @@ class Competing:
         """Note why an offer is not tried any more."""
         self._chain.note(EventName.OFFER_LEFT_OUT, offer=offer_id, reason=why, stage=stage)
 
-    def leave_out_all(self, stage: Stage, why: Reason) -> None:
+    def leave_out_all(self, stage: Stage, why: Reason, detail: str | None = None) -> None:
         """Note one reason for all offers of a stage that is not reached."""
         lineup = self._plan.lineup(stage.number)
         if lineup.offers:
             note_left_out(
-                self._chain, self._plan, stage.number, [lineup.left_out(lineup.everyone, why)]
+                self._chain,
+                self._plan,
+                stage.number,
+                [lineup.left_out(lineup.everyone, why, detail)],
             )
 
     # Who may compete
@@ -195,6 +205,28 @@ class Competing:
         return tuple(
             [Contender(offer, floors.of(offer), offer.static_price(facts)) for offer in eligible]
         )
+
+    def _who_may_share(
+        self, contenders: Iterable[Contender], stage: Stage
+    ) -> tuple[Contender, ...]:
+        """Return who may have the lead beside those who have it already, each under its terms."""
+        sharing = sharing_of(self._lead, stage)
+        found: list[Contender] = []
+        for one in contenders:
+            detail = sharing.why_not(one.offer)
+            if detail is None:
+                one.buyers_max = sharing.buyers_max_of(one.offer) + self._lead.already_sold
+                found.append(one)
+            else:
+                self._course.eligible -= 1
+                self._chain.note(
+                    EventName.OFFER_LEFT_OUT,
+                    offer=one.offer.id,
+                    reason=Reason.SUPPRESSED,
+                    detail=detail,
+                    stage=stage.number,
+                )
+        return tuple(found)
 
     def _in_turn(self, contenders: Iterable[Contender]) -> tuple[Bid, ...]:
         """Return the static prices that reach their floors, lower priority numbers first."""
@@ -260,6 +292,7 @@ class Competing:
                 floor=one.floor,
                 reason=one.reason,
                 ms=one.ms,
+                detail=alone_of(one.bid),
             )
         )
 
@@ -278,3 +311,10 @@ async def bought_by(
         return frozenset()
     keys = person_keys(submission.fingerprint, stations.claim_secret)
     return await stations.market.bought_by(keys) if keys else frozenset()
+
+
+def alone_of(bid: Bid | None) -> str | None:
+    """Return in words what a bid pays for being the only one."""
+    if bid is None or bid.exclusive_price is None:
+        return None
+    return f"{to_text(bid.exclusive_price)} for it alone"

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
 import structlog
@@ -12,7 +13,7 @@ from exchange.delivery.delivery import Parcel
 from exchange.delivery.parcels import unpacked
 from exchange.domain.bookkeeping import Parties, sale_transfers
 from exchange.domain.campaign import Campaign
-from exchange.domain.events import EventName
+from exchange.domain.events import Event, EventName
 from exchange.domain.exclusivity import person_keys
 from exchange.domain.ids import SaleId
 from exchange.domain.lead import Fingerprint
@@ -27,13 +28,15 @@ from exchange.ledger.errors import LedgerUnavailable
 from exchange.market.errors import MarketStale, MarketUnavailable
 from exchange.story.asking import asking_of
 from exchange.story.chain import Broken, Chain, Fenced
-from exchange.story.ending import Course, Sold
+from exchange.story.ending import Course, Ending, Sold
 from exchange.story.leaving_out import note_left_out
 from exchange.story.posting import Posting
 from exchange.story.stations import Stations
 
 logger = structlog.get_logger(__name__)
 US_PER_S = 1_000_000
+Settled = tuple[str, SaleId, Micros]
+"""Whose hold is made to count, of which sale, at what price."""
 WORDS: dict[type[PostResult], str] = {
     Accepted: "accepted",
     Refused: "refused",
@@ -55,7 +58,7 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Concluding:
-    """Sees the posts of one lead through, one after the other."""
+    """Sees the posts of one lead through, one after the other or, where it is shared, at once."""
 
     def __init__(
         self,
@@ -69,23 +72,37 @@ class Concluding:
         self._chain = chain
         self._course = course
         self._sale = sale
-        self._settling: asyncio.Future[bool] | None = None
-        self._settled_by: tuple[str, SaleId, Micros] | None = None
-        self.waits = False
-        """A post is in doubt now: only its buyer or time can end that."""
+        self._settling: list[tuple[Settled, asyncio.Future[bool]]] = []
+        self._posts = 0
+        self._doubts = 0
+        self.sold: list[Sold] = []
+        """The sales so far; each is durable."""
+        self.maybe_had: list[Offer] = []
+        """Who did not answer a post that was for several, and was left: it may have the lead."""
 
-    async def post(self, award: AwardRow, offer: Offer) -> Sold | None:
-        """Post an award and see it through; return the sale, or None where there is none."""
+    @property
+    def waits(self) -> bool:
+        """Every post that is under way is in doubt now: only buyers or time can end that."""
+        return 0 < self._doubts == self._posts
+
+    async def post(self, award: AwardRow, offer: Offer, *, is_shared: bool = False) -> Sold | None:
+        """Post an award and see it through; return the sale, or None where there is none.
+
+        The sale of a lead that is not shared is its end, written at once.
+        """
         assert award.post is not None, "an award that is made now carries its post"
-        posting = self._posting(award, offer, award.post)
+        posting = self._posting(award, offer, award.post, is_shared=is_shared)
+        self._posts += 1
         try:
             with self._stations.timed("post"):
                 result = await posting.first()
+            self._stations.observer.post_answered(offer.id, WORDS[type(result)], posting.ms)
+            return await self._conclude(award, offer, posting, result)
         except asyncio.CancelledError:
             posting.stop()
             raise
-        self._stations.observer.post_answered(offer.id, WORDS[type(result)], posting.ms)
-        return await self._conclude(award, offer, posting, result)
+        finally:
+            self._posts -= 1
 
     async def repeat(
         self, award: AwardRow, offer: Offer, post: bytes, reference: str | None = None
@@ -94,22 +111,26 @@ class Concluding:
 
         A buyer that does not know a repetition again, and cannot be asked (by the `reference` that
         it named), gets nothing: nobody knows any more whether it got the lead, so the sale stays
-        in doubt until its time is up.
+        in doubt until its time is up. The lead's end is left to whoever knows of its other sales.
         """
-        posting = self._posting(award, offer, post, reference)
-        sold = await self._in_doubt(award, offer, posting, InDoubt("its worker is gone"))
-        await self.settled()
-        return sold
+        posting = self._posting(award, offer, post, reference, is_shared=True)
+        return await self._in_doubt(award, offer, posting, InDoubt("its worker is gone"))
 
     def _posting(
-        self, award: AwardRow, offer: Offer, post: bytes, reference: str | None = None
+        self,
+        award: AwardRow,
+        offer: Offer,
+        post: bytes,
+        reference: str | None = None,
+        *,
+        is_shared: bool,
     ) -> Posting:
         parcel = Parcel(award.sale_id, offer, unpacked(post))
         asking = asking_of(self._stations, offer, award, test=self._sale.test)
         if asking is not None:
             asking.reference = reference
         note_doubt = partial(self._note_doubt, award)
-        return Posting(self._stations, self._chain, parcel, note_doubt, asking)
+        return Posting(self._stations, self._chain, parcel, note_doubt, asking, is_shared=is_shared)
 
     def _masked(self, words: str | None) -> str | None:
         """Return a buyer's words without the person; none where they cannot be told from it."""
@@ -137,7 +158,7 @@ class Concluding:
     ) -> Sold | None:
         match result:
             case Accepted():
-                return await self._accepted(award, offer, result, posting.ms)
+                return await self._accepted(award, offer, result, posting)
             case Refused():
                 self._refused(award, offer, result, posting.ms)
             case Unreachable(detail):
@@ -155,15 +176,17 @@ class Concluding:
         if offer.post.on_no_answer is OnNoAnswer.ADVANCE:
             self._chain.note(EventName.ADVANCED, offer=offer.id, sale_id=award.sale_id)
             self._course.advanced = True
+            if posting.is_shared:
+                self.maybe_had.append(offer)
             self.void(award)
             self._stations.spawn(self._hear_late(award, posting))
             return None
         self._stations.observer.in_doubt(1)
-        self.waits = True
+        self._doubts += 1
         try:
             decided = await posting.resolved(offer.post.in_doubt_max_s)
         finally:
-            self.waits = False
+            self._doubts -= 1
             posting.stop()
             self._stations.observer.in_doubt(-1)
         self._chain.note(
@@ -174,7 +197,7 @@ class Concluding:
         )
         match decided:
             case Accepted():
-                return await self._accepted(award, offer, decided, posting.ms)
+                return await self._accepted(award, offer, decided, posting)
             case Refused():
                 self._refused(award, offer, decided, posting.ms)
             case None:
@@ -182,19 +205,27 @@ class Concluding:
                 self.void(award)
         return None
 
-    async def _accepted(self, award: AwardRow, offer: Offer, answer: Accepted, ms: float) -> Sold:
+    async def _accepted(
+        self, award: AwardRow, offer: Offer, answer: Accepted, posting: Posting
+    ) -> Sold:
         """Book the sale, and let its hold count once that is durable: `settled` waits for it."""
         charge, remark = charged(award, offer, answer)
-        self._chain.note(
+        accepted = self._chain.event(
             EventName.ACCEPTED,
             offer=offer.id,
             sale_id=award.sale_id,
             price=charge,
             detail=remark,
-            ms=round(ms, 3),
+            ms=round(posting.ms, 3),
         )
-        self._leave_out_rest(award.stage)
-        self._chain.note(EventName.SOLD, sale_id=award.sale_id, payout=award.payout)
+        sold = self._chain.event(EventName.SOLD, sale_id=award.sale_id, payout=award.payout)
+        noting: tuple[Event, ...] = accepted, sold
+        rows: dict[str, Any] = {}
+        if not posting.is_shared:
+            self._chain.add(accepted)
+            self.leave_out_rest(award.stage)
+            noting = (sold,)
+            rows["lead_end"] = LeadEnd(status=LeadStatus.SOLD, price=award.payout)
         between = Parties(
             buyer_id=award.buyer_id,
             seller_id=self._sale.seller_id,
@@ -205,28 +236,43 @@ class Concluding:
         with self._stations.timed("outcome"):
             await self._chain.write(
                 MomentKind.OUTCOME,
+                noting=noting,
                 sale_end=SaleEnd(
                     sale_id=award.sale_id,
                     state=SaleState.ACCEPTED,
                     reference=self._masked(answer.reference),
                     redirect_url=answer.redirect_url,
                 ),
-                lead_end=LeadEnd(status=LeadStatus.SOLD, price=award.payout),
                 transfers=() if self._sale.test else booked,
                 announce=self._course.told_pending,
+                **rows,
             )
-        self._settled_by = award.buyer_id, award.sale_id, charge
-        settle = self._stations.market.settle(*self._settled_by)
-        self._settling = asyncio.ensure_future(settle)
-        await self._remember(offer)
-        return Sold(
+        done = Sold(
             sale_id=award.sale_id,
             payout=award.payout,
             buyer_name=offer.buyer.name if self._sale.campaign.disclose_buyer else None,
             redirect_url=answer.redirect_url,
         )
+        self.sold.append(done)
+        settled = award.buyer_id, award.sale_id, charge
+        settle = self._stations.market.settle(*settled)
+        self._settling.append((settled, asyncio.ensure_future(settle)))
+        await self._remember(offer)
+        return done
 
-    def _leave_out_rest(self, sold_in: int) -> None:
+    async def end(self, stage: int) -> Ending:
+        """Write the end of a lead that was shared in this stage, and return it."""
+        ending = Ending(status=LeadStatus.SOLD, sales=tuple(self.sold))
+        self.leave_out_rest(stage)
+        with self._stations.timed("outcome"):
+            await self._chain.write(
+                MomentKind.OUTCOME,
+                lead_end=LeadEnd(status=LeadStatus.SOLD, price=ending.payout),
+                announce=self._course.told_pending,
+            )
+        return ending
+
+    def leave_out_rest(self, sold_in: int) -> None:
         """Note for the offers of stages that were not reached that the lead was sold before.
 
         Those that were looked at in an earlier stage have their reason, or are the winner.
@@ -272,7 +318,7 @@ class Concluding:
         """
 
         async def follow() -> None:
-            await self.give_back(award)
+            await self.give_back(award.buyer_id, award.sale_id)
             for one in also:
                 await one()
 
@@ -296,16 +342,15 @@ class Concluding:
     # Market state follows the ledger; what fails here is put right by the sweeper
 
     async def settled(self) -> None:
-        """Return once the hold of the sale counts, if there was one."""
-        if self._settling is None:
-            return
-        try:
-            await self._settling
-        except MarketStale:
-            assert self._settled_by is not None, "what was asked can be asked again"
-            self._stations.spawn(self._settle_again(*self._settled_by))
-        except MarketUnavailable:
-            logger.warning("hold left to the sweeper", lead_id=self._chain.lead_id, end="settled")
+        """Return once the holds of all sales count, where there were any."""
+        for settled, asked in self._settling:
+            try:
+                await asked
+            except MarketStale:
+                self._stations.spawn(self._settle_again(*settled))
+            except MarketUnavailable:
+                lead_id = self._chain.lead_id
+                logger.warning("hold left to the sweeper", lead_id=lead_id, end="settled")
 
     async def _settle_again(self, buyer_id: str, sale_id: SaleId, charge: Micros) -> None:
         try:
@@ -313,12 +358,12 @@ class Concluding:
         except MarketUnavailable:
             logger.warning("hold left to the sweeper", sale_id=sale_id, end="settled")
 
-    async def give_back(self, award: AwardRow) -> None:
+    async def give_back(self, buyer_id: str, sale_id: SaleId) -> None:
         """Release the hold of a sale that will not be."""
         try:
-            await self._stations.market.release(award.buyer_id, award.sale_id)
+            await self._stations.market.release(buyer_id, sale_id)
         except MarketUnavailable:
-            logger.warning("hold left to the sweeper", sale_id=award.sale_id, end="released")
+            logger.warning("hold left to the sweeper", sale_id=sale_id, end="released")
 
     async def _remember(self, offer: Offer) -> None:
         """Let the buyer's own duplicate window begin, where it has one."""

@@ -5,7 +5,7 @@ for what is one thing here, nearly always.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine, Iterable
 from typing import Any
 
 
@@ -31,3 +31,23 @@ async def any_done(tasks: Collection["asyncio.Future[Any]"], within_s: float | N
             timer.cancel()
         for task in tasks:
             task.remove_done_callback(wake)
+
+
+async def all_ended(tasks: Collection["asyncio.Task[Any]"]) -> None:
+    """Cancel all of these and return once they have ended; what they raise is theirs alone."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()
+
+
+async def all_done(works: Iterable[Coroutine[Any, Any, Any]]) -> None:
+    """Do all at once; where one fails the others are broken off, and its error is raised."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        await all_ended(tasks)

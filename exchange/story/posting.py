@@ -27,6 +27,8 @@ class Posting:
         parcel: Parcel,
         note_doubt: Callable[[InDoubt, float], None],
         asking: Asking | None = None,
+        *,
+        is_shared: bool = False,
     ) -> None:
         """Take the parcel, and what writes a doubt down without the person; nothing is sent yet.
 
@@ -37,6 +39,8 @@ class Posting:
         self._chain = chain
         self._parcel = parcel
         self._note_doubt = note_doubt
+        self.is_shared = is_shared
+        """Others may have the lead beside this buyer."""
         self._repeats = parcel.offer.post is None or parcel.offer.post.repeatable
         self._asking = asking
         self._asked_last = False

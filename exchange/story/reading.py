@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from exchange.contract.seller import LeadAnswer, Original, ReasonOut, SaleOut
 from exchange.contract.standing import SaleStanding, Standing
 from exchange.domain.events import Event
-from exchange.domain.money import to_decimal
+from exchange.domain.money import Micros, to_decimal
 from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import LeadStatus, SaleState
@@ -30,7 +30,8 @@ def standing(
         test=row.test,
         version=row.version,
         received_at_us=stored.received_at_us,
-        owner=_name(stored.accepted[0], snapshot) if discloses and stored.accepted else None,
+        owner=_owners(stored.accepted, snapshot) if discloses else None,
+        is_open=stored.end is None,
         sales=tuple(sale_standing(sale) for sale in stored.sales),
         events=tuple(events),
     )
@@ -38,15 +39,17 @@ def standing(
 
 def answered(stored: StoredLead, snapshot: Snapshot, original: Original | None) -> LeadAnswer:
     """Return what the seller would be answered now; an open lead is as good as pending to it."""
+    status, price = _status(stored)
     end = stored.end
-    status = LeadStatus.PENDING if end is None else end.status
-    reason, detail = (Reason.IN_DOUBT, None) if end is None else (end.reason, end.detail)
+    reason, detail = (None, None) if end is None else (end.reason, end.detail)
+    if status is LeadStatus.PENDING:
+        reason = Reason.IN_DOUBT
     discloses = _discloses(stored, snapshot)
     own = {} if original is None else {"original": original}
     return LeadAnswer(
         lead_id=stored.lead_id,
         status=status.value,
-        price=None if end is None or end.price is None else to_decimal(end.price),
+        price=None if price is None else to_decimal(price),
         currency=_currency(stored, snapshot),
         sales=tuple(
             SaleOut(
@@ -66,13 +69,13 @@ def answered(stored: StoredLead, snapshot: Snapshot, original: Original | None) 
 
 def as_original(stored: StoredLead) -> Original:
     """Return a lead as the first of a duplicate, for the seller that sent both."""
-    end = stored.end
+    status, price = _status(stored)
     accepted = stored.accepted
     redirect_url = accepted[0].end.redirect_url if accepted and accepted[0].end else None
     return Original(
         lead_id=stored.lead_id,
-        status=(LeadStatus.PENDING if end is None else end.status).value,
-        price=None if end is None or end.price is None else to_decimal(end.price),
+        status=status.value,
+        price=None if price is None else to_decimal(price),
         redirect_url=redirect_url,
     )
 
@@ -92,6 +95,25 @@ def sale_standing(sale: StoredSale) -> SaleStanding:
         reference=None if end is None else end.reference,
         redirect_url=None if end is None else end.redirect_url,
     )
+
+
+def _status(stored: StoredLead) -> tuple[LeadStatus, Micros | None]:
+    """Return what the seller is told of a lead, and what it is paid.
+
+    One that several share is sold with those who accepted so far, while others are in doubt.
+    """
+    if stored.end is not None:
+        return stored.end.status, stored.end.price
+    accepted = stored.accepted
+    if accepted:
+        return LeadStatus.SOLD, Micros(sum(sale.award.payout for sale in accepted))
+    return LeadStatus.PENDING, None
+
+
+def _owners(accepted: Sequence[StoredSale], snapshot: Snapshot) -> str | None:
+    """Return the public names of who bought it; None where nobody did."""
+    names = (_name(sale, snapshot) for sale in accepted)
+    return ", ".join(name for name in names if name is not None) or None
 
 
 def _discloses(stored: StoredLead, snapshot: Snapshot) -> bool:

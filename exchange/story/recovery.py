@@ -1,7 +1,8 @@
 """The other story: after a crash, every lead without an end is found, and ended once.
 
-A lead without an award is closed; one with an award is in doubt, and its post is repeated under
-the same key until its buyer decides. Moments fence off whoever still believes to be selling it.
+A lead without an award is closed; one with awards is in doubt, and their posts are repeated under
+the same keys until their buyers decide; what was accepted before stays sold. Moments fence off
+whoever still believes to be selling it.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import LeadStatus, SaleState
 from exchange.ledger.errors import LedgerUnavailable
-from exchange.ledger.stored import OpenLead, StoredLead
+from exchange.ledger.stored import OpenLead, StoredLead, StoredSale
 from exchange.ledger.worker import Worker
 from exchange.market.errors import MarketUnavailable
 from exchange.market.market import Lapsed
@@ -34,6 +35,8 @@ from exchange.story.chain import Chain, Fenced
 from exchange.story.concluding import Concluding, Sale
 from exchange.story.ending import Course
 from exchange.story.fencing import fence
+from exchange.story.leaving_out import note_left_out
+from exchange.story.patience import all_done
 from exchange.story.record import read
 from exchange.story.stations import Stations
 
@@ -187,16 +190,31 @@ class Recovery:
         chain = Chain(
             self._stations.ledger, lead.lead_id, self._stations.now_us, written=lead.last_number
         )
-        chain.note(EventName.RECOVERED, detail="in doubt" if lead.awards else "not awarded")
+        sold = await self._accepted(lead)
+        found = "in doubt" if lead.awards else "sold" if sold else "not awarded"
+        chain.note(EventName.RECOVERED, detail=found)
         course = Course(told_pending=True)
-        for award in lead.awards:
-            if await self._resolve(lead, award, chain, course):
-                await self._keep_claim(lead)
-                return
-        await self._close(lead, chain, course)
+        if lead.awards:
+            record = await self._archive.record(lead.lead_id)
+            # Several buyers may share it: each is asked, whatever the others say.
+            await all_done(
+                self._resolve(lead, award, chain, course, record) for award in lead.awards
+            )
+            sold = await self._accepted(lead)
+        if sold:
+            await self._sold(lead, chain, sold)
+        else:
+            await self._close(lead, chain, course)
 
-    async def _resolve(self, lead: OpenLead, award: AwardRow, chain: Chain, course: Course) -> bool:
-        """Ask the buyer again whether it has the lead; True where it is sold now."""
+    async def _accepted(self, lead: OpenLead) -> tuple[StoredSale, ...]:
+        """Return the sales that a buyer accepted by now."""
+        stored = await self._archive.lead(lead.lead_id)
+        return () if stored is None else stored.accepted
+
+    async def _resolve(
+        self, lead: OpenLead, award: AwardRow, chain: Chain, course: Course, record: bytes | None
+    ) -> None:
+        """Ask the buyer again whether it has the lead, and write down what it says."""
         snapshot = self._market()
         campaign = snapshot.campaigns.get(lead.row.campaign_id)
         offer = snapshot.offers.get(award.offer_id)
@@ -206,12 +224,12 @@ class Recovery:
             end = SaleEnd(sale_id=award.sale_id, state=SaleState.VOID, reason=Reason.VOID)
             chain.note(EventName.VOIDED, offer=award.offer_id, sale_id=award.sale_id)
             chain.sale_ended(end, then=partial(self._release, award))
-            return False
-        plan = snapshot.plans[campaign.id]
-        sale = _sale(lead, campaign, plan, await self._archive.record(lead.lead_id))
+            return
+        sale = _sale(lead, campaign, snapshot.plans[campaign.id], record)
         concluding = Concluding(self._stations, chain, course, sale)
         reference = await self._reference(lead.lead_id, award, offer)
-        return await concluding.repeat(award, offer, award.post, reference) is not None
+        await concluding.repeat(award, offer, award.post, reference)
+        await concluding.settled()
 
     async def _reference(self, lead_id: LeadId, award: AwardRow, offer: Offer) -> str | None:
         """Return what its buyer called a sale, where it is asked by that."""
@@ -219,6 +237,17 @@ class Recovery:
         if asking is None or not asking.by_reference:
             return None
         return reference_told(await self._archive.timeline(lead_id), award.sale_id)
+
+    async def _sold(self, lead: OpenLead, chain: Chain, sold: tuple[StoredSale, ...]) -> None:
+        """End a lead that some have, at what its seller is paid in all."""
+        plan = self._market().plans.get(lead.row.campaign_id)
+        if plan is not None:
+            for stage, left_out in plan.not_reached(max(sale.award.stage for sale in sold)):
+                note_left_out(chain, plan, stage, [left_out])
+        price = Micros(sum(sale.award.payout for sale in sold))
+        end = LeadEnd(status=LeadStatus.SOLD, price=price)
+        await chain.write(MomentKind.OUTCOME, lead_end=end, announce=True)
+        await self._keep_claim(lead)
 
     async def _close(self, lead: OpenLead, chain: Chain, course: Course) -> None:
         """End a lead that nobody has, and say why."""

@@ -27,9 +27,11 @@ from exchange.story.competing import Competing, bought_by
 from exchange.story.concluding import Concluding, Sale
 from exchange.story.ending import PENDING, Course, Ending, unsold
 from exchange.story.stations import Stations
+from exchange.story.together import Together
 
 logger = structlog.get_logger()
 _pack = msgspec.msgpack.Encoder().encode
+TAKEN = "others have it, or may have it"
 _record = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -87,6 +89,9 @@ class LeadSale:
         self._awarding = Awarding(
             stations, snapshot, submission, self._chain, self._course, self._concluding
         )
+        self._together = Together(
+            stations, self._chain, self.lead, self._awarding, self._concluding
+        )
 
     @property
     def score(self) -> int | None:
@@ -105,7 +110,7 @@ class LeadSale:
 
     @property
     def waits(self) -> bool:
-        """A post is in doubt now: only its buyer or time can end that."""
+        """Every post under way is in doubt now: only its buyer or time can end that."""
         return self._concluding.waits
 
     @property
@@ -136,7 +141,10 @@ class LeadSale:
         return ending
 
     async def tell_pending(self) -> Ending:
-        """Let the seller hear `pending`, durably and not before the lead's own row, or its end."""
+        """Let the seller hear `pending`, durably and not before the lead's own row, or its end.
+
+        Of a lead that several share it hears who bought it by now; nobody else is asked any more.
+        """
         self._course.told_pending = True
         await self._on_books.wait()
         if self.ending is None and not self._begun:
@@ -145,7 +153,13 @@ class LeadSale:
             await self._chain.write_unless_ended(
                 MomentKind.PENDING, EventName.PENDING, reason=Reason.IN_DOUBT
             )
-        return self.ending or PENDING
+        return self.ending or self.so_far
+
+    @property
+    def so_far(self) -> Ending:
+        """What is certain: sold to those who accepted, whatever follows; else `pending`."""
+        sold = tuple(self._concluding.sold)
+        return Ending(status=LeadStatus.SOLD, sales=sold) if sold else PENDING
 
     # Its steps
 
@@ -176,13 +190,21 @@ class LeadSale:
         first = 1 if self._carried is None else self._carried.stage
         # A quote's post asks nobody again: the stages before its own had no bid that stood.
         for stage in self.campaign.stages[first - 1 :]:
-            if not self._may_award():
-                competing.leave_out_all(stage, self._too_late())
+            if not self._awarding.may_award():
+                competing.leave_out_all(stage, self._awarding.too_late())
+                continue
+            if self._is_taken(stage):
+                competing.leave_out_all(stage, Reason.SUPPRESSED, TAKEN)
                 continue
             ranked = await self._ranked(competing, stage)
+            if stage.max_buyers > 1:
+                ending = await self._together.sell(ranked, stage, competing)
+                if ending is not None:
+                    return ending
+                continue
             for place, bid in enumerate(ranked, 1):
-                if not self._may_award():
-                    competing.leave_out(bid.offer.id, self._too_late(), stage.number)
+                if not self._awarding.may_award():
+                    competing.leave_out(bid.offer.id, self._awarding.too_late(), stage.number)
                     continue
                 sent = self._awarding.posted_to
                 (deal,) = deals((bid,), ranked[place:], competing.terms, sent)
@@ -190,6 +212,14 @@ class LeadSale:
                 if sold is not None:
                     return Ending(status=LeadStatus.SOLD, sales=(sold,))
         return unsold(self._course)
+
+    def _is_taken(self, stage: Stage) -> bool:
+        """Tell whether as many as the stage allows have the lead already, or may have it.
+
+        Nobody is sold alone what somebody may have who was to share it.
+        """
+        let_out = 1 if self._concluding.maybe_had else 0
+        return max(self.lead.already_sold, let_out) >= stage.max_buyers
 
     async def _ranked(self, competing: Competing, stage: Stage) -> tuple[Bid, ...]:
         """Return the bids of a stage: asked now, or those that a quote brought."""
@@ -210,18 +240,6 @@ class LeadSale:
             bought_by=await bought_by(self._stations, self._snapshot, self._submission),
             payout_wanted=lead.min_price if carried is None else carried.payout_wanted,
         )
-
-    def _may_award(self) -> bool:
-        """Tell whether another buyer may be tried: in time, and never behind the seller's back."""
-        if self._course.voided:
-            return False
-        if self._course.told_pending or self._stations.now_us() >= self.lead.answer_by_us:
-            self._course.out_of_time = True
-        return not self._course.out_of_time
-
-    def _too_late(self) -> Reason:
-        """Say why nobody else may be tried: another buyer may have the lead, or time is up."""
-        return Reason.IN_DOUBT if self._course.voided else Reason.DEADLINE
 
     # What is written
 

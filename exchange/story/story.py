@@ -12,7 +12,7 @@ from exchange.contract.operator import CaptureOut
 from exchange.contract.seller import LeadAnswer, Original, QuoteAnswer
 from exchange.contract.standing import Standing
 from exchange.domain.events import Event
-from exchange.domain.ids import LeadId
+from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.quote import Quote
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
@@ -21,7 +21,7 @@ from exchange.ledger.stored import Capture, StoredLead
 from exchange.market.errors import MarketUnavailable
 from exchange.story.captures import published
 from exchange.story.chain import Broken, Fenced
-from exchange.story.ending import PENDING, Ending, answer
+from exchange.story.ending import Ending, answer
 from exchange.story.explaining import Screened, explained
 from exchange.story.fencing import fence
 from exchange.story.patience import any_done
@@ -191,13 +191,16 @@ class Story:
         kept = await self._archive.captures(lead_id)
         return published(kept, await self._archive.record(lead_id) if kept else None)
 
-    async def ended(self, lead_id: LeadId, timeout_s: float) -> None:
-        """Wait until the lead has ended, on whichever worker, but no longer than this."""
+    async def ended(self, lead_id: LeadId, timeout_s: float, sale_id: SaleId | None = None) -> None:
+        """Wait until the lead, or this sale of it, has ended, on whichever worker.
+
+        But no longer than this.
+        """
         async with self._waiting.of(lead_id) as moved:
             deadline = self._stations.monotonic() + timeout_s
             while (left_s := deadline - self._stations.monotonic()) > 0:
                 stored = await self._archive.lead(lead_id)
-                if stored is None or stored.end is not None:
+                if stored is None or stored.end is not None or sale_id in ended_sales(stored):
                     return
                 await moved(min(left_s, LOOK_AGAIN_S))
 
@@ -237,7 +240,7 @@ class Story:
     async def _broken_off(self, sale: LeadSale, outage: Exception) -> LeadAnswer:
         """Tell the outage, unless a buyer may have the lead: then its end is found, and follows."""
         if sale.awarded:
-            return await self._answer(sale, PENDING)
+            return await self._answer(sale, sale.so_far)
         if isinstance(outage, Broken):
             raise LedgerUnavailable from None
         raise outage
@@ -304,3 +307,8 @@ class Story:
     def under_way(self) -> int:
         """How many leads have no end yet."""
         return len(self._under_way)
+
+
+def ended_sales(stored: StoredLead) -> set[SaleId]:
+    """Return the sales of a lead that have their end."""
+    return {sale.award.sale_id for sale in stored.sales if sale.end is not None}

@@ -20,8 +20,16 @@ class Won(msgspec.Struct, frozen=True, kw_only=True):
     bid: Bid
     price: Micros
     """What it pays."""
+    payout: Micros = Micros(0)
+    """What its seller gets of that."""
+    remark: str | None = None
+    """Why it pays less than it bid, or the exchange keeps less than its rule says."""
     score: int
     at_us: int
+    buyers_max: int = 1
+    """So many of this exchange's buyers at most have the lead, this one among them."""
+    told_max: int | None = None
+    """What the buyer is told of that, sales elsewhere counted; None where nobody shares."""
 
 
 def message_of(won: Won, submission: Submission, vertical: Vertical) -> Message:
@@ -34,7 +42,8 @@ def message_of(won: Won, submission: Submission, vertical: Vertical) -> Message:
         "id": anonymize.source_alias(lead.seller_id, lead.source.id, bid.offer),
         "channel": lead.source.channel,
     }
-    body = standard.post_body(won.sale_id, bid, won.price, lead, submission.person, source)
+    terms = standard.SaleTerms(won.price, won.told_max)
+    body = standard.post_body(won.sale_id, bid, terms, lead, submission.person, source)
     return Message(body=body)
 
 

@@ -52,7 +52,8 @@ async def confirm_sale(request: web.Request) -> web.Response:
     )
     if await doors.decisions.decide(sale.sale_id, decision):
         with contextlib.suppress(ClosingError):
-            await doors.under_way.unless_closing(doors.story.ended(sale.lead_id, WAIT_S))
+            end = doors.story.ended(sale.lead_id, WAIT_S, sale.sale_id)
+            await doors.under_way.unless_closing(end)
     now = await sale_of(sale_id, role, doors)
     stands = now.accepted if now.state is None else now.state in TAKEN
     if stands is not asked.accepted:

@@ -76,8 +76,8 @@ class Story(Protocol):
     async def captures(self, lead_id: LeadId) -> tuple[CaptureOut, ...]:
         """Return the exact requests and answers that are still kept, identity masked."""
 
-    async def ended(self, lead_id: LeadId, timeout_s: float) -> None:
-        """Wait until the lead has ended, on whichever worker, but no longer than this."""
+    async def ended(self, lead_id: LeadId, timeout_s: float, sale_id: SaleId | None = None) -> None:
+        """Wait until the lead, or this sale of it, has ended, but no longer than this."""
 
     async def abandon(self, lead_id: LeadId) -> bool:
         """Make sure that a lead of which nothing is written never will be; idempotent.

@@ -13,7 +13,6 @@ import structlog
 
 from exchange.domain.ids import LeadId
 from exchange.domain.keyed import hmac_sha256
-from exchange.domain.states import LeadStatus
 from exchange.ledger.errors import LedgerUnavailable
 from exchange.market.errors import MarketUnavailable
 from exchange.market.once import Done, New, OnceKey, OtherBody, Running
@@ -28,7 +27,6 @@ logger = structlog.get_logger()
 KEY_LENGTH_MAX = 255
 BROKEN_OFF_MAX = 10_000
 OUTAGES = (LedgerUnavailable, MarketUnavailable)
-OPEN = frozenset({LeadStatus.PENDING.value, LeadStatus.OPEN.value})
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,7 +243,7 @@ class Repeats:
         if not attempt.is_lead:
             return None
         standing = await self.doors.story.standing(lead_id)
-        if standing is None or standing.answer.status in OPEN:
+        if standing is None or standing.is_open:
             return None
         return encode(standing.answer)
 

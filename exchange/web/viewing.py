@@ -10,7 +10,6 @@ from exchange.contract.seller import FieldError
 from exchange.contract.standing import Standing, operator_view, seller_view
 from exchange.contract.timeline import utc_text
 from exchange.domain.ids import LeadId
-from exchange.domain.states import LeadStatus
 from exchange.ledger.rows import Rejection
 from exchange.web.answers import encode, json_response, response_to
 from exchange.web.doors import DOORS, Doors
@@ -34,7 +33,7 @@ async def get_lead(request: web.Request) -> web.Response:
     standing = await standing_of(request, doors)
     if standing.seller_id != caller.seller.id:
         raise DeniedError(Kind.NOT_FOUND)
-    if wait_s and standing.answer.status == LeadStatus.PENDING.value:
+    if wait_s and standing.is_open:
         lead_id = LeadId(standing.answer.lead_id)
         with contextlib.suppress(ClosingError):
             await doors.under_way.unless_closing(doors.story.ended(lead_id, wait_s))

@@ -93,17 +93,16 @@ class Auditor:
             return
         if sale.buyer != buyer:
             self._wrong("2 one sale", f"{buyer} got the post of {sale.buyer}'s sale {sale_id}")
-        if not is_new:
-            return
-        for earlier in self._leads[sale.lead_id].sales:
-            if earlier is sale:
-                break
-            if earlier.state not in {"refused", "void"}:
-                self._wrong(
-                    "2 one sale",
-                    f"lead {sale.lead_id} was posted to {buyer} while {earlier.buyer} "
-                    f"({earlier.state or 'open'}) may have it",
-                )
+        sale.is_posted = True
+        if is_new:
+            self._too_many(sale.lead_id, "was posted to", buyer)
+
+    def _too_many(self, lead_id: str, what: str, buyer: str) -> None:
+        """Look whether somebody has a lead together with more than it was promised, or may."""
+        having = [one for one in self._leads[lead_id].sales if one.state in {"", "accepted"}]
+        if having and len(having) > min(one.buyers_max for one in having):
+            names = ", ".join(f"{one.buyer} ({one.state or 'open'})" for one in having)
+            self._wrong("2 one sale", f"lead {lead_id} {what} {buyer} while {names} may have it")
 
     def _on_said(
         self, buyer: str, sale_id: str, accepted: bool, price: str, status: int
@@ -160,17 +159,31 @@ class Auditor:
         sale = Sale(lead_id, award)
         if not lead.is_written or lead.end is not None:
             self._wrong("4 nothing lost", f"award of lead {lead_id}, which is not being sold")
+        terms = self._offers[lead.version][sale.offer]
         for earlier in lead.sales:
-            if earlier.state in {"", "accepted"}:
-                self._wrong("2 one sale", f"lead {lead_id} is awarded to {sale.buyer} while "
-                                          f"{earlier.buyer} may have it")  # fmt: skip
             if earlier.buyer == sale.buyer:
                 self._wrong("2 one sale", f"lead {lead_id} is awarded to {sale.buyer} twice")
+            self._beside(lead, sale, earlier)
+        if not 1 <= sale.buyers_max <= terms["buyers_max"]:
+            self._wrong("2 one sale", f"{sale.buyer} has lead {lead_id} with {sale.buyers_max}, "
+                                      f"it shares with {terms['buyers_max']}")  # fmt: skip
         lead.sales.append(sale)
         self._sales[sale.sale_id] = sale
-        terms = self._offers[lead.version][sale.offer]
+        self._too_many(lead_id, "is awarded to", sale.buyer)
         for what in self._counters.take(sale, terms):
             self._wrong("3 caps", f"sale {sale.sale_id}: {what}")
+
+    def _beside(self, lead: Lead, sale: Sale, earlier: Sale) -> None:
+        """Look whether two buyers may not have a lead both, whatever their numbers say."""
+        offers = self._offers[lead.version]
+        one, other = offers[sale.offer], offers[earlier.offer]
+        is_gone = earlier.state in {"refused", "void"}
+        if not is_gone and (earlier.buyer in one["not_with"] or sale.buyer in other["not_with"]):
+            self._wrong("2 one sale", f"lead {sale.lead_id}: {sale.buyer} beside {earlier.buyer}")
+        let_out = earlier.state == "void" and earlier.is_posted and earlier.buyers_max > 1
+        if let_out and sale.buyers_max == 1:
+            self._wrong("2 one sale", f"lead {sale.lead_id}: {sale.buyer} has it alone, though "
+                                      f"{earlier.buyer} may have it")  # fmt: skip
 
     def _end_sale(self, lead_id: str, sale_end: tuple[str, str], transfers: Any) -> None:
         sale_id, state = sale_end
@@ -187,6 +200,7 @@ class Auditor:
                 self._wrong("5 money", f"sale {sale_id} has an entry of {amount} of {of_sale}")
         sale.charge = -moved[f"buyer/{sale.buyer}"]
         if state == "accepted":
+            self._leads[lead_id].accepted.append(sale)
             self._accepted(sale, moved)
         elif transfers:
             self._wrong("5 money", f"sale {sale_id} is {state} and moves money")
@@ -216,9 +230,9 @@ class Auditor:
         accepted = [sale for sale in lead.sales if sale.state == "accepted"]
         if any(not sale.state for sale in lead.sales):
             self._wrong("4 nothing lost", f"lead {lead_id} ended while a sale of it is open")
-        if len(accepted) != (status == "sold"):
+        if bool(accepted) != (status == "sold"):
             self._wrong("2 one sale", f"lead {lead_id} ended {status} with {len(accepted)} sales")
-        if price != (accepted[0].payout if accepted else None):
+        if price != (sum(sale.payout for sale in accepted) if accepted else None):
             self._wrong("5 money", f"lead {lead_id} ended {status} at {price}")
         if status == "sold":
             person = self._persons[lead_id]
@@ -245,7 +259,9 @@ class Auditor:
         if status not in FINAL:
             if not lead.is_written:
                 self._wrong("4 nothing lost", f"{lead_id} was told {status}, the ledger lacks it")
-        elif lead.end != (status, price) or sales != (status == "sold"):
+        elif (lead.end != (status, price) or sales != len(lead.accepted)) and not (
+            status == "sold" and is_of_some(lead, price, sales)
+        ):
             self._wrong(
                 "4 nothing lost",
                 f"{lead_id} was told {status} at {price}, the ledger says {lead.end}",
@@ -289,3 +305,9 @@ class Auditor:
             missing = self._offers[lead.version].keys() - lead.mentioned
             if missing:
                 self._wrong("7 explained", f"lead {lead_id} says nothing of {sorted(missing)}")
+
+
+def is_of_some(lead: Lead, price: int | None, sales: int) -> bool:
+    """Tell whether it is the price of those who accepted first, told while others doubted."""
+    so_far = lead.accepted[:sales]
+    return 0 < len(so_far) < len(lead.sales) and price == sum(sale.payout for sale in so_far)

@@ -245,6 +245,7 @@ def rows_of(lead: OpenLead) -> list[dict[str, Any]]:
             "bid_id": award.bid_id,
             "ping_id": award.ping_id,
             "stage": award.stage,
+            "buyers_max": award.buyers_max,
             "post": award.post,
             "wrapped_key": b"",
         }

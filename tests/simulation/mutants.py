@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from exchange.auction.auction import AuctionResult, Tender
 from exchange.delivery.answer import Accepted
 from exchange.delivery.delivery import Delivered, Parcel
 from exchange.domain.caps import Hold, HoldRefused
@@ -96,8 +97,33 @@ def claim_by_get_then_set(stations: Stations) -> Stations:
     return altered(stations, market=Market(stations.market))
 
 
+# Forgotten terms: whoever bids is sold to, with however many others, and beside its competitors
+
+
+def forgotten_terms(stations: Stations) -> Stations:
+    """Return stations whose auctions bring bids that say nothing of sharing."""
+
+    class Auctions(Instead):
+        async def run(self, tender: Tender) -> AuctionResult:
+            result = await self._station.run(tender)
+            ranked = [
+                msgspec.structs.replace(
+                    bid,
+                    offer=msgspec.structs.replace(
+                        bid.offer, share_with_max=None, not_with=frozenset()
+                    ),
+                )
+                for bid in result.ranked
+            ]
+            changed: AuctionResult = msgspec.structs.replace(result, ranked=tuple(ranked))
+            return changed
+
+    return altered(stations, auction=Auctions(stations.auction))
+
+
 MUTANTS: dict[str, Callable[[Stations], Stations]] = {
     "hold_after_post": hold_after_post,
     "release_on_timeout": release_on_timeout,
     "claim_by_get_then_set": claim_by_get_then_set,
+    "forgotten_terms": forgotten_terms,
 }

@@ -16,7 +16,9 @@ class Sale:
 
     def __init__(self, lead_id: str, award: tuple[Any, ...]) -> None:
         self.lead_id = lead_id
-        self.sale_id, self.offer, self.buyer, self.price, self.payout, self.held_at_us = award
+        self.sale_id, self.offer, self.buyer, self.price, self.payout, self.held_at_us = award[:6]
+        self.buyers_max: int = award[6]
+        self.is_posted = False
         self.state = ""
         self.charge = 0
 
@@ -30,6 +32,8 @@ class Lead:
         self.is_written = False
         self.end: tuple[str, int | None] | None = None
         self.sales: list[Sale] = []
+        self.accepted: list[Sale] = []
+        """In the order in which they became so."""
         self.mentioned: set[str] = set()
         self.pinged: set[str] = set()
         self.answered: set[str] = set()

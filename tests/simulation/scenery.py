@@ -79,8 +79,11 @@ class Scenery(msgspec.Struct, frozen=True):
     answer_ms: int
 
 
-def scenery(chance: Random, leads: int) -> Scenery:
-    """Return a market in which caps fill up: limits are small against the number of leads."""
+def scenery(chance: Random, leads: int, sharing: Random) -> Scenery:
+    """Return a market in which caps fill up: limits are small against the number of leads.
+
+    In every other one leads may be shared, and offers say with how many, and with whom not.
+    """
     answer_ms = chance.choice((2_000, 6_000, 15_000))
     bidders = BUYERS[: chance.randint(2, len(BUYERS))]
     offers = [an_offer(name, number, chance, leads) for number, name in enumerate(bidders)]
@@ -89,10 +92,13 @@ def scenery(chance: Random, leads: int) -> Scenery:
     of_buyer = [cap for cap in offers[0].caps if cap.scope == "buyer/acme"]
     offers.append(msgspec.structs.replace(offers[0], id="acme-2", caps=(own, *of_buyer)))
     offers.append(a_house(chance, leads))
-    snapshots = [a_snapshot(1, offers, answer_ms)]
+    most = sharing.choice((1, 1, 2, 3))
+    if most > 1:
+        offers = [on_terms(offer, sharing) for offer in offers]
+    snapshots = [a_snapshot(1, offers, answer_ms, most)]
     for version in range(2, 2 + chance.randrange(5)):
         offers = [changed(offer, chance, leads) for offer in offers]
-        snapshots.append(a_snapshot(version, offers, answer_ms))
+        snapshots.append(a_snapshot(version, offers, answer_ms, most))
     return Scenery(tuple(snapshots), answer_ms)
 
 
@@ -126,6 +132,13 @@ def an_offer(name: str, number: int, chance: Random, leads: int) -> Offer:
     )  # fmt: skip
 
 
+def on_terms(offer: Offer, sharing: Random) -> Offer:
+    """Return the offer with what it says of sharing."""
+    limit = sharing.choice((None, None, 0, 1))
+    rivals = frozenset({sharing.choice(BUYERS)} if sharing.random() < 1 / 4 else ())
+    return msgspec.structs.replace(offer, share_with_max=limit, not_with=rivals - {offer.buyer.id})
+
+
 def a_house(chance: Random, leads: int) -> Offer:
     """Return who takes what nobody bid for, unasked."""
     offer = an_offer("house", 0, chance, leads)
@@ -147,18 +160,15 @@ def changed(offer: Offer, chance: Random, leads: int) -> Offer:
     return msgspec.structs.replace(offer, caps=caps, floor=floor, paused=chance.random() < 1 / 8)
 
 
-def a_snapshot(version: int, offers: list[Offer], answer_ms: int) -> Snapshot:
+def a_snapshot(version: int, offers: list[Offer], answer_ms: int, most: int) -> Snapshot:
     """Return one version of the market; every other one sells at second price, by floors of rules,
     with a margin that may shrink.
     """
     is_even = version % 2 == 0
     rule = PriceRuleKind.SECOND_PRICE if is_even else PriceRuleKind.FIRST_PRICE
+    asked = [offer.id for offer in offers if offer.ping is not None]
     stages = (
-        a_stage(
-            *[offer.id for offer in offers if offer.ping is not None],
-            price_rule=rule,
-            by_rules=is_even,
-        ),
+        a_stage(*asked, price_rule=rule, by_rules=is_even, max_buyers=most),
         a_stage("house", number=2, method=Method.WATERFALL),
     )
     duplicates = DuplicateRule(
@@ -193,6 +203,11 @@ def a_snapshot(version: int, offers: list[Offer], answer_ms: int) -> Snapshot:
 
 def plainly(snapshot: Snapshot) -> dict[str, Any]:
     """Return what the auditor must know of a version: limits, in plain words."""
+    most = {
+        name: stage.max_buyers
+        for stage in snapshot.campaigns["auto-us"].stages
+        for name in stage.offer_ids
+    }
     return {
         offer.id: {
             "buyer": offer.buyer.id,
@@ -201,6 +216,10 @@ def plainly(snapshot: Snapshot) -> dict[str, Any]:
             if offer.buyer.billing.mode is BillingMode.OPEN
             else snapshot.credited.get(offer.buyer.id, 0) + offer.buyer.billing.credit_limit,
             "on_no_answer": str(offer.post.on_no_answer),
+            "buyers_max": most[offer.id]
+            if offer.share_with_max is None
+            else min(most[offer.id], offer.share_with_max + 1),
+            "not_with": sorted(offer.not_with),
         }
         for offer in snapshot.offers.values()
     }

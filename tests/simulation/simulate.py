@@ -76,7 +76,7 @@ def simulate(seed: int, setting: Setting) -> Simulated:
     history = History(world)
     chance = Random(f"scene {seed}")
     plan = setting.plan or plan_of(Random(f"faults {seed}"), losses=setting.losses)
-    stage = scenery(chance, setting.leads)
+    stage = scenery(chance, setting.leads, Random(f"sharing {seed}"))
     for snapshot in stage.snapshots:
         history.add("market", snapshot.version, plainly(snapshot))
     history.add("terms", MARKS, stage.answer_ms / 1000)

@@ -12,7 +12,7 @@ HELD_US = 1_795_000_000_000_000
 OFFERS = {
     name: {
         "buyer": name, "caps": [(f"offer/{name}", "leads", 1, "day")], "credit": 20_000_000,
-        "on_no_answer": "wait",
+        "on_no_answer": "wait", "buyers_max": 3, "not_with": [],
     }
     for name in ("acme", "bravo")
 }  # fmt: skip
@@ -27,14 +27,14 @@ def moment(lead, number, kind, *, row=None, award=None, sale_end=None, end=None,
     return ("moment", 1.0, "w1", lead, number, kind, row, award, sale_end, end, moved, said)
 
 
-def award(sale=SALE, buyer="acme"):
-    return (sale, buyer, buyer, 10_000_000, 8_500_000, HELD_US)
+def award(sale=SALE, buyer="acme", most=1):
+    return (sale, buyer, buyer, 10_000_000, 8_500_000, HELD_US, most)
 
 
-def entries(charge=10_000_000, payout=8_500_000, sale=SALE):
+def entries(charge=10_000_000, payout=8_500_000, sale=SALE, buyer="acme"):
     return (
-        ("payout", "buyer/acme", "seller/fastquotes", payout, sale),
-        ("margin", "buyer/acme", "margin/auto-us", charge - payout, sale),
+        ("payout", f"buyer/{buyer}", "seller/fastquotes", payout, sale),
+        ("margin", f"buyer/{buyer}", "margin/auto-us", charge - payout, sale),
     )
 
 
@@ -156,6 +156,65 @@ WRONG = {
     "a hold is left": ("8 no leaks", {"rest": [("held", 9.0, "acme", [SALE]), REST]}),
     "a task is left": ("8 no leaks", {"rest": [("at rest", 9.0, "w1", False, 1, 0, 0)]}),
 }  # fmt: skip
+
+
+BOTH = {
+    "awarded": [
+        moment(LEAD, 2, "award", award=award(most=2), said=ASKED),
+        moment(LEAD, 3, "award", award=award(SECOND, "bravo", 3)),
+    ],
+    "post": [POST, ("post", 1.0, "bravo", SECOND, True)],
+    "said": [SAID, ("said", 1.0, "bravo", SECOND, True, "", 200)],
+    "sold": [
+        moment(LEAD, 4, "outcome", sale_end=(SALE, "accepted"), moved=entries()),
+        TOLD,
+        moment(
+            LEAD, 5, "outcome", sale_end=(SECOND, "accepted"),
+            moved=entries(sale=SECOND, buyer="bravo"),
+        ),
+        moment(LEAD, 6, "outcome", end=("sold", 17_000_000)),
+    ],
+    "told": [("told", 1.6, LEAD, "sold", 17_000_000, 2)],
+}  # fmt: skip
+"""One lead that two share; its seller heard of the first while the second was in doubt."""
+
+UNSHARED = {
+    "more have it than one was promised": {
+        "awarded": [
+            moment(LEAD, 2, "award", award=award(most=2), said=ASKED),
+            moment(LEAD, 3, "award", award=award(SECOND, "bravo", 1)),
+        ]
+    },
+    "an offer has it with more than it shares with": {
+        "market": [("market", 0.0, 1, OFFERS | {"bravo": OFFERS["bravo"] | {"buyers_max": 2}})]
+    },
+    "beside a competitor that one of them names": {
+        "market": [("market", 0.0, 1, OFFERS | {"acme": OFFERS["acme"] | {"not_with": ["bravo"]}})]
+    },
+    "alone, though one that was to share it may have it": {
+        "sold": [
+            moment(LEAD, 4, "award", sale_end=(SALE, "void"), award=award("third", "cargo", 1))
+        ],
+        "market": [("market", 0.0, 1, OFFERS | {"cargo": OFFERS["acme"]})],
+    },
+}
+
+
+def test_a_lead_that_two_share_is_right():
+    """Each within its limit; the seller hears of one, then of both."""
+    assert judged(BOTH) == set()
+
+
+@pytest.mark.parametrize("what", UNSHARED)
+def test_what_nobody_may_share_is_seen(what):
+    """Limits, competitors, and who was to be alone."""
+    assert "2 one sale" in judged(BOTH | UNSHARED[what])
+
+
+def test_of_a_shared_lead_nobody_hears_another_sum():
+    """Neither more than was accepted by then, nor another number of sales."""
+    told = [("told", 1.5, LEAD, "sold", 17_000_000, 1)]
+    assert "4 nothing lost" in judged(BOTH | {"told": told})
 
 
 def judged(changes):

@@ -118,7 +118,10 @@ def lined(old, new):
             ".action",
             "not supported yet",
         ),
-        ('"auction"', '"auction"\nmax_buyers = 2', "max_buyers", "more than 1 is not supported"),
+        ('"auction"', '"auction"\nmax_buyers = 0', "max_buyers", "must be at least 1"),
+        ("price = 9.00", 'price = 9.00\nnot_with = ["acne"]', "not_with[0]", 'no buyer "acne"'),
+        ("price = 9.00", 'price = 9.00\nnot_with = ["acme"]', "not_with[0]", "its own buyer"),
+        ("price = 9.00", "price = 9.00\nshare_with_max = -1", "share_with_max", "at least 0"),
         (
             '"waterfall"',
             '"waterfall"\nprice_rule = "second_price"',

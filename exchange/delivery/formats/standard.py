@@ -34,6 +34,16 @@ class PostWire(msgspec.Struct, frozen=True):
     lead: Mapping[str, object]
     source: Mapping[str, object]
     consent: Consent
+    max_buyers: int | UnsetType = UNSET
+    """Where several may share: with how many in all this buyer has the lead; 1: it is alone."""
+
+
+class SaleTerms(msgspec.Struct, frozen=True):
+    """On what a buyer gets a lead."""
+
+    price: Micros
+    max_buyers: int | None = None
+    """With how many in all it has it; None where nobody shares."""
 
 
 class AnswerWire(msgspec.Struct, frozen=True):
@@ -57,7 +67,12 @@ _decode = msgspec.json.Decoder(AnswerWire).decode
 
 
 def post_body(
-    sale_id: str, bid: Bid, price: Micros, lead: Lead, person: Person, source: Mapping[str, object]
+    sale_id: str,
+    bid: Bid,
+    terms: SaleTerms,
+    lead: Lead,
+    person: Person,
+    source: Mapping[str, object],
 ) -> bytes:
     """Encode the full record for the winner; what its pings may not show is no secret now."""
     return encode(
@@ -65,13 +80,14 @@ def post_body(
             sale_id=sale_id,
             ping_id=bid.ping_id,
             bid_id=bid.bid_id,
-            price=to_decimal(price),
+            price=to_decimal(terms.price),
             currency=bid.offer.buyer.currency,
             vertical=lead.vertical_id,
             test=lead.test,
             lead={**person.identity, **lead.fields},
             source=source,
             consent=person.consent,
+            max_buyers=UNSET if terms.max_buyers is None else terms.max_buyers,
         )
     )
 

@@ -84,9 +84,25 @@ async def test_a_lead_sold_twice_is_found(ledger, story, rules, write):
     )
 
     assert await found(ledger, rules) == {"sold_too_often", "buyer_posted_twice"}
-    assert await found(ledger, msgspec.structs.replace(rules, sales_max=2)) == {
-        "buyer_posted_twice"
-    }
+
+
+async def test_a_lead_is_shared_by_as_many_as_each_of_its_buyers_was_promised(ledger, story, rules):
+    """Two under limits of two and three are right; under a limit of one, one is too many."""
+
+    async def two(*limits):
+        lead_id = story.new_id()
+        first, second = story.new_id(), story.new_id()
+        await ledger.commit(story.received(lead_id))
+        await ledger.commit(story.awarded(lead_id, first, buyers_max=limits[0]))
+        await ledger.commit(story.awarded(lead_id, second, number=3, buyers_max=limits[1]))
+        await ledger.commit(story.sold(lead_id, first, number=4, lead_end=None))
+        end = LeadEnd(status=LeadStatus.SOLD, price=Micros(21_240_000))
+        await ledger.commit(story.sold(lead_id, second, number=5, lead_end=end))
+
+    await two(2, 3)
+    assert await found(ledger, rules) == {"buyer_posted_twice"}
+    await two(3, 1)
+    assert await found(ledger, rules) == {"sold_too_often", "buyer_posted_twice"}
 
 
 async def test_a_charge_without_an_acceptance_is_found(ledger, story, rules):

@@ -1,0 +1,223 @@
+"""A lead that several may share: who gets it is chosen, held and posted together.
+
+The set that brings most is chosen exactly, and again after every refusal among what is left:
+whoever has the lead, or may have it, keeps the terms it was promised. All are held at once, or none
+is; each award is durable before its post; the posts run side by side.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from exchange.domain.bid import Bid
+from exchange.domain.campaign import Method, Stage
+from exchange.domain.choice import Choice, Sharing, Taken, Worth, choose, in_turn, sharing_of
+from exchange.domain.events import EventName
+from exchange.domain.lead import Lead
+from exchange.domain.moment import MomentKind
+from exchange.domain.money import Micros
+from exchange.domain.paying import deals
+from exchange.domain.reason import Reason
+from exchange.story.awarding import Awarding
+from exchange.story.chain import Chain
+from exchange.story.competing import Competing
+from exchange.story.concluding import Concluding
+from exchange.story.ending import Ending, Sold
+from exchange.story.patience import all_ended, any_done
+from exchange.story.stations import Stations
+from exchange.story.wording import Won
+
+OTHERS_BRING_MORE = "others bring more"
+
+Posts = dict["asyncio.Task[Sold | None]", Taken]
+"""Sales under way, with what their buyers were promised."""
+
+
+class Together:
+    """Sells one lead to as many as may share it, stage by stage."""
+
+    def __init__(
+        self,
+        stations: Stations,
+        chain: Chain,
+        lead: Lead,
+        awarding: Awarding,
+        concluding: Concluding,
+    ) -> None:
+        """Take the lead, and who awards it and sees its posts through."""
+        self._stations = stations
+        self._chain = chain
+        self._lead = lead
+        self._awarding = awarding
+        self._concluding = concluding
+        self._has_it: list[Taken] = []
+
+    async def sell(self, bids: Sequence[Bid], stage: Stage, competing: Competing) -> Ending | None:
+        """Sell to the best set of these bids; None where nobody took the lead.
+
+        Returns once every post of the stage has its end; the lead's own is then written.
+        """
+        left = list(bids)
+        posts: Posts = {}
+        try:
+            while True:
+                left = await self._choose_and_post(left, stage, competing, posts)
+                if not posts:
+                    break
+                if self._chain.has_ended_sales:  # a hold is not kept for as long as others doubt
+                    await self._chain.write(MomentKind.OUTCOME)
+                await any_done(posts, None)
+                for post in [post for post in posts if post.done()]:
+                    taken = posts.pop(post)
+                    if post.result() is not None:
+                        self._has_it.append(taken)
+        finally:
+            await all_ended(posts)
+        self._note_rest(bids, left, stage)
+        if not self._concluding.sold:
+            return None
+        return await self._concluding.end(stage.number)
+
+    async def _choose_and_post(
+        self, left: list[Bid], stage: Stage, competing: Competing, posts: Posts
+    ) -> list[Bid]:
+        """Begin the posts of who is to come in now; return the bids that are left over."""
+        while True:
+            sharing = self._sharing(stage, posts.values())
+            choice = self._chosen(left, stage, sharing, competing.worth)
+            if choice is None:
+                return left
+            chosen = {bid.offer.id for bid in choice.bids}
+            others = [bid for bid in left if bid.offer.id not in chosen]
+            if not self._awarding.may_award():
+                self._too_late(choice.bids, stage)
+                left = others
+                continue
+            self._note(choice, stage)
+            wins = self._wins(choice, others, sharing, competing)
+            epoch = self._stations.market.epoch
+            full = await self._hold_all(wins)
+            if full:
+                left = [bid for bid in left if bid.offer.id not in full]
+                continue
+            for won in wins:
+                award = self._awarding.award(won, stage, epoch)
+                taken = Taken(won.bid.offer, won.buyers_max)
+                posts[asyncio.ensure_future(award)] = taken
+            return others
+
+    def _sharing(self, stage: Stage, under_way: Iterable[Taken]) -> Sharing:
+        return sharing_of(
+            self._lead,
+            stage,
+            taken=(*self._has_it, *under_way),
+            is_let_out=bool(self._concluding.maybe_had),
+        )
+
+    def _chosen(
+        self, left: Iterable[Bid], stage: Stage, sharing: Sharing, worth: Worth
+    ) -> Choice | None:
+        posted_to = self._awarding.posted_to
+        bids = [bid for bid in left if bid.offer.buyer.id not in posted_to]
+        if stage.method is Method.AUCTION:
+            return choose(bids, sharing, worth)
+        return in_turn(bids, sharing)
+
+    def _wins(
+        self, choice: Choice, others: Sequence[Bid], sharing: Sharing, competing: Competing
+    ) -> list[Won]:
+        """Make a sale of each bid that was chosen, at its price and on its terms."""
+        have_it = {one.offer.buyer.id for one in sharing.taken}
+        sent = self._awarding.posted_to | have_it
+        bids = [at_its_price(bid, choice) for bid in choice.bids]
+        if choice.alone:
+            others = as_one(choose(others, sharing))
+        wins = []
+        for deal in deals(bids, others, competing.terms, sent):
+            here = 1 if choice.alone else sharing.buyers_max_of(deal.bid.offer)
+            told = here + sharing.elsewhere
+            wins.append(self._awarding.win(deal, competing.score, here, told))
+        return wins
+
+    async def _hold_all(self, wins: Sequence[Won]) -> frozenset[str]:
+        """Hold all, or none and return the offers that had no room; raises MarketUnavailable."""
+        held = await asyncio.gather(
+            *[self._awarding.hold(won) for won in wins], return_exceptions=True
+        )
+        failed = [one for one in held if isinstance(one, BaseException)]
+        full = frozenset(
+            won.bid.offer.id for won, is_held in zip(wins, held, strict=True) if not is_held
+        )
+        if not failed and not full:
+            return full
+        given_back = [won for won, is_held in zip(wins, held, strict=True) if is_held is True]
+        for won in given_back:
+            self._chain.note(EventName.RELEASED, offer=won.bid.offer.id, sale_id=won.sale_id)
+        await asyncio.gather(
+            *[self._concluding.give_back(won.bid.offer.buyer.id, won.sale_id) for won in given_back]
+        )
+        if failed:
+            raise failed[0]
+        return full
+
+    # What is written down
+
+    def _note(self, choice: Choice, stage: Stage) -> None:
+        together = len(self._has_it) + len(choice.bids)
+        detail = "alone" if choice.alone else f"{together} of at most {stage.max_buyers}"
+        self._chain.note(
+            EventName.CHOSEN,
+            stage=stage.number,
+            detail=detail,
+            price=Micros(sum(choice.price_of(bid) for bid in choice.bids)),
+            offers=tuple(bid.offer.id for bid in choice.bids),
+        )
+
+    def _too_late(self, bids: Iterable[Bid], stage: Stage) -> None:
+        for bid in bids:
+            self._chain.note(
+                EventName.OFFER_LEFT_OUT,
+                offer=bid.offer.id,
+                reason=self._awarding.too_late(),
+                stage=stage.number,
+            )
+
+    def _note_rest(self, bids: Sequence[Bid], left: Sequence[Bid], stage: Stage) -> None:
+        """Say of who was never chosen why; that others bring more goes without saying.
+
+        Only of the first in the ranking it does not.
+        """
+        sharing = self._sharing(stage, ())
+        bought = {one.offer.buyer.id for one in self._has_it}
+        for bid in left:
+            buyer_id = bid.offer.buyer.id
+            if buyer_id in self._awarding.posted_to - bought:
+                self._awarding.leave_out(bid)
+                continue
+            detail = None if buyer_id in bought else sharing.why_not(bid.offer)
+            if detail is not None or bid is bids[0]:
+                self._chain.note(
+                    EventName.OFFER_LEFT_OUT,
+                    offer=bid.offer.id,
+                    reason=Reason.OUTBID,
+                    detail=detail or OTHERS_BRING_MORE,
+                    stage=stage.number,
+                )
+
+
+def at_its_price(bid: Bid, choice: Choice) -> Bid:
+    """Return the bid as it is to be sold: at its exclusive price where it is alone."""
+    if not choice.alone:
+        return bid
+    sold: Bid = msgspec.structs.replace(bid, price=choice.price_of(bid), exclusive_price=None)
+    return sold
+
+
+def as_one(choice: Choice | None) -> list[Bid]:
+    """Return a choice as one bid of all it brings: what who is alone is measured against."""
+    if choice is None:
+        return []
+    total = Micros(sum(choice.price_of(bid) for bid in choice.bids))
+    rival: Bid = msgspec.structs.replace(choice.bids[0], price=total, exclusive_price=None)
+    return [rival]
