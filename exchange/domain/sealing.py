@@ -104,9 +104,27 @@ def head(key: bytes, before: bytes, entry: Entry) -> bytes:
     return hmac.digest(key, told, "sha256")
 
 
+class Root:
+    """One digest of all heads of a seal, in their order."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._hash = hashlib.sha256()
+
+    def add(self, heads: Iterable[bytes]) -> None:
+        """Add the heads that come next."""
+        self._hash.update(b"".join(heads))
+
+    def digest(self) -> bytes:
+        """Return the digest of all that were added."""
+        return self._hash.digest()
+
+
 def root(heads: Iterable[bytes]) -> bytes:
     """Return one digest of all heads of a seal, in their order."""
-    return hashlib.sha256(b"".join(heads)).digest()
+    whole = Root()
+    whole.add(heads)
+    return whole.digest()
 
 
 def seal_mac(key: bytes, before: bytes, seal: Seal) -> bytes:

@@ -24,6 +24,8 @@ LOCK = 0x7365_616C_6572
 """The advisory lock of whoever seals."""
 ENTRIES_MAX = 20_000
 """Of one seal; where more came in a minute there are several."""
+AT_ONCE = 200
+"""Entries that are chained in one turn of the event loop, beside auctions: some milliseconds."""
 SETTLES_WITHIN_S = 10.0
 """A flush that was begun has ended by then: no lower serial number comes to be any more."""
 TIMEOUT_S = 120.0
@@ -59,11 +61,19 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
 class Sealer:
     """Seals what came since the last time; of all workers one at a time."""
 
-    def __init__(self, connections: Connections, key: bytes, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        key: bytes,
+        now_us: Callable[[], int],
+        *,
+        at_once: int = AT_ONCE,
+    ) -> None:
         """Take the key of heads and seals, which is in no table."""
         self._connections = connections
         self._key = key
         self._now_us = now_us
+        self._at_once = at_once
 
     async def run(self, every_s: float) -> NoReturn:
         """Seal so often, for good; an outage is waited out."""
@@ -110,17 +120,15 @@ class Sealer:
             if (last, versions, paid_in) == (before.last, before.versions, before.paid_in):
                 return None
             await connection.execute(STATEMENTS["alike"])
-            rows = await connection.fetch(FRESH, before.last, last)
-            entries = [entry_of(row) for row in rows]
-            heads = await heads_before(connection, entries)
-            linked = list(sealing.chained(self._key, entries, heads))
+            number = before.number + 1
+            entries, root = await self._link(connection, number, before.last, last)
             seal = Seal(
-                number=before.number + 1,
+                number=number,
                 at_us=self._now_us(),
                 first=before.last,
                 last=last,
-                entries=len(linked),
-                root=sealing.root(head for _, head in linked),
+                entries=entries,
+                root=root,
                 versions=versions,
                 paid_in=paid_in,
                 market=await market_digest(connection, before, versions, paid_in),
@@ -128,11 +136,27 @@ class Sealer:
             )
             mac = sealing.seal_mac(self._key, before.mac, seal)
             seal = msgspec.structs.replace(seal, mac=mac)
+            await connection.execute(STATEMENTS["add_seal"], *seal_row(seal))
+        return seal
+
+    async def _link(self, connection: Any, seal: int, above: int, last: int) -> tuple[int, bytes]:
+        """Chain all moments above one serial number up to another; return how many, and their root.
+
+        Bit by bit: this is done in the event loop of a worker that sells.
+        """
+        count, root = 0, sealing.Root()
+        fresh = await connection.cursor(FRESH, above, last)
+        while rows := await fresh.fetch(self._at_once):
+            entries = [entry_of(row) for row in rows]
+            # Read each time: a lead may go on that was linked a turn ago.
+            heads = await heads_before(connection, entries)
+            linked = list(sealing.chained(self._key, entries, heads))
+            root.add(head for _, head in linked)
             await connection.copy_records_to_table(
                 "link", records=[link_row(seal, entry, head) for entry, head in linked]
             )
-            await connection.execute(STATEMENTS["add_seal"], *seal_row(seal))
-        return seal
+            count += len(linked)
+        return count, root.digest()
 
 
 class Verifier:
@@ -330,12 +354,12 @@ def entry_of(row: Any) -> Entry:
     )
 
 
-def link_row(seal: Seal, entry: Entry, head: bytes) -> tuple[Any, ...]:
+def link_row(seal: int, entry: Entry, head: bytes) -> tuple[Any, ...]:
     """Return a row of `link`."""
     return (
         entry.lead_id,
         entry.number,
-        seal.number,
+        seal,
         entry.parts,
         entry.keys,
         entry.capture,

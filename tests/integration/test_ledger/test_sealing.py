@@ -296,6 +296,22 @@ async def test_captures_that_ended_are_no_fault(verify, database, ledger, vault)
     assert found.faults == []
 
 
+async def test_a_seal_is_the_same_in_whatever_bits_it_is_made(
+    verify, make_connections, vault, ledger, story
+):
+    """Leads that go on from one turn of the event loop to the next are one chain."""
+    for _ in range(2):
+        lead_id, sale_id = story.new_id(), story.new_id()
+        assert await ledger.commit(story.received(lead_id))
+        assert await ledger.commit(story.awarded(lead_id, sale_id))
+        assert await ledger.commit(story.sold(lead_id, sale_id))
+    bit_by_bit = Sealer(await make_connections(), vault.derive(SEALS), lambda: NOW_US, at_once=2)
+    (seal,) = await sealed(bit_by_bit)
+    assert seal.entries == 6
+    found = await verify()
+    assert (found.faults, found.seals, found.entries, found.unsealed) == ([], 1, 6, 0)
+
+
 @pytest.mark.usefixtures("record")
 async def test_nobody_without_the_key_can_make_a_seal(verify, database, ledger):
     """Whoever rewrites moment and link, and seals anew under a key of its own, is found."""
