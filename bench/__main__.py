@@ -13,7 +13,7 @@ import msgspec
 from bench.comparing import changes, last_object
 from bench.comparing import table as changes_table
 from bench.errors import UsageError
-from bench.origin import origin, sentence
+from bench.origin import Origin, origin, sentence
 from bench.page import Page, blocks, drawn, rendered
 
 NAMES = {
@@ -58,11 +58,12 @@ def main(words: Sequence[str]) -> int:
     options = parser_of(name, benchmark, quick="--quick" in rest).parse_args(rest)
     try:
         old = last_object(options.compare) if options.compare else None
+        begun = origin()  # the checkout may go on while it is measured
         found = benchmark.run(options)
     except (UsageError, ValueError, OSError) as error:
         sys.stderr.write(f"bench: {error}\n")
         return 2
-    tell(benchmark, found, options, words, old)
+    tell(benchmark, found, begun, options, words, old)
     return 0
 
 
@@ -97,6 +98,7 @@ def parser_of(name: str, benchmark: Any, *, quick: bool) -> argparse.ArgumentPar
 def tell(
     benchmark: Any,
     found: msgspec.Struct,
+    begun: Origin,
     options: argparse.Namespace,
     words: Sequence[str],
     old: dict[str, Any] | None,
@@ -104,7 +106,7 @@ def tell(
     """Say what was found in every way that was asked for."""
     told = {
         "benchmark": words[0],
-        **msgspec.to_builtins(origin()),
+        **msgspec.to_builtins(begun),
         **msgspec.to_builtins(found),
     }
     parts = [benchmark.table(found).strip()]
