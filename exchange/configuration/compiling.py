@@ -210,6 +210,7 @@ def offer_of(
         exclusive_price=None
         if part.exclusive_price is None
         else from_decimal(part.exclusive_price),
+        take_down_to=part.take_down_to,
         share_with_max=part.share_with_max,
         not_with=frozenset(part.not_with),
         in_flight_max=part.in_flight_max,

@@ -23,7 +23,7 @@ from exchange.contract.market_file import (
 from exchange.domain.asking import NAMES, named, sample
 from exchange.domain.condition import ConditionError
 from exchange.domain.nearest import hint
-from exchange.domain.offer import HashKind, OnNoAnswer, Per
+from exchange.domain.offer import HashKind, OnLowerPrice, OnNoAnswer, Per
 
 CheckCondition = Callable[[str, str], None]
 """Compiles a text for a vertical, by id; raises ConditionError, passes over unknown verticals."""
@@ -73,6 +73,8 @@ def check_offer(
     yield from _hours(offer, path)
     yield from _prices(offer, path)
     yield from check_margin(offer.margin, (*path, "margin"))
+    if offer.take_down_to and offer.on_lower_price is not OnLowerPrice.TAKE:
+        yield Problem((*path, "take_down_to"), 'is for on_lower_price = "take"')
     yield from _delivery(offer, path)
     yield from _competitors(entry, draft, (*path, "not_with"))
     vertical = verticals.get(offer.vertical)

@@ -104,7 +104,7 @@ def check_price_rule(stage: StagePart, campaign: CampaignPart, path: Path) -> It
         return
     floors = campaign.floors
     floor = campaign.floor if floors is None or floors.default is None else floors.default
-    if not (floor if stage.floor is None else stage.floor):
+    if campaign.learn_floor is None and not (floor if stage.floor is None else stage.floor):
         message = "without a floor whoever bids alone pays nothing"
         yield Problem(place, message, is_warning=True)
 

@@ -251,6 +251,8 @@ class OfferPart(Part, frozen=True, kw_only=True):
     on_lower_price: OnLowerPrice = OnLowerPrice.TAKE
     exclusive_price: Amount | None = None
     """What it pays for being the only one, where it is not asked."""
+    take_down_to: Percent = Decimal(0)
+    """Percent of what its post asked: at less, a lower price is disputed."""
     share_with_max: Annotated[int, Meta(ge=0, le=99)] | None = None
     """With how many others it shares a lead at most; absent: as the stage says."""
     not_with: tuple[Id, ...] = ()

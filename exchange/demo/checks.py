@@ -17,7 +17,8 @@ from exchange.demo.reading import Sale, Told
 from exchange.domain.caps import hold_lines
 from exchange.domain.money import Micros, to_text
 from exchange.domain.money import from_decimal as micros
-from exchange.domain.offer import Offer, OnLowerPrice
+from exchange.domain.offer import Offer
+from exchange.domain.paying import charged
 from exchange.domain.states import SaleState
 from exchange.ledger.stored import Violation
 from exchange.market.market import Standing
@@ -64,7 +65,7 @@ def against_books(
         if name is None:
             continue  # delivered without a call, so that nobody can believe otherwise
         booked = beliefs.pop((name, sale.sale_id), None)
-        found = disagreement(sale, booked, offers[sale.offer].on_lower_price)
+        found = disagreement(sale, booked, offers[sale.offer])
         if found is not None:
             yield Violation("books", sale.sale_id, f"{sale.offer}: {found}")
     for name, sale_id in beliefs:
@@ -76,7 +77,7 @@ def endpoint_name(offer: Offer) -> str | None:
     return None if offer.post is None else urlsplit(offer.post.url).path.strip("/").split("/")[0]
 
 
-def disagreement(sale: Sale, booked: BookedSale | None, on_lower_price: OnLowerPrice) -> str | None:
+def disagreement(sale: Sale, booked: BookedSale | None, offer: Offer) -> str | None:
     """Return what an award and its buyer's belief contradict each other in, if they do."""
     believes = None if booked is None else booked.belief
     match sale.state:
@@ -84,9 +85,8 @@ def disagreement(sale: Sale, booked: BookedSale | None, on_lower_price: OnLowerP
             charge = sale.price if sale.charged is None else sale.charged
             if booked is None or believes is not Belief.ACCEPTED:
                 return f"sold, but the buyer believes: {believes or 'never heard of it'}"
-            # A disputed lower price is not taken: the buyer owes what it bid.
-            is_disputed = on_lower_price is OnLowerPrice.DISPUTE
-            owed = micros(booked.price if is_disputed else booked.pays)
+            # A disputed lower price is not taken: the buyer owes what was asked.
+            owed, _ = charged(micros(booked.price), micros(booked.pays), offer)
             if not sale.test and owed != charge:
                 return f"charged {to_text(charge)}, but the buyer pays {booked.pays}"
         case SaleState.REFUSED:

@@ -23,6 +23,7 @@ SENTENCES = {
     "no_bid": "{offer} {why}{took}{detail}",
     "hold_failed": "{offer} {why}{detail}",
     "held": "{price} of {offer}'s caps and budget are held",
+    "awarded": "{offer} is to pay {price}{detail}",
     "posted": "the full record goes to {offer}",
     "repeated": "posted to {offer} again, under the same key",
     "status_asked": "asked {offer} what became of it",
@@ -58,7 +59,7 @@ def story(view: OperatorLeadView) -> Iterator[str]:
         f"source {view.source}."
     )
     for entry in view.timeline:
-        if entry.event in SENTENCES:
+        if entry.event in SENTENCES and (entry.event != "awarded" or entry.detail):
             after_ms = (datetime.fromisoformat(entry.at) - begun).total_seconds() * 1000
             # Checks of the request are dated by the moment before it became a lead.
             after_ms = max(0.0, after_ms)

@@ -1,6 +1,7 @@
 """What a buyer wants: filters, prices, caps, schedule and delivery, compiled and immutable."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -172,6 +173,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     on_lower_price: OnLowerPrice = OnLowerPrice.TAKE
     exclusive_price: Micros | None = None
     """What it pays unasked for being the only one, where others may share."""
+    take_down_to: Decimal = Decimal(0)
+    """Percent of what its post asked: at less, a lower price is disputed."""
     share_with_max: int | None = None
     """With how many others at most it has a lead; 0: alone; None: as many as the stage says."""
     not_with: frozenset[str] = frozenset()

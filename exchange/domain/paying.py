@@ -14,7 +14,8 @@ import msgspec
 from exchange.domain.bid import Bid
 from exchange.domain.campaign import PriceRuleKind, SellerTerms
 from exchange.domain.floors import Floors
-from exchange.domain.money import Micros, to_text
+from exchange.domain.money import Micros, share_up, to_text
+from exchange.domain.offer import Offer, OnLowerPrice
 from exchange.domain.pricing import split
 
 NOBODY: frozenset[str] = frozenset()
@@ -53,7 +54,7 @@ def deals(
     rival = None
     if terms.rule is PriceRuleKind.SECOND_PRICE:
         rival = best_rival(others, {*sent, *(bid.offer.buyer.id for bid in winners)})
-    return tuple(deal(bid, rival, terms) for bid in winners)
+    return tuple([deal(bid, rival, terms) for bid in winners])
 
 
 def best_rival(others: Iterable[Bid], never: Collection[str]) -> Bid | None:
@@ -64,18 +65,18 @@ def best_rival(others: Iterable[Bid], never: Collection[str]) -> Bid | None:
 
 def deal(bid: Bid, rival: Bid | None, terms: Terms) -> Deal:
     """Return what a winner pays whose best rival this is, under its stage's rule."""
-    price, floor = bid.price, terms.floors.of(bid.offer)
+    price, remark = bid.price, None
     if terms.rule is PriceRuleKind.SECOND_PRICE:
-        price = second_price(bid.price, floor, None if rival is None else rival.price)
+        floor = terms.floors.of(bid.offer)
+        by = rival if rival is not None and rival.price >= floor else None
+        price = second_price(bid.price, floor, None if by is None else by.price)
+        if price < bid.price:
+            remark = f"second price: {'its floor' if by is None else f'the bid of {by.offer.id}'}"
     parts = split(price, terms.seller.margin_of(bid.offer.id), terms.wanted)
-    remarks = []
-    if price < bid.price:
-        is_floor = rival is None or rival.price < floor
-        by = "its floor" if is_floor or rival is None else f"the bid of {rival.offer.id}"
-        remarks.append(f"second price: {by}")
     if parts.margin < parts.by_rule:
-        remarks.append(f"margin {to_text(parts.by_rule)} relaxed to {to_text(parts.margin)}")
-    return Deal(bid, price, parts.payout, "; ".join(remarks) or None)
+        less = f"margin {to_text(parts.by_rule)} relaxed to {to_text(parts.margin)}"
+        remark = less if remark is None else f"{remark}; {less}"
+    return Deal(bid, price, parts.payout, remark)
 
 
 def second_price(bid: Micros, floor: Micros, rival: Micros | None) -> Micros:
@@ -84,3 +85,18 @@ def second_price(bid: Micros, floor: Micros, rival: Micros | None) -> Micros:
     Vickrey, Counterspeculation, Auctions, and Competitive Sealed Tenders, 1961.
     """
     return min(bid, floor if rival is None else max(floor, rival))
+
+
+def charged(asked: Micros, said: Micros | None, offer: Offer) -> tuple[Micros, str | None]:
+    """Return what a buyer owes that accepts at a price of its own, and a remark where that differs.
+
+    A lower price is taken down to the offer's limit, a part of what its post asked.
+    """
+    if said is None or said == asked:
+        return asked, None
+    if said > asked:
+        return asked, "higher price ignored"
+    least = share_up(asked, offer.take_down_to)
+    if offer.on_lower_price is OnLowerPrice.DISPUTE or said < least:
+        return asked, "lower price disputed"
+    return said, "lower price taken"

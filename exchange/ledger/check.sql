@@ -29,7 +29,7 @@ SELECT sale_id::text, 'buyer ' || buyer || ' owes ' || price
 SELECT lead_id::text, kind FROM transfer JOIN lead USING (lead_id) WHERE test;
 
 -- wrong_charge --
--- The buyer pays what it bid, or less where the timeline says that less was accepted; the seller
+-- The buyer pays what its award asks, or less where the timeline says that less was accepted; the seller
 -- gets its payout; the margin has the rest.
 WITH booked AS (
     SELECT award.sale_id, price, payout, award.lead_id,

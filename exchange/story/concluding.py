@@ -20,7 +20,8 @@ from exchange.domain.lead import Fingerprint
 from exchange.domain.lineup import Plan
 from exchange.domain.moment import AwardRow, LeadEnd, MomentKind, SaleEnd
 from exchange.domain.money import Micros
-from exchange.domain.offer import Offer, OnLowerPrice, OnNoAnswer
+from exchange.domain.offer import Offer, OnNoAnswer
+from exchange.domain.paying import charged
 from exchange.domain.person import Person, masked
 from exchange.domain.reason import Reason
 from exchange.domain.states import LeadStatus, SaleState
@@ -209,7 +210,7 @@ class Concluding:
         self, award: AwardRow, offer: Offer, answer: Accepted, posting: Posting
     ) -> Sold:
         """Book the sale, and let its hold count once that is durable: `settled` waits for it."""
-        charge, remark = charged(award, offer, answer)
+        charge, remark = charged(award.price, answer.price, offer)
         accepted = self._chain.event(
             EventName.ACCEPTED,
             offer=offer.id,
@@ -375,14 +376,3 @@ class Concluding:
             await self._stations.market.remember_purchase(keys, offer.buyer.id, until_us)
         except MarketUnavailable:
             logger.warning("purchase not remembered", buyer_id=offer.buyer.id)
-
-
-def charged(award: AwardRow, offer: Offer, answer: Accepted) -> tuple[Micros, str | None]:
-    """Return what the buyer pays and a remark where that is not plainly what it bid."""
-    if answer.price is None or answer.price == award.price:
-        return award.price, None
-    if answer.price > award.price:
-        return award.price, "higher price ignored"
-    if offer.on_lower_price is OnLowerPrice.DISPUTE:
-        return award.price, "lower price disputed"
-    return answer.price, "lower price taken"

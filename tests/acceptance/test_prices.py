@@ -194,6 +194,23 @@ async def test_a_lower_price_under_second_price_is_lower_than_what_was_asked(hou
         await audit(house, fleet)
 
 
+@pytest.mark.parametrize(
+    ("lower_by", "charge", "told"),
+    [(0.2, "-9.6", "lower price taken"), (0.21, "-12", "lower price disputed")],
+)
+async def test_a_lower_price_is_taken_down_to_a_limit_only(house, lower_by, charge, told):
+    """80 % of 12.00 is 9.60: at 9.48 the buyer owes what its post asked."""
+    spec = bidding({"acme": "12.00"}, post_faults={PostFault.LOWER_PRICE: 1.0}, lower_by=lower_by)
+    async with Fleet(spec) as fleet:
+        await opened(house, fleet, campaign(), acme="take_down_to = 80")
+        answer = await house.post()
+        assert answer.body["price"] == 10.2
+        assert (await booked(house))["buyer/acme"] == Decimal(charge)
+        (accepted,) = of(await house.timeline(answer.body["lead_id"]), "accepted")
+        assert accepted["detail"] == told
+        await audit(house, fleet)
+
+
 # Margins
 
 

@@ -169,6 +169,12 @@ def test_a_changed_rule_is_one_line_of_a_plan():
         ('"TX|*|*"', '"*|*|23"', "values.*|*|22-23", '"*|*|23" stands already'),
         ('"TX|*|*" = 7.00', '"TX|*|*" = -1', "values.TX|*|*", "at least 0"),
         ('"hour"]', '"hour"]\ndefault = 3', "floors.default", "says once more"),
+        (
+            'id = "acme-ok"',
+            'id = "acme-ok"\non_lower_price = "dispute"\ntake_down_to = 80',
+            "offer[1].take_down_to",
+            'is for on_lower_price = "take"',
+        ),
     ],
 )
 def test_each_mistake_is_told_once_with_its_line_and_key(old, new, key, says):

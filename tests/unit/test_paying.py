@@ -9,7 +9,8 @@ from exchange.domain.bid import Bid
 from exchange.domain.campaign import Margin, PriceRuleKind, ReturnsTo, SellerTerms
 from exchange.domain.floors import Floors
 from exchange.domain.money import Micros
-from exchange.domain.paying import Terms, deals
+from exchange.domain.offer import OnLowerPrice
+from exchange.domain.paying import Terms, charged, deals
 from exchange.domain.ranking import rank
 from tests.making import DOLLAR, a_lead, a_stage, an_offer
 
@@ -78,6 +79,22 @@ def test_what_a_winner_pays_does_not_depend_on_what_it_bid(market, more):
         assert deal.price == again.price
 
 
+@given(markets(), st.data())
+def test_a_quotes_promise_is_kept_by_whoever_still_stands(market, data):
+    """Its best bid alone, beside some of the others, or one of them after it refused."""
+    on, ranked = market
+    if not ranked:
+        return
+    (quoted,) = deals(ranked[:1], ranked[1:], on)
+    later = terms(on.rule, 0, quoted.payout, on.seller.margin)
+    left = [one for one in ranked if data.draw(st.booleans())]
+    standing = [one for one in left if one.price >= later.floors.of(one.offer)]
+    assert ranked[0] in standing or ranked[0] not in left
+    for place, one in enumerate(standing, 1):
+        (deal,) = deals([one], standing[place:], later, {buyer(o) for o in standing[: place - 1]})
+        assert quoted.payout <= deal.payout <= deal.price <= one.price
+
+
 def test_the_next_bid_sets_the_price_and_after_a_refusal_the_one_below():
     """13, 12, 11 over a floor of 5: the first pays 12, after its refusal the second pays 11."""
     on = terms(floor=5 * DOLLAR)
@@ -120,3 +137,19 @@ def test_a_margin_is_relaxed_at_the_price_that_is_paid_and_it_is_said():
     (deal,) = deals([bid("a", 20 * DOLLAR)], [bid("b", 11 * DOLLAR)], on)
     assert (deal.price, deal.payout) == (11 * DOLLAR, 9 * DOLLAR)
     assert deal.remark == "second price: the bid of b; margin 2.20 relaxed to 2.00"
+
+
+@given(st.integers(1, 9 * DOLLAR), st.integers(0, 9 * DOLLAR), st.decimals(0, 100, places=2))
+def test_a_lower_price_is_taken_down_to_its_limit_and_no_further(asked, said, percent):
+    """Nobody owes more than was asked, or less than the limit leaves of it."""
+    offer = an_offer(take_down_to=percent)
+    owed, remark = charged(Micros(asked), Micros(said), offer)
+    if said >= asked:
+        assert (owed, remark) == (asked, "higher price ignored" if said > asked else None)
+    elif said * 100 >= asked * percent:
+        assert (owed, remark) == (said, "lower price taken")
+    else:
+        assert (owed, remark) == (asked, "lower price disputed")
+    disputing = an_offer(on_lower_price=OnLowerPrice.DISPUTE)
+    assert charged(Micros(asked), Micros(said), disputing)[0] == asked
+    assert charged(Micros(asked), None, offer) == (asked, None)

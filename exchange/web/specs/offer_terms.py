@@ -120,6 +120,7 @@ def no_answer(offer: Offer) -> str:
 
 def lower_price(offer: Offer) -> str:
     """Return what an acceptance at less comes to."""
-    if offer.on_lower_price is OnLowerPrice.TAKE:
-        return "An acceptance at a lower price than you bid is taken, and flagged."
-    return "An acceptance at a lower price than you bid is disputed."
+    if offer.on_lower_price is OnLowerPrice.DISPUTE:
+        return "An acceptance at a lower price than the post asks is disputed."
+    end = f", down to {offer.take_down_to.normalize():f} % of it" if offer.take_down_to else ""
+    return f"An acceptance at a lower price than the post asks is taken{end}, and flagged."

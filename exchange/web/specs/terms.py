@@ -77,8 +77,9 @@ def told(campaign: Campaign, seller: Seller) -> Iterator[str]:
         yield f"A lead that scores below {campaign.min_score} of 100 is rejected: `low_score`."
     if campaign.reject_disposable_email:
         yield "Addresses of throw-away mail services are rejected: `invalid_field`."
-    margin = campaign.sellers[seller.id].margin
-    if margin.kind is MarginKind.PAYOUT:
+    agreed = campaign.sellers[seller.id]
+    margin = agreed.margin
+    if margin.kind is MarginKind.PAYOUT and not agreed.others:
         yield f"You are paid {to_text(margin.amount)} {campaign.currency} for each sale."
     yield (
         "A sale tells its buyer's public name, as `buyer`."
