@@ -29,6 +29,8 @@ DEFAULT = "default"
 VERTICAL = "vertical"
 """A field that every table may name: it is the campaign's own, so that tables can be alike."""
 RANGE_MAX = 1000
+TOLD_MAX = 100
+"""So much of a key stands in timelines, and in quotes."""
 ENTRIES_MAX = 200_000
 """So many entries a table may have, lists and ranges written out."""
 
@@ -38,7 +40,7 @@ class FloorRuleError(ValueError):
 
 
 class RuledFloor(msgspec.Struct, frozen=True):
-    """A floor, and the key of the rule that gave it, as it stands in the market file."""
+    """A floor, and the key of the rule that gave it, long ones shortened."""
 
     amount: Micros
     rule: str
@@ -99,7 +101,7 @@ class Drawing:
 
         Rules for other verticals than the campaign's are read and left away.
         """
-        rule = RuledFloor(amount, key)
+        rule = RuledFloor(amount, key if len(key) <= TOLD_MAX else f"{key[:TOLD_MAX]}…")
         places, combinations = entries_of(key, self._columns)
         layer = self._layers[places]
         entries: dict[tuple[Known, ...], RuledFloor] = {}

@@ -152,6 +152,13 @@ def test_a_key_that_cannot_be_is_told_in_a_sentence(fields, rules, says):
         table(fields, {key: number for number, key in enumerate(rules)})
 
 
+def test_a_long_key_is_told_by_its_beginning():
+    """Timelines and quotes hold a hundred characters of it."""
+    key = ",".join(f"d{number}" for number in range(100))
+    told = table(("device",), {key: 9}).find({"device": "d99"}).rule
+    assert (len(told), key.startswith(told[:-1]), told[-1]) == (101, True, "…")
+
+
 def test_a_table_has_an_end():
     """Ranges multiply: what they come to is counted before it is made."""
     with pytest.raises(FloorRuleError, match=f"{ENTRIES_MAX} entries"):
