@@ -399,6 +399,7 @@ class Worker:
             monotonic=time.monotonic,
             entropy=os.urandom,
             limits=AuctionLimits(),
+            racing=self._wire,
         )
         delivery = Delivery(
             self._wire,

@@ -15,6 +15,7 @@ from exchange.configuration.rules_buyer import (
 from exchange.configuration.rules_campaign import check_campaign, check_seller
 from exchange.configuration.rules_door import check_doors
 from exchange.configuration.rules_mapping import Uses, check_mapping
+from exchange.configuration.rules_stage import check_fit
 from exchange.configuration.rules_vertical import check_vertical
 from exchange.contract.market_file import MarketFile
 from exchange.domain.condition import compile_condition
@@ -60,6 +61,7 @@ def _all(draft: Draft) -> Iterator[Problem]:
     uses = Uses(draft, verticals)
     for offer in draft.offers:
         yield from check_offer(offer, draft, verticals, compiles)
+        yield from check_fit(offer.part, verticals.get(offer.part.vertical), compiles, offer.path)
         yield from uses.check(offer)
     yield from uses.unread()
     for campaign in draft.campaigns:

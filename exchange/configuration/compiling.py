@@ -15,7 +15,6 @@ from exchange.contract.market_file import (
     BuyerPart,
     CampaignPart,
     CapPart,
-    Distribution,
     DuplicatesPart,
     FieldPart,
     OfferPart,
@@ -33,7 +32,9 @@ from exchange.domain.campaign import (
 )
 from exchange.domain.caps import account_scope
 from exchange.domain.condition import Condition
+from exchange.domain.condition_names import names_of
 from exchange.domain.dialect import PingDialect, PostDialect, StatusDialect
+from exchange.domain.formula import Formula, compile_formula
 from exchange.domain.lineup import Lineup, Plan, plan_of
 from exchange.domain.money import Micros, from_decimal
 from exchange.domain.offer import (
@@ -45,6 +46,7 @@ from exchange.domain.offer import (
     Offer,
     OnNoAnswer,
     PingTerms,
+    Points,
     PostTerms,
     PriceRule,
     StatusTerms,
@@ -144,6 +146,7 @@ def buyer_of(part: BuyerPart) -> Buyer:
         },
         duplicate_window_s=hours * SECONDS_PER_HOUR,
         paused=part.paused,
+        own=part.own,
     )
 
 
@@ -200,6 +203,8 @@ def offer_of(
         schedule=schedule,
         prices=tuple(prices),
         floor=from_decimal(part.floor),
+        buy_now=None if part.buy_now is None else from_decimal(part.buy_now),
+        fit=fit_of(part, vertical, read),
         priority=part.priority,
         weight=part.weight,
         ping=ping_of(part, means.ping),
@@ -224,6 +229,13 @@ def offer_of(
 def account_caps(part: OfferPart, buyer: Buyer) -> tuple[Cap, ...]:
     """Return the limits of the account that an offer belongs to, if it does to one."""
     return () if part.account is None else buyer.accounts[part.account]
+
+
+def fit_of(part: OfferPart, vertical: Vertical, read: Read) -> tuple[Points, ...] | Formula:
+    """Return how well a lead fits an offer: nothing where nothing is said."""
+    if isinstance(part.fit, str):
+        return compile_formula(part.fit, names_of(vertical))
+    return tuple([Points(read(rule.when), rule.points) for rule in part.fit])
 
 
 def hidden_of(part: OfferPart, vertical: Vertical) -> frozenset[str]:
@@ -280,8 +292,8 @@ def campaign_of(
     margins: OfferMargins,
 ) -> Campaign:
     """Return a campaign with its stages resolved against all offers, in their order."""
-    everyone = tuple(offer.id for offer in offers.values() if offer.vertical_id == part.vertical)
-    stages = part.stage or (StagePart(method=Distribution.AUCTION),)
+    everyone = [offer for offer in offers.values() if offer.vertical_id == part.vertical]
+    stages = part.stage or (StagePart(method=Method.AUCTION),)
     return Campaign(
         id=part.id,
         vertical_id=part.vertical,
@@ -293,7 +305,7 @@ def campaign_of(
         floor=from_decimal(part.floor),
         floors=floors_of(part, vertical),
         stages=tuple(
-            stage_of(number, stage, part, everyone) for number, stage in enumerate(stages, 1)
+            stage_of(number, stage, part, everyone, read) for number, stage in enumerate(stages, 1)
         ),
         auction_deadline_ms=part.auction_deadline_ms,
         answer_deadline_ms=part.answer_deadline_ms,
@@ -318,20 +330,26 @@ def rules_of(part: CampaignPart) -> Mapping[str, str]:
 
 
 def stage_of(
-    number: int, part: StagePart, campaign: CampaignPart, everyone: tuple[str, ...]
+    number: int, part: StagePart, campaign: CampaignPart, everyone: Iterable[Offer], read: Read
 ) -> Stage:
     """Return one step of a routing plan, its silent keys filled from its campaign."""
     floor = campaign.floor if part.floor is None else part.floor
+    team = part.method is Method.OWN_TEAM
+    all_of_it = tuple(offer.id for offer in everyone if offer.buyer.own or not team)
     return Stage(
         number=number,
-        method=Method(part.method),
-        offer_ids=everyone if part.offers == (EVERY_OFFER,) else part.offers,
+        method=part.method,
+        offer_ids=all_of_it if part.offers == (EVERY_OFFER,) else part.offers,
         timeout_ms=part.timeout_ms or campaign.auction_deadline_ms,
         floor=from_decimal(floor),
         rank_by=ranked_by(part, campaign),
         max_buyers=part.max_buyers,
         by_rules=part.floor is None and campaign.floors is not None,
         price_rule=part.price_rule,
+        when=None if part.when is None else read(part.when),
+        weights=part.weights,
+        buy_now=None if part.buy_now is None else from_decimal(part.buy_now),
+        early_close=part.early_close,
     )
 
 

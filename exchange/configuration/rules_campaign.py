@@ -14,10 +14,10 @@ from exchange.configuration.rules_price import (
     check_offer_margins,
     check_price_rule,
 )
+from exchange.configuration.rules_stage import check_stage
 from exchange.configuration.rules_vertical import HASHED_TYPES
 from exchange.contract.market_file import (
     CampaignPart,
-    Distribution,
     DuplicatesPart,
     SellerPart,
     StagePart,
@@ -60,6 +60,7 @@ def check_campaign(
     offers = {offer.part.id: offer for offer in draft.offers}
     for index, stage in enumerate(campaign.stage):
         yield from _stage(stage, campaign, offers, (*path, "stage", index))
+        yield from check_stage(stage, campaign, draft, compiles, (*path, "stage", index))
         yield from _offers(stage, draft, (*path, "stage", index, "offers"))
 
 
@@ -134,7 +135,4 @@ def _stage(
             yield Problem(place, f'"{name}" is an offer for "{offer.vertical}"')
         if entry.buyer is not None and entry.buyer.currency != campaign.currency:
             message = f'"{name}" pays in {entry.buyer.currency} and is left out'
-            yield Problem(place, message, is_warning=True)
-        if stage.method is Distribution.WATERFALL and offer.price is None and not offer.prices:
-            message = f'"{name}" has no price of its own and cannot buy in a waterfall'
             yield Problem(place, message, is_warning=True)

@@ -10,14 +10,13 @@ from exchange.configuration.problem import Problem
 from exchange.contract.market_file import (
     BandPart,
     CampaignPart,
-    Distribution,
     FloorsPart,
     MarginPart,
     Rounding,
     StagePart,
     VerticalPart,
 )
-from exchange.domain.campaign import PriceRuleKind
+from exchange.domain.campaign import Method, PriceRuleKind
 from exchange.domain.condition_names import names_of
 from exchange.domain.floor_table import VERTICAL, Columns, Drawing, FloorRuleError
 from exchange.domain.money import from_decimal, to_text
@@ -99,7 +98,7 @@ def check_price_rule(stage: StagePart, campaign: CampaignPart, path: Path) -> It
     if stage.price_rule is not PriceRuleKind.SECOND_PRICE:
         return
     place = (*path, "price_rule")
-    if stage.method is not Distribution.AUCTION:
+    if stage.method is not Method.AUCTION:
         yield Problem(place, 'is for method = "auction": nobody else bids')
         return
     floors = campaign.floors

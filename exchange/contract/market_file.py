@@ -32,8 +32,10 @@ from exchange.domain.campaign import (
     DuplicateScope,
     LocationCheck,
     MatchOn,
+    Method,
     PriceRuleKind,
     ReturnsTo,
+    Weights,
 )
 from exchange.domain.expected import RankBy
 from exchange.domain.offer import HashKind, OnLowerPrice, OnNoAnswer, Per
@@ -156,6 +158,13 @@ class PricePart(Part, frozen=True, kw_only=True):
     price: Amount
 
 
+class PointsPart(Part, frozen=True, kw_only=True):
+    """How much better, or worse, leads of a condition fit."""
+
+    when: Text
+    points: Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
+
+
 class PingPart(Part, frozen=True, kw_only=True):
     """Where an offer is asked for its bid."""
 
@@ -237,6 +246,10 @@ class OfferPart(Part, frozen=True, kw_only=True):
     margin: MarginPart | None = None
     """Of its sales; absent: the campaign's."""
     floor: Amount = Decimal(0)
+    buy_now: Amount | None = None
+    """The bid at which a `first_accept` stage sells to it at once; absent: the stage's."""
+    fit: Text | tuple[PointsPart, ...] = ()
+    """How well a lead fits, for `best_match`: a formula, or the points of all that holds."""
     priority: Annotated[int, Meta(ge=0, le=1_000_000)] = 100
     weight: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
     ping: PingPart | None = None
@@ -276,6 +289,8 @@ class BuyerPart(Part, frozen=True, kw_only=True):
     duplicates: BuyerDuplicatesPart | None = None
     returns: ReturnsPart | None = None
     paused: bool = False
+    own: bool = False
+    """The house's own team: `own_team` stages are for such buyers."""
     offer: tuple[OfferPart, ...] = ()
 
 
@@ -315,21 +330,21 @@ class DuplicatesPart(Part, frozen=True, kw_only=True):
     action: Annotated[Action, Meta(extra={"later": ("merge",)})] = Action.REJECT
 
 
-class Distribution(StrEnum):
-    """How a stage hands out a lead."""
-
-    AUCTION = "auction"
-    WATERFALL = "waterfall"
-    ROUND_ROBIN = "round_robin"
-    WEIGHTED = "weighted"
-
-
 class StagePart(Part, frozen=True, kw_only=True):
     """One step of a campaign's routing plan."""
 
-    method: Annotated[Distribution, Meta(extra={"later": ("round_robin", "weighted")})]
+    method: Method
     offers: tuple[str, ...] = ("*",)
-    """Ids of offers in the order in which a waterfall asks them; `*`: all of the vertical."""
+    """Ids of offers in the order in which a rule asks them; `*`: all of the vertical, of an
+    `own_team` all of its own buyers."""
+    when: Text | None = None
+    """Leads of which it does not hold pass the stage by."""
+    weights: Weights = Weights.FIXED
+    """Of a `weighted` stage: the offers' own, or those by how much of it their buyers accept."""
+    buy_now: Amount | None = None
+    """The bid that ends a `first_accept` at once."""
+    early_close: bool = False
+    """Ask no longer than until nobody who is still silent can win; offers say their `max_bid`."""
     timeout_ms: Milliseconds | None = None
     """Absent: the campaign's auction deadline."""
     floor: Amount | None = None

@@ -58,7 +58,37 @@ class Method(StrEnum):
     """How a stage hands out a lead."""
 
     AUCTION = "auction"
+    """All are asked at once; the best price wins."""
+    FIRST_ACCEPT = "first_accept"
+    """All are asked at once; the first bid that reaches its buy-now price wins there and then."""
+    BEST_MATCH = "best_match"
+    """All are asked at once; of the bids that reach their floors the best fit wins."""
     WATERFALL = "waterfall"
+    """Nobody is asked: offered at static prices, lower priority numbers first."""
+    RULE = "rule"
+    """Nobody is asked: offered in the order that is written down, to leads of its condition."""
+    OWN_TEAM = "own_team"
+    """Nobody is asked: offered to the house's own buyers, lower priority numbers first."""
+    ROUND_ROBIN = "round_robin"
+    """Nobody is asked: offered in turn."""
+    WEIGHTED = "weighted"
+    """Nobody is asked: offered in turn, and as often as weights say."""
+
+
+IN_TURNS = frozenset({Method.ROUND_ROBIN, Method.WEIGHTED})
+"""Methods that remember whose turn it is."""
+
+ASKING = frozenset({Method.AUCTION, Method.FIRST_ACCEPT, Method.BEST_MATCH})
+"""Methods that ping; all others sell at static prices."""
+
+
+class Weights(StrEnum):
+    """What the weights of a stage are."""
+
+    FIXED = "fixed"
+    """The offers' own."""
+    ACCEPTANCE = "acceptance"
+    """The offers' own, each by how many of its turns its buyer accepts."""
 
 
 class PriceRuleKind(StrEnum):
@@ -86,6 +116,13 @@ class Stage(msgspec.Struct, frozen=True):
     by_rules: bool = False
     """Its floor is looked up in the campaign's table for each lead."""
     price_rule: PriceRuleKind = PriceRuleKind.FIRST_PRICE
+    when: Condition | None = None
+    """Leads of which it does not hold pass the stage by; None: all are for it."""
+    weights: Weights = Weights.FIXED
+    buy_now: Micros | None = None
+    """The price that ends a first_accept at once, where an offer names none of its own."""
+    early_close: bool = False
+    """The auction ends when nobody who is still silent can win any more."""
 
 
 class MatchOn(StrEnum):

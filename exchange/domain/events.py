@@ -53,6 +53,8 @@ class EventName(StrEnum):
     """Who is to get a lead that may be shared: together, or one alone."""
     RELEASED = "released"
     """A hold given back because the buyers who were to share could not all be held."""
+    CLOSED_EARLY = "closed_early"
+    """An auction that was decided before its time: after `ms`, why, and how much time was left."""
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

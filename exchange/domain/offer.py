@@ -9,6 +9,7 @@ import msgspec
 
 from exchange.domain.condition import Condition
 from exchange.domain.dialect import PingDialect, PostDialect, StatusDialect
+from exchange.domain.formula import Formula
 from exchange.domain.lead import Facts
 from exchange.domain.money import Micros
 from exchange.domain.pacing import Pace
@@ -85,6 +86,8 @@ class Buyer(msgspec.Struct, frozen=True, kw_only=True):
     duplicate_window_s: int = 0
     """How long a person whom this buyer bought counts as its duplicate; 0: not checked."""
     paused: bool = False
+    own: bool = False
+    """The house's own team."""
 
 
 class OnNoAnswer(StrEnum):
@@ -146,6 +149,13 @@ class PriceRule(msgspec.Struct, frozen=True):
     price: Micros
 
 
+class Points(msgspec.Struct, frozen=True):
+    """What a lead of this condition is worth more to an offer than another one, or less."""
+
+    when: Condition
+    points: int
+
+
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that a buyer wants: which leads, at what price, how many, delivered where."""
 
@@ -162,6 +172,10 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     prices: tuple[PriceRule, ...] = ()
     """Conditional prices, then the plain one; the first that holds counts."""
     floor: Micros = Micros(0)
+    buy_now: Micros | None = None
+    """The price at which it gets a lead at once where stages sell to the first; None: theirs."""
+    fit: tuple[Points, ...] | Formula = ()
+    """How well a lead fits: the points of all conditions that hold, or a formula."""
     priority: int = 100
     weight: int = 1
     ping: PingTerms | None = None
@@ -194,3 +208,9 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
             if rule.when is None or rule.when.holds(facts):
                 return rule.price
         return None
+
+    def fit_of(self, facts: Facts) -> int:
+        """Return how well such a lead fits; formulas are rounded down to whole points."""
+        if isinstance(self.fit, tuple):
+            return sum([rule.points for rule in self.fit if rule.when.holds(facts)])
+        return self.fit.value(facts)

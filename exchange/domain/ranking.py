@@ -1,7 +1,7 @@
 """Who wins: price, then priority, then a digest that makes every replay end alike."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from exchange.domain.bid import Bid
 
@@ -20,6 +20,11 @@ def rank(bids: Iterable[Bid], auction_id: str, by: Worth | None = None) -> list[
         # Here alone: ties are rare, and a digest for every bid costs more than all the rest.
         ranked.sort(key=lambda bid: (*by(bid), _lot(bid, auction_id)))
     return ranked
+
+
+def fitting(fits: Mapping[str, int]) -> Worth:
+    """Return what bids are compared by where the best fit comes first; `fits` by offer."""
+    return lambda bid: (-fits[bid.offer.id], *worth(bid))
 
 
 def worth(bid: Bid) -> tuple[int, int]:

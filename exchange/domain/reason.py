@@ -32,6 +32,7 @@ class Reason(IntEnum):
     CAP_AT_AWARD = 303
     BUDGET_AT_AWARD = 304
     QUOTE_PROMISE = 305
+    CUT_OFF = 306
     REFUSED = 401
     IN_DOUBT = 402
     VOID = 403

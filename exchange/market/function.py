@@ -73,6 +73,8 @@ ENROLLED = Function.read("enrolled")
 REMEMBER = Function.read("remember")
 BOUGHT_BY = Function.read("bought_by")
 
+TURN = Function.read("turn")
+
 BEGIN = Function.read("begin")
 AWAIT = Function.read("await")
 FINISH = Function.read("finish")
@@ -105,6 +107,7 @@ FUNCTIONS = (
     ENROLLED,
     REMEMBER,
     BOUGHT_BY,
+    TURN,
     BEGIN,
     AWAIT,
     FINISH,

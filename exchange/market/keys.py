@@ -45,6 +45,16 @@ def person(digest: str) -> str:
     return f"{{person:{digest}}}:buyers"
 
 
+def turns(scope: str, stage: int) -> str:
+    """How the turns of a stage stand."""
+    return f"{{{scope}}}:turns:{stage}"
+
+
+def turn(scope: str, lead_id: str) -> str:
+    """Which turn a lead was given last."""
+    return f"{{{scope}}}:turn:{lead_id}"
+
+
 def once(account: str, digest: bytes) -> str:
     """What became of the request with an Idempotency-Key."""
     return f"{{{account}}}:once:{digest.hex()}"

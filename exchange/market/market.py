@@ -19,11 +19,13 @@ from exchange.domain.exclusivity import Claim
 from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
+from exchange.domain.turns import Turn
 from exchange.market import function, keys
 from exchange.market.errors import MarketStale
 from exchange.market.link import Caller
 from exchange.market.once import Once
 from exchange.market.rooms import Rooms
+from exchange.market.turns import Turns
 from exchange.market.windows import is_past
 
 Taken = TypeVar("Taken")
@@ -107,6 +109,7 @@ class Market:
         self.stale = asyncio.Event()
         """Set where something was not of it: it was lost, or is new."""
         self.once = Once(link, worker=worker, kept_s=terms.once_s, insist=self._insist)
+        self._turns = Turns(link)
 
     async def __aenter__(self) -> Self:
         self._reading = asyncio.create_task(self._rooms.run())
@@ -190,6 +193,10 @@ class Market:
     def unclaim(self, claim: Claim) -> asyncio.Future[None]:
         """Give back what this lead claimed, and nothing of another's."""
         return self._link.call(function.UNCLAIM, keys.claims(claim), (claim.lead_id,), ignore)
+
+    def turn(self, turn: Turn) -> Awaitable[tuple[str, ...]]:
+        """Give a turn of a stage; return its candidates in the order in which it is theirs."""
+        return self._turns.take(turn)
 
     # Caps, budgets and balances
 

@@ -1,13 +1,15 @@
 """A stage of the routing plan: who may compete, what they bid, and who stands how."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from exchange.auction.auction import AuctionResult, Tender
+from exchange.auction.auction import AuctionResult, ClosedEarly, Tender
 from exchange.auction.ping import Showing, showing_under
-from exchange.domain import anonymize
+from exchange.domain import anonymize, ranking
 from exchange.domain.bid import Bid, Contender, above
-from exchange.domain.campaign import Campaign, Method, Stage
+from exchange.domain.campaign import ASKING, IN_TURNS, Campaign, Method, Stage
 from exchange.domain.choice import Worth, at_price, sharing_of
+from exchange.domain.closing import Closing
+from exchange.domain.condition import Condition
 from exchange.domain.deadline import asking_left_ms
 from exchange.domain.eligibility import Circumstances, LeftOut, Screening, screen
 from exchange.domain.events import Event, EventName
@@ -30,8 +32,11 @@ from exchange.story.ending import Course
 from exchange.story.floor_learning import floor_event, floor_for
 from exchange.story.leaving_out import note_left_out
 from exchange.story.stations import Stations
+from exchange.story.succession import InTurn, Joined, Succession
+from exchange.story.turning import Turning
 
 US_PER_MS = 1000
+DETAIL_MAX = 200
 
 
 class Competing:
@@ -48,8 +53,12 @@ class Competing:
         score: int,
         bought_by: frozenset[str],
         payout_wanted: Micros,
+        only_asks: bool = False,
     ) -> None:
-        """Take the lead with its score, and the least that its seller must get."""
+        """Take the lead with its score, and the least that its seller must get.
+
+        `only_asks`: for a quote, by which nobody has had a turn.
+        """
         self._stations = stations
         self._snapshot = snapshot
         self._submission = submission
@@ -57,10 +66,16 @@ class Competing:
         self._course = course
         self._bought_by = bought_by
         self._payout_wanted = payout_wanted
+        self._only_asks = only_asks
         self._lead = submission.lead
         self._campaign: Campaign = snapshot.campaigns[self._lead.campaign_id]
         self._vertical = snapshot.verticals[self._campaign.vertical_id]
         self._plan = snapshot.plans[self._campaign.id]
+        self._early: ClosedEarly | None = None
+        """How the last auction ended, if before its time."""
+        self._by: ranking.Worth | None = None
+        self._valuing: Valuing | None = None
+        """What its bids were ranked by, and what they were worth."""
         self.score = score
         """What the lead was scored."""
         self._terms: Terms | None = None
@@ -86,14 +101,18 @@ class Competing:
 
     async def compete(self, stage: Stage, posted_to: frozenset[str]) -> tuple[Bid, ...]:
         """Return the bids that stand in this stage, best first; note a result for every offer."""
+        self._early = None
+        if stage.when is not None and not stage.when.holds(self._facts):
+            self._pass_by(stage, stage.when)
+            return ()
         floored = floor_for(self._stations, self._campaign, stage, self._submission)
         screening, floors = self._screen(stage, posted_to, floored=floored)
         contenders = self._contenders(screening.eligible, floors)
         if stage.max_buyers > 1:
             contenders = self._who_may_share(contenders, stage)
-        if stage.method is Method.WATERFALL:
-            return self._in_turn(contenders)
-        valuing = self._stations.lessons().valuing(self._campaign, stage)
+        if stage.method not in ASKING:
+            return await self._unasked(stage, contenders)
+        valuing, by = self._ranking(stage, contenders)
         self.worth = at_price if valuing is None else valuing.brings
         now_us = self._stations.now_us()
         left_ms = asking_left_ms(self._lead, self._campaign, stage, now_us, awarded=bool(posted_to))
@@ -109,13 +128,36 @@ class Competing:
                     contenders=contenders,
                     at_us=now_us,
                     timeout_ms=left_ms,
-                    by=None if valuing is None else valuing.worth,
+                    by=by,
+                    closing=closing_of(stage, contenders),
                 )
             )
         if floored is not None:
             self._chain.add(floor_event(floored, floors, stage, now_us))
         self._note_auction(result, now_us, valuing)
+        self._early = result.early
+        self._by, self._valuing = by, valuing
         return result.ranked
+
+    def in_order(
+        self,
+        stage: Stage,
+        bids: tuple[Bid, ...],
+        posted_to: Collection[str],
+        *,
+        is_promised: bool = False,
+    ) -> Succession:
+        """Return the bids that stand in a stage, in the order in which they are to be tried.
+
+        `posted_to` is looked at when the next one is asked for; `is_promised`: by a quote.
+        """
+        if stage.method in IN_TURNS:
+            turning = Turning(self._stations.market, self._lead, stage)
+            told = self._note_ranking
+            return InTurn(bids, turning, self._course, posted_to, told, is_promised=is_promised)
+        if self._early is not None and self._early.decided.bid is not None:
+            return Joined(bids, self._with_late, self._early.rest.heard_out)
+        return Succession(bids)
 
     def stand_again(
         self, bids: tuple[Bid, ...], stage: Stage, quoted: RuledFloor | None
@@ -140,20 +182,38 @@ class Competing:
         self._note_ranking(standing)
         return tuple(standing)
 
+    def _with_late(self, left: Sequence[Bid]) -> list[Bid]:
+        """Return the bids that are left and those that came after an early end, best first."""
+        assert self._early is not None, "who joins late was cut off"
+        standing = list(left)
+        for one, captured in self._early.rest.take():
+            self._chain.captured(captured)
+            self._note_result(one, self._stations.now_us())
+            if one.bid is not None and one.reason is None:
+                standing.append(one.bid)
+        new = len(standing) - len(left)
+        self._course.above_floor += new
+        ranked = ranking.rank(standing, self._lead.lead_id, self._by)
+        if new:
+            self._note_ranking(ranked, self._valuing)
+        return ranked
+
     def leave_out(self, offer_id: str, why: Reason, stage: int) -> None:
         """Note why an offer is not tried any more."""
         self._chain.note(EventName.OFFER_LEFT_OUT, offer=offer_id, reason=why, stage=stage)
 
     def leave_out_all(self, stage: Stage, why: Reason, detail: str | None = None) -> None:
-        """Note one reason for all offers of a stage that is not reached."""
+        """Note one reason for all offers of a stage that is not reached, or not for this lead."""
         lineup = self._plan.lineup(stage.number)
         if lineup.offers:
-            note_left_out(
-                self._chain,
-                self._plan,
-                stage.number,
-                [lineup.left_out(lineup.everyone, why, detail)],
-            )
+            left_out = lineup.left_out(lineup.everyone, why, detail)
+            note_left_out(self._chain, self._plan, stage.number, [left_out])
+
+    def _pass_by(self, stage: Stage, when: Condition) -> None:
+        """Note that a stage is not for this lead."""
+        self._chain.note(EventName.STAGE, stage=stage.number, detail=stage.method.value)
+        why = f"the stage is for {when.text}"
+        self.leave_out_all(stage, Reason.FILTERED, " ".join(why.split())[:DETAIL_MAX])
 
     # Who may compete
 
@@ -228,10 +288,41 @@ class Competing:
                 )
         return tuple(found)
 
-    def _in_turn(self, contenders: Iterable[Contender]) -> tuple[Bid, ...]:
-        """Return the static prices that reach their floors, lower priority numbers first."""
+    def _ranking(
+        self, stage: Stage, contenders: Iterable[Contender]
+    ) -> tuple[Valuing | None, ranking.Worth | None]:
+        """Return what bids are worth here, if that is more than they pay, and what ranks them."""
+        if stage.method is Method.BEST_MATCH:
+            return None, self._fitting(contenders)
+        valuing = self._stations.lessons().valuing(self._campaign, stage)
+        return valuing, None if valuing is None else valuing.worth
+
+    def _fitting(self, contenders: Iterable[Contender]) -> ranking.Worth:
+        """Return what bids are compared by where the best fit wins; note how well each fits."""
+        fits = {}
+        for one in contenders:
+            fit = fits[one.offer.id] = one.offer.fit_of(self._facts)
+            one.detail = f"fit {fit}"
+        return ranking.fitting(fits)
+
+    async def _unasked(self, stage: Stage, contenders: Iterable[Contender]) -> tuple[Bid, ...]:
+        """Return the static prices that reach their floors, in the order of the stage's method.
+
+        Whose turn it is shows when it is taken, unless this is but a question.
+        """
+        if stage.method is not Method.RULE:
+            contenders = sorted(contenders, key=lambda one: one.offer.priority)
+        standing = self._static_bids(contenders)
+        if stage.method in IN_TURNS and not self._only_asks:
+            return standing
+        if stage.method in IN_TURNS:
+            standing = await Turning(self._stations.market, self._lead, stage).look(standing)
+        self._note_ranking(standing)
+        return standing
+
+    def _static_bids(self, contenders: Iterable[Contender]) -> tuple[Bid, ...]:
         standing: list[Bid] = []
-        for contender in sorted(contenders, key=lambda one: one.offer.priority):
+        for contender in contenders:
             offer, price = contender.offer, contender.static_price
             if price is None:
                 self._chain.note(EventName.NO_BID, offer=offer.id, reason=Reason.NO_BID)
@@ -243,7 +334,6 @@ class Competing:
                 standing.append(Bid(offer=offer, price=price))
             self._note_bid(contender, price)
         self._course.above_floor += len(standing)
-        self._note_ranking(standing)
         return tuple(standing)
 
     # What is written down
@@ -261,9 +351,20 @@ class Competing:
             self._chain.note(EventName.PINGED, offers=pinged, at_us=began_us)
         for one in sorted(result.results, key=lambda one: one.ms or 0.0):
             self._note_result(one, began_us + int((one.ms or 0.0) * US_PER_MS))
+        if result.early is not None:
+            self._note_early(result.early, began_us)
         self._chain.captured(*result.exchanged)
         self._course.above_floor += len(result.ranked)
         self._note_ranking(result.ranked, valuing)
+
+    def _note_early(self, early: ClosedEarly, began_us: int) -> None:
+        self._stations.observer.auction_closed_early(self._campaign.id, early.left_ms)
+        self._chain.note(
+            EventName.CLOSED_EARLY,
+            at_us=began_us + int(early.ms * US_PER_MS),
+            ms=early.ms,
+            detail=f"{early.decided.words}; up to {early.left_ms:.0f} ms saved",
+        )
 
     def _note_result(self, one: Contender, at_us: int) -> None:
         word = "bid" if one.reason is None else one.reason.word
@@ -291,8 +392,8 @@ class Competing:
                 price=price,
                 floor=one.floor,
                 reason=one.reason,
+                detail=one.detail or alone_of(one.bid),
                 ms=one.ms,
-                detail=alone_of(one.bid),
             )
         )
 
@@ -301,6 +402,19 @@ class Competing:
         if order:
             expected = None if valuing is None else tuple(map(valuing.expected, standing))
             self._chain.note(EventName.RANKED, offers=order, expected=expected)
+
+
+def closing_of(stage: Stage, contenders: Iterable[Contender]) -> Closing | None:
+    """Return what may end a stage's auction early, or None where nothing may."""
+    buy_now: dict[str, Micros] = {}
+    if stage.method is Method.FIRST_ACCEPT:
+        for one in contenders:
+            price = stage.buy_now if one.offer.buy_now is None else one.offer.buy_now
+            if price is not None:
+                buy_now[one.offer.id] = price
+    if not stage.early_close and not buy_now:
+        return None
+    return Closing(by_bounds=stage.early_close, buy_now=buy_now)
 
 
 async def bought_by(

@@ -84,6 +84,7 @@ class Quoting:
             score=self._checking.score,
             bought_by=await bought_by(self._stations, self._snapshot, self._submission),
             payout_wanted=self._lead.min_price,
+            only_asks=True,
         )
         for stage in self._campaign.stages:
             bids = await competing.compete(stage, frozenset())

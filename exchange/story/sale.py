@@ -27,6 +27,7 @@ from exchange.story.competing import Competing, bought_by
 from exchange.story.concluding import Concluding, Sale
 from exchange.story.ending import PENDING, Course, Ending, unsold
 from exchange.story.stations import Stations
+from exchange.story.succession import Succession
 from exchange.story.together import Together
 
 logger = structlog.get_logger()
@@ -202,12 +203,13 @@ class LeadSale:
                 if ending is not None:
                     return ending
                 continue
-            for place, bid in enumerate(ranked, 1):
+            order = self._in_order(competing, stage, ranked)
+            async for bid in order:
                 if not self._awarding.may_award():
                     competing.leave_out(bid.offer.id, self._awarding.too_late(), stage.number)
                     continue
                 sent = self._awarding.posted_to
-                (deal,) = deals((bid,), ranked[place:], competing.terms, sent)
+                (deal,) = deals((bid,), order.left, competing.terms, sent)
                 sold = await self._awarding.try_bid(deal, stage, competing.score)
                 if sold is not None:
                     return Ending(status=LeadStatus.SOLD, sales=(sold,))
@@ -223,9 +225,19 @@ class LeadSale:
 
     async def _ranked(self, competing: Competing, stage: Stage) -> tuple[Bid, ...]:
         """Return the bids of a stage: asked now, or those that a quote brought."""
-        if self._carried is not None and stage.number == self._carried.stage:
+        if self._is_carried(stage):
+            assert self._carried is not None, "a quote brought bids"
             return competing.stand_again(self._carried.bids, stage, self._carried.floor)
         return await competing.compete(stage, frozenset(self._awarding.posted_to))
+
+    def _in_order(self, competing: Competing, stage: Stage, ranked: tuple[Bid, ...]) -> Succession:
+        """Return the same bids one after the other, as they are to be tried."""
+        promised = self._is_carried(stage)
+        return competing.in_order(stage, ranked, self._awarding.posted_to, is_promised=promised)
+
+    def _is_carried(self, stage: Stage) -> bool:
+        """Tell whether a quote brought the bids of this stage."""
+        return self._carried is not None and stage.number == self._carried.stage
 
     async def _competing(self) -> Competing:
         assert self.score is not None, "a lead is scored before offers compete for it"

@@ -16,6 +16,7 @@ from exchange.domain.moment import Moment
 from exchange.domain.money import Micros
 from exchange.domain.quote import Quote
 from exchange.domain.reason import Reason
+from exchange.domain.turns import Turn
 from exchange.story.deciding import nobody_tells
 from exchange.story.fencing import Written
 
@@ -64,6 +65,9 @@ class Market(Protocol):
 
     async def remember_purchase(self, keys: tuple[str, ...], buyer_id: str, until_us: int) -> None:
         """Remember that this buyer bought this person."""
+
+    def turn(self, turn: Turn) -> Awaitable[tuple[str, ...]]:
+        """Give a turn of a stage; return its candidates in the order in which it is theirs."""
 
     def used(self, buyer_id: str) -> Used:
         """Return what the buyer's counters were when last read ahead."""
@@ -116,6 +120,9 @@ class Observer(Protocol):
 
     def lead_ended(self, campaign_id: str, status: str, reason: str | None, ms: float) -> None:
         """Note a lead's end."""
+
+    def auction_closed_early(self, campaign_id: str, left_ms: float) -> None:
+        """Note an auction that ended before its time, and how much of it was left at most."""
 
     def in_doubt(self, change: int) -> None:
         """Note that a sale came into doubt, or out of it."""

@@ -69,6 +69,9 @@ class Metrics:
         self.late_times = self._seconds("late_answer", "From a ping to a late answer", "offer")
         self.left_out = self._counter("offer_left_out", "Not pinged", "offer", "reason")
         self._left_out_places = PlaceCounts(self.left_out)
+        self.early_closes = self._seconds(
+            "early_close_left", "Time left to an auction that was decided early", "campaign"
+        )
         self.posts = self._counter("posts", "Answers to posts", "offer", "answer")
         self.post_times = self._seconds("post", "From a post to its answer", "offer")
         self.shed = self._counter("shed", "Leads turned away under overload", "cause")
@@ -127,6 +130,10 @@ class Metrics:
         """Count many: those of a lineup whose places are bits of this number."""
         if places:
             self._left_out_places.add(lineup, reason.word, places)
+
+    def auction_closed_early(self, campaign_id: str, left_ms: float) -> None:
+        """Observe an auction that was decided before its time, by how much it had left."""
+        self.early_closes.add((campaign_id,), left_ms / MS_PER_S)
 
     def post_answered(self, offer_id: str, word: str, ms: float) -> None:
         """Count a post by its end: accepted, refused, in_doubt, unreachable."""

@@ -110,8 +110,6 @@ def lined(old, new):
         ('id = "fb-1"', "id = 2026-01-01", "source[0].id", "is a date or time"),
         # words
         ('"auction"', '"auctoin"', "stage[0].method", 'did you mean "auction"?'),
-        ('"auction"', '"round_robin"', "stage[0].method", '"round_robin" is not supported yet'),
-        ('"waterfall"', '"weighted"', "stage[1].method", '"weighted" is not supported yet'),
         (
             "window_hours = 720",
             'action = "merge", window_hours = 1',

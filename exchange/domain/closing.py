@@ -1,0 +1,94 @@
+"""When an auction is decided before its time: nobody who is still silent can change who wins.
+
+Two ways to know that: a bid reached its buy-now price, or no bid that a silent offer may make
+would stand before the best one. An offer's `max_bid` is the most that it may bid; more is no bid.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from exchange.domain.bid import Bid, Contender
+from exchange.domain.money import Micros
+from exchange.domain.offer import Offer
+from exchange.domain.ranking import Worth
+
+
+class Closing(msgspec.Struct, frozen=True):
+    """What may end an auction early."""
+
+    by_bounds: bool = False
+    buy_now: Mapping[str, Micros] | None = None
+    """The prices at which offers get the lead at once, by offer."""
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """Why an auction needs to wait no longer."""
+
+    bid: Bid | None
+    """A best one; None where nobody stands, and nobody who is still silent can."""
+    buy_now: Micros | None = None
+    """The price that it reached, where that decided."""
+
+    @property
+    def words(self) -> str:
+        """Say it for a timeline."""
+        if self.bid is None:
+            return "no offer that was still silent could reach its floor"
+        if self.buy_now is not None:
+            return f"{self.bid.offer.id} reached its buy-now price"
+        return "no offer that was still silent could stand before the best bid"
+
+
+class Race:
+    """One auction as its answers come in; `heard` each one once, in their order."""
+
+    __slots__ = ("_best", "_bounds", "_buy_now", "_by_bounds", "_first", "_heard", "_worth")
+
+    def __init__(self, contenders: Iterable[Contender], closing: Closing, worth: Worth) -> None:
+        """Take all contenders; those that are not asked have their bids, or reasons, already."""
+        self._worth = worth
+        self._buy_now = closing.buy_now or {}
+        self._by_bounds = closing.by_bounds
+        self._best: tuple[tuple[int, ...], Bid] | None = None
+        self._heard: set[str] = set()
+        self._first = 0
+        self._bounds: list[tuple[tuple[int, ...], str]] = []
+        """The best that each of those could bid who are asked, the best of all first."""
+        for one in contenders:
+            if one.pinged and closing.by_bounds:
+                most = most_of(one.offer)
+                if most >= one.floor:
+                    could = Bid(offer=one.offer, price=most)
+                    self._bounds.append((worth(could), one.offer.id))
+        self._bounds.sort()
+
+    def heard(self, one: Contender) -> Decided | None:
+        """Take what one contender came to; return why that decides, or None where it does not."""
+        self._heard.add(one.offer.id)
+        bid = one.bid
+        if bid is not None and bid.price >= one.floor:
+            price = self._buy_now.get(one.offer.id)
+            if price is not None and bid.price >= price:
+                return Decided(bid, price)
+            key = self._worth(bid)
+            if self._best is None or key < self._best[0]:
+                self._best = key, bid
+        return self.decided() if self._by_bounds else None
+
+    def decided(self) -> Decided | None:
+        """Tell whether nobody who is still silent can stand before the best bid, or beside it."""
+        bounds = self._bounds
+        while self._first < len(bounds) and bounds[self._first][1] in self._heard:
+            self._first += 1
+        if self._first == len(bounds):
+            return Decided(None if self._best is None else self._best[1])
+        if self._best is not None and self._best[0] < bounds[self._first][0]:
+            return Decided(self._best[1])
+        return None
+
+
+def most_of(offer: Offer) -> Micros:
+    """Return the most that an offer may bid where it is asked."""
+    assert offer.ping is not None, "only offers with a ping are asked"
+    return offer.ping.max_bid

@@ -1,0 +1,98 @@
+"""Turns are fair across workers: round robin and weights, over HTTP, by the books."""
+
+import asyncio
+from collections import Counter
+
+from tests.acceptance.house import person
+from tests.acceptance.market import buyer, campaign, market
+from tests.acceptance.timelines import offers
+
+AT_ONCE = 24
+
+
+def static(name: str, offer: str = "") -> str:
+    """Return a buyer that is never called: what it bought, it fetches."""
+    return buyer(name, offer=f"price = 9.00\n{offer}")
+
+
+async def sell(house, leads, bases, first=0):
+    """Sell so many leads, some at once, over all workers in turn."""
+    busy = asyncio.Semaphore(AT_ONCE)
+
+    async def one(number):
+        async with busy:
+            answer = await house.post(person(number), base=number % bases)
+            assert answer.body["status"] == "sold"
+
+    await asyncio.gather(*(one(number) for number in range(first, first + leads)))
+
+
+async def shares(house):
+    rows = await house.fetch(
+        "SELECT offer, count(*) AS sales FROM award JOIN sale_end USING (sale_id) "
+        "WHERE state = 'accepted' GROUP BY offer"
+    )
+    return Counter({row["offer"]: row["sales"] for row in rows})
+
+
+async def test_round_robin_gives_three_buyers_a_hundred_leads_each_with_eight_workers(house):
+    """Row 48: 300 leads at once over eight workers, 100 each, plus or minus one."""
+    plan = campaign(stages=['method = "round_robin"'])
+    await house.apply(market(*map(static, ("a", "b", "c")), plan))
+    for _ in range(8):
+        await house.open()
+    await sell(house, 300, bases=8)
+    assert all(99 <= count <= 101 for count in (await shares(house)).values())
+    assert (await shares(house)).total() == 300
+
+
+async def test_weights_of_60_and_40_give_600_and_400_of_a_thousand(house):
+    """Row 49: smooth weighted round robin, with four workers."""
+    plan = campaign(stages=['method = "weighted"'])
+    await house.apply(market(static("big", "weight = 60"), static("small", "weight = 40"), plan))
+    for _ in range(4):
+        await house.open()
+    await sell(house, 1000, bases=4)
+    counts = await shares(house)
+    assert abs(counts["big"] - 600) <= 1
+    assert abs(counts["small"] - 400) <= 1
+
+
+async def test_a_full_buyers_turns_are_handed_on_and_it_does_not_catch_up(house):
+    """A cap of ten: it gets ten; the other two share what is left alike."""
+    plan = campaign(stages=['method = "round_robin"'])
+    capped = static("full", 'caps = [ { leads = 10, per = "day" } ]')
+    await house.apply(market(capped, static("b"), static("c"), plan))
+    for _ in range(2):
+        await house.open()
+    await sell(house, 90, bases=2)
+    counts = await shares(house)
+    assert counts["full"] == 10
+    assert abs(counts["b"] - counts["c"]) <= 2
+
+
+async def test_test_leads_have_turns_of_their_own(house):
+    """What is tried out moves nobody's turn."""
+    plan = campaign(stages=['method = "round_robin"'])
+    names = ("a", "b", "test-a", "test-b")
+    parts = [static(name, "test = true" if name.startswith("test") else "") for name in names]
+    await house.apply(market(*parts, plan))
+    await house.open()
+    won = []
+    for number, test in enumerate((False, True, False, True)):
+        answer = await house.post(person(number), test=test)
+        won += offers(await house.timeline(answer.body["lead_id"]), "accepted")
+    assert won == ["a", "test-a", "b", "test-b"]
+
+
+async def test_turns_that_were_lost_begin_anew(house):
+    """Market state that was emptied costs nobody a sale: turns start again, the books stand."""
+    plan = campaign(stages=['method = "round_robin"'])
+    await house.apply(market(*map(static, ("a", "b", "c")), plan))
+    await house.open()
+    await sell(house, 4, bases=1)
+    async with house.market() as client:
+        for key in await house.market_keys("*turn*"):
+            await client.delete(key)
+    answer = await house.post(person(50))
+    assert offers(await house.timeline(answer.body["lead_id"]), "accepted") == ["a"]

@@ -1,0 +1,92 @@
+"""When an auction is decided: never before nobody silent can change who wins, and then at once."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchange.domain.bid import Bid, Contender
+from exchange.domain.closing import Closing, Race
+from exchange.domain.money import Micros
+from exchange.domain.offer import PingTerms
+from exchange.domain.ranking import fitting, rank, worth
+from tests.making import DOLLAR, an_offer
+
+offers = st.lists(
+    st.tuples(
+        st.integers(1, 6),  # the most it may bid
+        st.integers(0, 6),  # what it bids: more than that is no bid, and 0 is none
+        st.integers(0, 3),  # its floor
+        st.integers(1, 2),  # its priority
+        st.integers(0, 2),  # how well the lead fits
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def contender(number, most, floor, priority):
+    ping = PingTerms("http://127.0.0.1:9/", 300, Micros(most * DOLLAR))
+    offer = an_offer(f"o-{number}", ping=ping, priority=priority)
+    one = Contender(offer, Micros(floor * DOLLAR))
+    one.pinged = True
+    return one
+
+
+def bid_of(one, dollars):
+    return Bid(offer=one.offer, price=Micros(dollars * DOLLAR))
+
+
+@given(offers, st.randoms(use_true_random=False), st.booleans())
+def test_it_is_decided_just_when_no_answer_that_may_come_changes_the_winner(told, chance, by_fit):
+    """Checked against all that the silent could bid: none, and the most that each may."""
+    contenders = [
+        contender(n, most, floor, prio) for n, (most, _, floor, prio, _) in enumerate(told)
+    ]
+    fits = {f"o-{n}": fit for n, (*_, fit) in enumerate(told)}
+    by = fitting(fits) if by_fit else worth
+    race = Race(contenders, Closing(by_bounds=True), by)
+    order = list(range(len(told)))
+    chance.shuffle(order)
+    heard = []
+    for at, number in enumerate(order[:-1]):
+        one, (most, bids, *_) = contenders[number], told[number]
+        if 0 < bids <= most:
+            one.bid = bid_of(one, bids)
+        heard.append(one)
+        decided = race.heard(one)
+        standing = [x.bid for x in heard if x.bid is not None and x.bid.price >= x.floor]
+        now = rank(standing, "a", by)[:1]
+        silent = [contenders[n] for n in order[at + 1 :]]
+        could = [bid_of(x, told[int(x.offer.id[2:])][0]) for x in silent]
+        could = [b for b, x in zip(could, silent, strict=True) if b.price >= x.floor]
+        winners = {rank([*standing, b], "a", by)[0].offer.id for b in could}
+        if decided is not None:
+            assert winners <= {bid.offer.id for bid in now}
+            assert [by(decided.bid)] == [by(now[0])] if now else decided.bid is None
+            return
+        # A bound as good as the best bid is waited for: the lot would decide.
+        ties = {by(b) == by(now[0]) for b in could} if now else set()
+        assert could
+        assert not now or winners != {now[0].offer.id} or True in ties
+
+
+def test_a_bid_that_reaches_its_buy_now_price_decides_at_once():
+    """Not one below it, and not one below its floor, however high the price."""
+    one, two, three = (contender(n, 50, floor, 1) for n, floor in ((0, 0), (1, 20), (2, 0)))
+    race = Race([one, two, three], Closing(buy_now={"o-0": 12 * DOLLAR, "o-1": 12 * DOLLAR}), worth)
+    one.bid = bid_of(one, 11)
+    assert race.heard(one) is None
+    two.bid = bid_of(two, 15)
+    assert race.heard(two) is None
+    three.bid = bid_of(three, 49)
+    assert race.heard(three) is None  # it has no such price
+    race = Race([one, two], Closing(buy_now={"o-0": 11 * DOLLAR}), worth)
+    assert race.heard(one).bid == one.bid
+
+
+def test_whoever_cannot_reach_its_floor_is_not_waited_for():
+    """Nobody can stand any more: it is over, without a winner."""
+    one, two = contender(0, 50, 0, 1), contender(1, 5, 8, 1)
+    race = Race([one, two], Closing(by_bounds=True), worth)
+    decided = race.heard(one)
+    assert decided is not None
+    assert decided.bid is None
