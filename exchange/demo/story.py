@@ -34,6 +34,7 @@ SENTENCES = {
     "voided": "the sale to {offer} is void",
     "resolved": "{offer} decided: {words}",
     "late_acceptance": "{offer} accepted when it was too late; it is not charged",
+    "closed_early": "decided{took} already: {words}",
     "pending": "the seller hears that it is not decided yet",
     "unsold": "nobody bought it: {why}{detail}",
 }

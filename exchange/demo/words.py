@@ -22,6 +22,7 @@ MEANINGS = {
     Reason.CAP_AT_AWARD: "had its cap filled meanwhile",
     Reason.BUDGET_AT_AWARD: "had its budget spent meanwhile",
     Reason.QUOTE_PROMISE: "bid less than was promised",
+    Reason.CUT_OFF: "had not answered when it was decided",
     Reason.REFUSED: "refused the lead",
     Reason.IN_DOUBT: "did not say whether it took the lead",
     Reason.VOID: "never said whether it took the lead",
