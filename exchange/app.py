@@ -27,11 +27,13 @@ from exchange.domain.snapshot import Snapshot
 from exchange.intake.geography import Geography
 from exchange.intake.intake import Intake
 from exchange.intake.tokens import Tokens
+from exchange.learning.learner import Learner
 from exchange.ledger.beginning import begin
 from exchange.ledger.connections import Connections, connect
 from exchange.ledger.connections import Limits as LedgerLimits
 from exchange.ledger.decisions import Decisions
 from exchange.ledger.errors import LedgerUnavailable
+from exchange.ledger.learning import LearningBooks
 from exchange.ledger.ledger import Ledger
 from exchange.ledger.listener import Listener
 from exchange.ledger.migrations import migrate
@@ -349,6 +351,10 @@ class Worker:
 
     async def _open_story(self) -> None:
         self._tokens = Tokens([self.vault.derive("quotes")], os.urandom)
+        self._learning = LearningBooks(self._ledger.connections)
+        self._learner = Learner(self._learning, self._snapshot, now_us)
+        await self._learner.look()
+        self._beside(self._learner.run(self.settings.learn_every_s))
         stations = self._stations()
         past = Past(self._ledger.connections.use, self._snapshot)
         self._story = Story(
@@ -419,6 +425,7 @@ class Worker:
             entropy=os.urandom,
             spawn=self._listen,
             claim_secret=self.vault.derive("claims"),
+            lessons=self._learner.lessons,
             word_on=Deciding(self._decisions, self._awaited).word_on,
         )
 
@@ -499,6 +506,7 @@ class Worker:
             once=self._market.once,
             ledger=self._ledger,
             decisions=self._decisions,
+            learning=self._learning,
             readiness=Readiness(stores, now_us),
             observer=self._metrics,
             under_way=self._under_way,

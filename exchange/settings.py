@@ -87,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     claim_lease_s: Duration
     idempotency_hours: Count
     seal_every_s: Duration
+    learn_every_s: Duration
 
     connections_per_host_max: Count
     connect_timeout_ms: Duration

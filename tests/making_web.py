@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from bidders.rehearsal.memory import NothingLearned
 from exchange.contract.denial import Denial
 from exchange.contract.health import Check
 from exchange.contract.seller import LeadAnswer, QuoteAnswer, SaleOut
@@ -260,6 +261,7 @@ async def an_edge(
         once=once,
         ledger=script,
         decisions=script,
+        learning=NothingLearned(),
         readiness=script,
         observer=metrics,
         under_way=under_way,

@@ -9,11 +9,14 @@ import msgspec
 from exchange.contract.health import Check
 from exchange.contract.seller import FieldError
 from exchange.contract.trying import Sending, Tried
+from exchange.domain.campaign import Campaign
+from exchange.domain.expected import Track
 from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.offer import Offer
 from exchange.domain.snapshot import Snapshot
 from exchange.intake.request import Request
 from exchange.ledger.decisions import Decision, OpenSale, SaleWord
+from exchange.ledger.learning import FloorRow, FloorsRow, RankingRow
 from exchange.ledger.rows import Rejection
 from exchange.ledger.stored import Erasure
 from exchange.market.once import Done, New, OnceKey, OtherBody, Running
@@ -126,6 +129,32 @@ class NoSales:
     async def open_sales(self, held_before_us: int, limit: int) -> tuple[OpenSale, ...]:
         """List none."""
         del held_before_us, limit
+        return ()
+
+
+class NothingLearned:
+    """Nobody sells here, so that there is nothing to learn from."""
+
+    async def tracks(
+        self, campaigns: Sequence[Campaign], now_us: int
+    ) -> dict[str, dict[str, Track]]:
+        """Know of no post."""
+        del now_us
+        return {campaign.id: {} for campaign in campaigns}
+
+    async def floors(self, campaign_ids: Sequence[str]) -> tuple[FloorRow, ...]:
+        """Know no floor."""
+        del campaign_ids
+        return ()
+
+    async def rankings_since(self, at_us: int) -> tuple[RankingRow, ...]:
+        """Know no ranking."""
+        del at_us
+        return ()
+
+    async def floors_since(self, at_us: int) -> tuple[FloorsRow, ...]:
+        """Know no auction."""
+        del at_us
         return ()
 
 

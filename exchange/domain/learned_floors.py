@@ -67,6 +67,8 @@ class How(StrEnum):
 
     EXPLORED = "explored"
     """It was drawn, to learn."""
+    CONTROL = "control"
+    """It is the minimum, to see what there would be without a learned floor."""
     LEARNED = "learned"
     LEAST = "least"
     """Too little was seen yet: it is the operator's minimum."""
@@ -121,12 +123,12 @@ def segment_of(state: object, at_us: int, rule: LearnFloor) -> Segment:
 def floored(segment: Segment, rule: LearnFloor, table: LearnedFloors, chance: bytes) -> Floored:
     """Return the floor of one auction: now and then one that is drawn, else the learned one.
 
-    Half of those that are drawn are the minimum: such auctions hide no bid, and they show what
-    there would be without a learned floor.
+    Half of those that explore have the minimum: they hide no bid, and show what there would be
+    without a learned floor. The other half have one that is drawn.
     """
     drawn = int.from_bytes(chance[:8]) * PPM * 2 >> 64
     if drawn < rule.explore_ppm:
-        return Floored(rule.minimum, How.EXPLORED, segment)
+        return Floored(rule.minimum, How.CONTROL, segment)
     if drawn < 2 * rule.explore_ppm:
         choices = candidates(rule.minimum, rule.maximum)
         place = int.from_bytes(chance[8:CHANCE_BYTES]) * len(choices) >> 64

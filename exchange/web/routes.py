@@ -9,6 +9,7 @@ from aiohttp import web
 from exchange.contract.deciding import ConfirmedSale, ConfirmRequest, InDoubtOut
 from exchange.contract.feeds import FeedEnd, FeedRow
 from exchange.contract.health import Health, ReadinessOut
+from exchange.contract.learning_reports import ExpectedValueReport, LearnedFloorsReport
 from exchange.contract.operator import ErasedOut, OperatorLeadView
 from exchange.contract.rejections import RejectionsOut
 from exchange.contract.seller import LeadAnswer, LeadView, QuoteAnswer
@@ -20,6 +21,8 @@ from exchange.web.deciding import confirm_sale, get_in_doubt
 from exchange.web.erasing import erase_person
 from exchange.web.feeds import post_feed
 from exchange.web.foreign import at_door
+from exchange.web.learning_reports import DAYS_MAX as REPORT_DAYS_MAX
+from exchange.web.learning_reports import get_expected_value, get_learned_floors
 from exchange.web.operations import get_health, get_metrics, get_readiness
 from exchange.web.pages.assets import get_asset
 from exchange.web.pages.reference import DOCUMENT, get_docs
@@ -114,6 +117,7 @@ async def get_document(request: web.Request) -> web.Response:
     return json_response(request.app[DOCUMENT])
 
 
+REPORT_DAYS = Query("days", "How far back; 30 where it is not said", 1, REPORT_DAYS_MAX)
 SPEC_DAYS = Query("days", "For how long it holds; 30 where it is not said", 1, DAYS_MAX)
 SPEC_SELLER = Query("seller", "For operators: whose view, where a campaign has several sellers")
 
@@ -380,6 +384,28 @@ ROUTES = (
         roles=("operator", "admin"),
         answer=ErasedOut,
         problems=with_key(Kind.NOT_FOUND, Kind.CONFLICT),
+    ),
+    Route(
+        method="GET",
+        path="/v1/admin/reports/expected-value",
+        handler=get_expected_value,
+        operation="get_expected_value_report",
+        summary="What ranking by expected value changed, and the chances of every offer",
+        roles=("operator", "admin"),
+        answer=ExpectedValueReport,
+        query=(REPORT_DAYS,),
+        problems=with_key(Kind.FIELDS),
+    ),
+    Route(
+        method="GET",
+        path="/v1/admin/reports/learned-floors",
+        handler=get_learned_floors,
+        operation="get_learned_floors_report",
+        summary="What leads brought under learned floors and under those that were tried",
+        roles=("operator", "admin"),
+        answer=LearnedFloorsReport,
+        query=(REPORT_DAYS,),
+        problems=with_key(Kind.FIELDS),
     ),
     Route(
         method="POST",

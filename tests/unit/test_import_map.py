@@ -28,6 +28,7 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
     "exchange.auction": [*BASE, "exchange.wire"],  # pings go out on it
     "exchange.delivery": [*BASE, "exchange.wire"],  # and posts
     "exchange.story": [*BASE, *STATIONS],
+    "exchange.learning": [*BASE, "exchange.ledger"],
     "exchange.trying": [*BASE, *STATIONS, "exchange.story", "exchange.wire"],
     "exchange.web": [
         *BASE,

@@ -12,7 +12,6 @@ from exchange.domain.learned_floors import (
     CHANCE_BYTES,
     How,
     LearnedFloors,
-    LearnFloor,
     Segment,
     candidates,
     floored,
@@ -22,24 +21,9 @@ from exchange.domain.learned_floors import (
 from exchange.domain.lessons import Lessons
 from exchange.domain.money import Micros
 from tests.making import DOLLAR, NOW_US, a_campaign, a_stage
+from tests.making_learning import a_rule
 
 SEGMENT = Segment("TX", "12-18")
-
-
-def a_rule(**changes: object) -> LearnFloor:
-    plain = {
-        "explore_ppm": 50_000,
-        "minimum": Micros(2 * DOLLAR),
-        "maximum": Micros(30 * DOLLAR),
-        "hours": 6,
-        "zone": ZoneInfo("UTC"),
-        "auctions": 200,
-        "days": 28,
-        "unsold": Micros(0),
-        "stage": 1,
-        "second_price": True,
-    }
-    return LearnFloor(**{**plain, **changes})
 
 
 @given(st.binary(min_size=CHANCE_BYTES, max_size=CHANCE_BYTES), st.integers(0, 10**6))
@@ -57,11 +41,13 @@ def test_so_many_are_drawn_as_the_operator_says_half_of_them_the_minimum():
     chance = random.Random(1)
     table = LearnedFloors({("*", "*"): Micros(8 * DOLLAR)})
     drawn = [floored(SEGMENT, a_rule(), table, chance.randbytes(CHANCE_BYTES)) for _ in range(9999)]
-    explored = [one for one in drawn if one.how is How.EXPLORED]
-    assert len(explored) == pytest.approx(500, rel=0.15)
-    counts = Counter(one.floor for one in explored)
-    assert counts[Micros(2 * DOLLAR)] == pytest.approx(270, rel=0.2)
-    assert counts.keys() == set(candidates(Micros(2 * DOLLAR), Micros(30 * DOLLAR)))
+    how = Counter(one.how for one in drawn)
+    assert how[How.EXPLORED] == pytest.approx(250, rel=0.2)
+    assert how[How.CONTROL] == pytest.approx(250, rel=0.2)
+    assert how[How.LEARNED] == 9999 - how[How.EXPLORED] - how[How.CONTROL]
+    assert {one.floor for one in drawn if one.how is How.CONTROL} == {2 * DOLLAR}
+    tried = {one.floor for one in drawn if one.how is How.EXPLORED}
+    assert tried == set(candidates(Micros(2 * DOLLAR), Micros(30 * DOLLAR)))
 
 
 def test_nothing_is_drawn_where_nothing_is_explored():
