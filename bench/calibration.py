@@ -36,8 +36,9 @@ id = "bench"
 vertical = "auto_insurance"
 sellers = ["bench"]
 rank_by = "expected_value"
-expected_value = {{ prior_posts = {prior} }}
+{prior}
 """
+PRIOR = "expected_value = {{ prior_posts = {posts} }}"
 BUYER = """
 [[buyer]]
 id = "{name}"
@@ -71,7 +72,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     leads: int
     more: int
     buyers: int
-    prior: int
+    prior: int | None
     posts: int
     error: float
     """Of the estimates."""
@@ -93,7 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--buyers", type=int, default=12, help="that bid for each")
     parser.add_argument("--least", type=float, default=0.3, help="share of posts accepted, of one")
     parser.add_argument("--most", type=float, default=0.95, help="and of the best one")
-    parser.add_argument("--prior", type=int, default=20, help="posts of the mean; `prior_posts`")
+    parser.add_argument("--prior", type=int, help="`prior_posts`; fitted where it is not said")
     parser.add_argument("--rate", type=float, default=60.0, help="leads in a second")
 
 
@@ -105,8 +106,9 @@ def run(options: argparse.Namespace) -> Calibration:
     bidders = "".join(
         BIDDER.format(name=name, refusing=round(1 - share, 6)) for name, share in truth.items()
     )
+    prior = "" if options.prior is None else PRIOR.format(posts=options.prior)
     with progress() as bars, fleet(bidders) as url:
-        text = MARKET.format(prior=options.prior) + "".join(
+        text = MARKET.format(prior=prior) + "".join(
             BUYER.format(name=name, url=url) for name in truth
         )
         with serving(text, settings=SOON) as own:
@@ -205,9 +207,10 @@ def table(found: Calibration) -> str:
         f"| {one.truth:.3f} | {one.posts:,} | {one.bare:.3f} | {one.estimate:.3f} |"
         for one in found.offers
     ]
+    told = "fitted prior" if found.prior is None else f"prior of {found.prior} posts"
     head = (
         f"{found.leads:,} leads to learn from, {found.posts:,} posts to {found.buyers} buyers, "
-        f"prior of {found.prior} posts: the estimates are {found.error:.3f} off "
+        f"{told}: the estimates are {found.error:.3f} off "
         f"(root mean square), bare shares {found.bare_error:.3f}."
     )
     tail = (

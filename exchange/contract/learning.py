@@ -14,8 +14,8 @@ Days = Annotated[int, Meta(ge=1, le=3650)]
 class ExpectedValuePart(Part, frozen=True, kw_only=True):
     """How the chances are estimated that expected value is made of."""
 
-    prior_posts: Annotated[int, Meta(ge=0, le=1_000_000)] = 20
-    """So many posts of the campaign's mean every offer is taken to have had."""
+    prior_posts: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
+    """So many posts of the campaign's mean every offer is taken to have had; absent: fitted."""
     days: Days = 30
     returns_after_days: Annotated[int, Meta(ge=0, le=365)] = 14
     """A sale tells whether it is returned once it is so old."""

@@ -16,6 +16,13 @@ PPM = 1_000_000
 """A certainty, in millionths."""
 
 
+STRENGTH = 20
+"""Of a prior that nothing tells the strength of, in posts."""
+STRENGTH_MAX = 1000
+OFFERS_MIN, TRIALS_MIN = 3, 60
+"""So many offers, and posts of them, it takes to tell."""
+
+
 class RankBy(StrEnum):
     """By what the bids of a stage are ranked."""
 
@@ -26,8 +33,9 @@ class RankBy(StrEnum):
 class Expecting(msgspec.Struct, frozen=True, kw_only=True):
     """How a campaign estimates what its bids are worth."""
 
-    prior_posts: int = 20
-    """So many posts of the campaign's mean every offer is taken to have had already."""
+    prior_posts: int | None = None
+    """So many posts of the campaign's mean every offer is taken to have had already; None: as many
+    as fits how far its offers lie apart."""
     days: int = 30
     """How far back the ledger is believed."""
     returns_after_days: int = 14
@@ -84,19 +92,21 @@ class Expected(msgspec.Struct, frozen=True, array_like=True):
     value: Micros
 
 
-class Valuing(msgspec.Struct, frozen=True):
-    """Ranks bids by what they are worth, under the chances of one moment."""
+class Valuing:
+    """Ranks the bids of one stage by what they are worth, under the chances of one moment."""
 
-    chances: Chances
-    after_refusal_ppm: int = 0
+    __slots__ = ("_known", "after_refusal_ppm", "chances")
+
+    def __init__(self, chances: Chances, after_refusal_ppm: int = 0) -> None:
+        """Take the chances of the campaign's offers."""
+        self.chances = chances
+        self.after_refusal_ppm = after_refusal_ppm
+        self._known: dict[tuple[str, Micros], Expected] = {}
+        """By offer and price: each bid is looked at a few times, and worked out once."""
 
     def worth(self, bid: Bid) -> tuple[int, ...]:
         """Return what bids are compared by first; the least is the best."""
-        return -self.value(bid), bid.offer.priority
-
-    def value(self, bid: Bid) -> Micros:
-        """Return what a bid is worth."""
-        return value(bid.price, self.chances.of(bid.offer.id), self.after_refusal_ppm)
+        return -self.expected(bid).value, bid.offer.priority
 
     def brings(self, bid: Bid, price: Micros) -> int:
         """Return what a bid is expected to bring at this price, its own or another."""
@@ -104,8 +114,14 @@ class Valuing(msgspec.Struct, frozen=True):
 
     def expected(self, bid: Bid) -> Expected:
         """Return a bid's worth with all that it follows from."""
-        chance = self.chances.of(bid.offer.id)
-        return Expected(chance.accepted_ppm, chance.returned_ppm, self.value(bid))
+        key = bid.offer.id, bid.price
+        known = self._known.get(key)
+        if known is None:
+            chance = self.chances.of(bid.offer.id)
+            worth = value(bid.price, chance, self.after_refusal_ppm)
+            known = Expected(chance.accepted_ppm, chance.returned_ppm, worth)
+            self._known[key] = known
+        return known
 
 
 def value(price: Micros, chance: Chance, after_refusal_ppm: int = 0) -> Micros:
@@ -135,27 +151,54 @@ def revenue(order: Iterable[tuple[Micros, Chance]]) -> Micros:
     return Micros(total)
 
 
-def estimated(tracks: Mapping[str, Track], prior_posts: int) -> Chances:
+def estimated(tracks: Mapping[str, Track], prior_posts: int | None) -> Chances:
     """Return shrunken estimates: the means of Beta posteriors, one for each offer.
 
-    The prior of all is as strong as `prior_posts` posts of the campaign's own mean; to that mean
-    one accepted sale that is kept is added, so that of nothing nothing bad is thought.
+    The prior of all is as strong as `prior_posts` posts of the campaign's own mean, or as strong as
+    fits how far its offers lie apart. To that mean one accepted sale that is kept is added, so that
+    of nothing nothing bad is thought.
     """
     posts = 1 + sum(track.posts for track in tracks.values())
     accepted = 1 + sum(track.accepted for track in tracks.values())
     matured = 1 + sum(track.matured for track in tracks.values())
     returned = sum(track.returned for track in tracks.values())
     mean = Chance(accepted * PPM // posts, returned * PPM // matured)
+    accepting = returning = prior_posts
+    if accepting is None or returning is None:
+        accepting = fitted([(track.accepted, track.posts) for track in tracks.values()])
+        returning = fitted([(track.returned, track.matured) for track in tracks.values()])
     return Chances(
         {
             offer_id: Chance(
-                shrunk(track.accepted, track.posts, mean.accepted_ppm, prior_posts),
-                shrunk(track.returned, track.matured, mean.returned_ppm, prior_posts),
+                shrunk(track.accepted, track.posts, mean.accepted_ppm, accepting),
+                shrunk(track.returned, track.matured, mean.returned_ppm, returning),
             )
             for offer_id, track in tracks.items()
         },
         mean,
     )
+
+
+def fitted(seen: Iterable[tuple[int, int]]) -> int:
+    """Return the strength of the Beta prior that fits these hits of trials, by their moments.
+
+    How far shares lie apart beyond what chance alone does (Kleinman, "Proportions with Extraneous
+    Variance", 1973): alike, they are pulled together by a strong prior; far apart, hardly at all.
+    Where too few tell, `STRENGTH`.
+    """
+    known = [(hits, trials) for hits, trials in seen if trials]
+    total = sum(trials for _, trials in known)
+    mean = sum(hits for hits, _ in known) / total if total else 0.0
+    by_chance = mean * (1 - mean)
+    if len(known) < OFFERS_MIN or total < TRIALS_MIN or not by_chance:
+        return STRENGTH
+    apart = sum(trials * (hits / trials - mean) ** 2 for hits, trials in known)
+    free = len(known) - 1
+    room = total - sum(trials * trials for _, trials in known) / total - free
+    alike = (apart - by_chance * free) / (by_chance * room) if room > 0 else 0.0
+    if alike <= 1 / (STRENGTH_MAX + 1):
+        return STRENGTH_MAX
+    return max(1, round(1 / alike - 1))
 
 
 def shrunk(hits: int, trials: int, mean_ppm: int, strength: int) -> int:

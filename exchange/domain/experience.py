@@ -121,12 +121,15 @@ class Experience:
     def _see(self, one: Auctioned, rule: LearnFloor) -> None:
         period = one.at_us // (rule.days * US_PER_DAY)
         floor = floor_step(one.floor)
+        best, second = bid_step(one.best), bid_step(one.second)
+        if one.best >= one.floor and not rule.second_price:
+            best = max(best, floor)  # it sold, though both lie between the same two steps
         for segment in widening(one.segment):
-            for bid, cell in (
-                (one.best, Cell(1, one.best)),
-                (one.second, Cell(0, 0, 1, one.second)),
+            for step, cell in (
+                (best, Cell(1, one.best)),
+                (second, Cell(0, 0, 1, one.second)),
             ):
-                key = (segment, period, floor, bid_step(bid))
+                key = (segment, period, floor, step)
                 self.cells[key] = self.cells[key].and_(cell)
 
     def _awarded(self, award: Event, moment: Happened) -> None:

@@ -63,7 +63,9 @@ class Cell(msgspec.Struct, frozen=True, array_like=True):
 NO_BID = -1
 """The step of what is below all of them, and of no bid at all."""
 Seen = Mapping[int, Mapping[int, Cell]]
-"""By the step at or above the auctions' floor, and the step at or below a bid."""
+"""By the step at or above the auctions' floor, and the step at or below a bid.
+
+Under first price the best bid of an auction that sold is never in a step below its floor's."""
 
 
 def floor_step(floor: Micros) -> int:
@@ -121,28 +123,28 @@ def first_price(
     ends = sorted({first, last, *range(first + -first % STRIDE, last, STRIDE)})
     earnings, before = [], -1
     for end in ends:
-        tried = [cells for floor, cells in seen.items() if before < floor <= end]
+        tried = {floor: cells for floor, cells in seen.items() if before < floor <= end}
         floor = Micros(min(max(STEPS[end], minimum), maximum))
         earnings.append(_first_price(tried, floor, unsold))
         before = end
     return earnings
 
 
-def _first_price(tried: Iterable[Mapping[int, Cell]], floor: Micros, unsold: Micros) -> Earning:
+def _first_price(tried: Seen, stands_for: Micros, unsold: Micros) -> Earning:
     auctions = 0
     total = squares = 0.0
-    for cells in tried:
+    for floor, cells in tried.items():
         for step, cell in cells.items():
-            mean = cell.best_sum / cell.best if cell.best else 0.0
-            mean = mean if step >= 0 and mean >= floor else float(unsold)
-            auctions += cell.best
-            total += cell.best * mean
-            squares += cell.best * mean * mean
+            if cell.best:
+                earned = cell.best_sum / cell.best if step >= floor else float(unsold)
+                auctions += cell.best
+                total += cell.best * earned
+                squares += cell.best * earned * earned
     if not auctions:
-        return Earning(floor, 0, 0.0)
+        return Earning(stands_for, 0, 0.0)
     revenue = total / auctions
     spread = max(squares / auctions - revenue * revenue, 0.0)
-    return Earning(floor, auctions, revenue, math.sqrt(spread / auctions))
+    return Earning(stands_for, auctions, revenue, math.sqrt(spread / auctions))
 
 
 def learned(
@@ -167,13 +169,15 @@ def learned(
 
 
 def best_floor(earnings: Sequence[Earning], least: int, width: float) -> Micros | None:
-    """Return the floor that earns most, to the cent; None where no step was seen often enough.
+    """Return the floor that earns most, to the cent; None where too little was seen to tell.
 
-    The best of many counted means is too far out, by chance; so a curve of third degree is laid
+    So it is where the best is the lowest that is known, and lower ones are not: auctions under a
+    learned floor say nothing of those, and taking their lowest again and again would let it creep
+    up. The best of many counted means is too far out, by chance; so a curve of third degree is laid
     through the steps around it, `width` doublings to either side, and its highest point is taken.
     """
     known = [one for one in earnings if one.auctions >= least]
-    if not known:
+    if len(known) <= 1:
         return None
     centre = float(max(known, key=lambda one: (one.revenue, -one.floor)).floor)
     for _ in range(ROUNDS):
@@ -185,6 +189,8 @@ def best_floor(earnings: Sequence[Earning], least: int, width: float) -> Micros 
         if len(near) <= DEGREE + 1:
             break
         centre *= 2.0 ** _highest(near)
+    if centre <= known[1].floor and known[0] is not earnings[0]:
+        return None
     within = min(max(centre, float(known[0].floor)), float(known[-1].floor))
     return Micros(round(within / MICROS_PER_CENT) * MICROS_PER_CENT)
 

@@ -34,6 +34,9 @@ class Learner:
         self._market = market
         self._now_us = now_us
         self._lessons = NOTHING_LEARNED
+        self._high = -1
+        """Up to where was learned, by this worker or another that had the turn."""
+        self._begun: set[str] = set()
 
     def lessons(self) -> Lessons:
         """Return what is known now: immutable."""
@@ -77,14 +80,19 @@ class Learner:
         campaigns = learning_in(snapshot)
         if not campaigns:
             return
+        wanted = {campaign.id for campaign in campaigns}
         high = await self._books.high()
+        if high == self._high and wanted <= self._begun:
+            return
         buyers = {name: offer.buyer.id for name, offer in snapshot.offers.items()}
         for campaign in campaigns:
             since_us = self._now_us() - days_of(campaign) * US_PER_DAY
             await self._books.begin(campaign.id, since_us, high)
+            self._begun.add(campaign.id)
             touched: set[Segment] = set()
             while await self._step(campaign, buyers, high, touched):
                 pass
+        self._high = high
 
     async def _step(
         self, campaign: Campaign, buyers: dict[str, str], high: int, touched: set[Segment]
@@ -93,9 +101,9 @@ class Learner:
         async with self._books.turn(campaign.id) as turn:
             if turn is None or turn.serial >= high:
                 return False
-            up_to = min(high, turn.serial + AT_ONCE)
             experience = Experience(campaign, buyers)
-            for moment in await turn.moments(up_to):
+            moments, up_to = await turn.moments(high, AT_ONCE)
+            for moment in moments:
                 experience.take(moment)
             await turn.keep(experience, up_to)
             touched.update(segment for segment, *_ in experience.cells)

@@ -19,6 +19,8 @@ from exchange.ledger.recount import lowest_id
 
 STATEMENTS = sql.read("learning.sql")
 EVENTS = msgspec.json.Decoder(list[Event])
+WIDTH = 5000
+"""So many moments, of whichever campaign, are looked through in one step."""
 TIMEOUT_S = 30.0
 """One step of learning has this long; none is on the way of a lead."""
 
@@ -166,12 +168,13 @@ class Turn:
         self._campaign_id = campaign_id
         self.serial = serial
 
-    async def moments(self, up_to: int) -> list[Happened]:
-        """Return the campaign's moments above its serial, up to this one, in their order."""
+    async def moments(self, high: int, limit: int) -> tuple[list[Happened], int]:
+        """Return the campaign's next moments, in their order, and up to where that is all."""
+        up_to = min(high, self.serial + WIDTH)
         rows = await self._connection.fetch(
-            STATEMENTS["moments"], self._campaign_id, self.serial, up_to
+            STATEMENTS["moments"], self._campaign_id, self.serial, up_to, limit
         )
-        return [
+        moments = [
             Happened(
                 events=EVENTS.decode(row["events"]),
                 earlier=[
@@ -181,6 +184,7 @@ class Turn:
             )
             for row in rows
         ]
+        return moments, rows[-1]["serial"] if len(rows) == limit else up_to
 
     async def keep(self, learned: Experience, up_to: int) -> None:
         """Add to what is known; the campaign has then learned up to there."""
@@ -217,10 +221,8 @@ class Turn:
         self.serial = up_to
 
     async def seen(self, segment: Segment, period: int) -> Seen:
-        """Return the bids of a segment since the period before this one."""
-        rows = await self._connection.fetch(
-            STATEMENTS["seen"], self._campaign_id, *segment, period - 1
-        )
+        """Return the bids of a segment in this period and the one before."""
+        rows = await self._connection.fetch(STATEMENTS["seen"], self._campaign_id, *segment, period)
         seen: dict[int, dict[int, Cell]] = {}
         for row in rows:
             cell = Cell(row["best"], row["best_sum"], row["second"], row["second_sum"])
@@ -247,7 +249,7 @@ class Turn:
         rule = campaign.learn_floor
         if rule is not None:
             period = period_of(now_us, rule)
-            await self._connection.execute(STATEMENTS["forget_seen"], campaign.id, period - 1)
+            await self._connection.execute(STATEMENTS["forget_seen"], campaign.id, period)
             old_us = now_us - 2 * rule.days * US_PER_DAY
             await self._connection.execute(STATEMENTS["forget_floors"], campaign.id, old_us)
         if campaign.expecting is not None:

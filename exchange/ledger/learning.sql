@@ -15,11 +15,11 @@ SELECT $1, coalesce((SELECT serial - 1 FROM moment WHERE lead_id >= $2
 SELECT serial FROM learning WHERE campaign = $1 FOR UPDATE SKIP LOCKED;
 
 -- moments --
--- Of campaign $1, above $2 up to $3, in their order.
+-- Of campaign $1, above $2 up to $3, in their order; $4 at most.
 WITH batch AS MATERIALIZED (
     SELECT serial, lead_id, number, kind, events FROM moment WHERE serial > $2 AND serial <= $3
 )
-SELECT batch.events,
+SELECT batch.serial, batch.events,
        CASE WHEN batch.kind NOT IN ('quote', 'lead')
             THEN ARRAY(SELECT earlier.events FROM moment AS earlier
                         WHERE earlier.lead_id = batch.lead_id AND earlier.number < batch.number
@@ -38,7 +38,7 @@ SELECT batch.events,
        WHERE batch.kind NOT IN ('quote', 'lead', 'award')
   ) AS back ON true
  WHERE coalesce(lead.campaign, quote.campaign) = $1 AND NOT coalesce(lead.test, quote.test)
- ORDER BY batch.serial;
+ ORDER BY batch.serial LIMIT $4;
 
 -- learned_up_to --
 UPDATE learning SET serial = $2 WHERE campaign = $1;
@@ -75,11 +75,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
        second_sum = known.second_sum + excluded.second_sum;
 
 -- seen --
--- Of one segment, from period $4 on.
+-- Of one segment, in period $4 and the one before.
 SELECT floor, bid, sum(best)::bigint AS best, sum(best_sum)::bigint AS best_sum,
        sum(second)::bigint AS second, sum(second_sum)::bigint AS second_sum
   FROM bid_seen
- WHERE campaign = $1 AND state = $2 AND hours = $3 AND period >= $4
+ WHERE campaign = $1 AND state = $2 AND hours = $3 AND period IN ($4 - 1, $4)
  GROUP BY floor, bid;
 
 -- set_floor --
@@ -92,7 +92,7 @@ VALUES ($1, $2, $3, $4, $5, $6)
 DELETE FROM learned_floor WHERE campaign = $1 AND state = $2 AND hours = $3;
 
 -- forget_seen --
-DELETE FROM bid_seen WHERE campaign = $1 AND period < $2;
+DELETE FROM bid_seen WHERE campaign = $1 AND period NOT IN ($2 - 1, $2);
 
 -- forget_floors --
 DELETE FROM learned_floor WHERE campaign = $1 AND at < $2;

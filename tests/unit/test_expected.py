@@ -1,6 +1,7 @@
 """Expected value: shrunken chances, exact ranking, and what an order is expected to bring."""
 
 import itertools
+import random
 from fractions import Fraction
 
 import pytest
@@ -13,6 +14,8 @@ from exchange.domain.expected import (
     CERTAIN,
     NOTHING_KNOWN,
     PPM,
+    STRENGTH,
+    STRENGTH_MAX,
     Chance,
     Chances,
     Expected,
@@ -21,6 +24,7 @@ from exchange.domain.expected import (
     Track,
     Valuing,
     estimated,
+    fitted,
     revenue,
     value,
 )
@@ -94,7 +98,7 @@ def test_the_certain_bid_is_worth_its_price():
 # Estimates
 
 
-@given(st.dictionaries(st.sampled_from("abcdef"), TRACKS), st.integers(0, 1000))
+@given(st.dictionaries(st.sampled_from("abcdef"), TRACKS), st.none() | st.integers(0, 1000))
 def test_estimates_are_shares_between_an_offers_own_and_its_campaigns(tracks, prior):
     """The mean of a Beta posterior lies between prior mean and what was seen."""
     chances = estimated(tracks, prior)
@@ -123,6 +127,30 @@ def test_an_offer_without_a_track_has_its_campaigns_mean():
     assert mean == Chance(9501 * PPM // 10_011, 100 * PPM // 1001)
     assert chances.of("good").accepted_ppm == pytest.approx(0.95 * PPM, abs=200)
     assert chances.of("bad").accepted_ppm == 20 * mean.accepted_ppm // 30
+
+
+def test_the_prior_is_as_strong_as_offers_are_alike():
+    """Drawn from a Beta of strength 30 it is some 30; all alike it is the strongest there is."""
+    chance = random.Random(4)
+    seen = []
+    for _ in range(400):
+        share = chance.betavariate(21, 9)
+        seen.append((sum(chance.random() < share for _ in range(100)), 100))
+    assert fitted(seen) == pytest.approx(30, rel=0.3)
+    assert fitted([(70, 100)] * 10) == STRENGTH_MAX
+    assert fitted([(0, 100), (100, 100), (0, 100), (100, 100)]) == 1
+
+
+@pytest.mark.parametrize("seen", [[], [(3, 4)], [(30, 40), (20, 40)], [(1, 1)] * 9, [(50, 50)] * 9])
+def test_where_too_few_tell_the_prior_has_a_strength_of_its_own(seen):
+    """Two offers, a few posts, or shares that chance could not move."""
+    assert fitted(seen) == STRENGTH
+
+
+@given(st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500)), max_size=8))
+def test_every_fitted_strength_is_within_its_bounds(pairs):
+    """Whatever was seen."""
+    assert 1 <= fitted([(min(pair), max(pair)) for pair in pairs]) <= STRENGTH_MAX
 
 
 def test_of_nothing_nothing_bad_is_thought():
@@ -167,5 +195,9 @@ def test_only_a_stage_that_ranks_by_it_knows_what_bids_are_worth():
     assert lessons.valuing(plain, plain.stages[0]) is None
     stage = a_stage("acme-tx", rank_by=RankBy.EXPECTED_VALUE)
     campaign: Campaign = a_campaign(stages=(stage,), expecting=Expecting(after_refusal_ppm=3))
-    assert lessons.valuing(campaign, stage) == Valuing(Chances({}, Chance(1, 2)), 3)
-    assert Lessons().valuing(campaign, stage) == Valuing(NOTHING_KNOWN, 3)
+    valuing = lessons.valuing(campaign, stage)
+    assert valuing is not None
+    assert (valuing.chances.others, valuing.after_refusal_ppm) == (Chance(1, 2), 3)
+    valuing = Lessons().valuing(campaign, stage)
+    assert valuing is not None
+    assert valuing.chances == NOTHING_KNOWN

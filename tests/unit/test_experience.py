@@ -151,6 +151,17 @@ def test_an_auction_is_seen_in_its_segment_and_all_wider_ones():
     assert learned.floors["learned", DAY].auctions == 2
 
 
+def test_under_first_price_a_bid_that_rose_to_its_floor_is_seen_as_sold():
+    """Though both lie between the same two steps."""
+    learned = experience(learn_floor=a_rule(second_price=False))
+    learned.take(Happened(events=[STAGE, floor(5), bid("bravo", 5)]))
+    learned.take(Happened(events=[STAGE, floor(5), bid("bravo", 4.99, 5, Reason.BELOW_FLOOR)]))
+    under = floor_step(dollars(5))
+    best = {key[3] for key, cell in learned.cells.items() if cell.best}
+    assert best == {under, bid_step(dollars(4.99))}
+    assert bid_step(dollars(5)) < under
+
+
 # Rankings
 
 

@@ -9,6 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exchange.domain.events import Event, EventName
+from exchange.domain.experience import Experience, Happened
+from exchange.domain.learned_floors import (
+    CHANCE_BYTES,
+    LearnedFloors,
+    LearnFloor,
+    Segment,
+    floored,
+)
 from exchange.domain.money import Micros
 from exchange.domain.reserve import (
     COARSE,
@@ -21,6 +30,8 @@ from exchange.domain.reserve import (
     learned,
     second_price,
 )
+from tests.making import NOW_US, a_campaign
+from tests.making_learning import a_rule
 
 UNIT = 100_000_000
 """What bids from [0, 1] are counted in: a hundred of the currency."""
@@ -171,6 +182,89 @@ def test_the_floor_stays_within_its_bounds():
         assert floor is not None
         assert low * UNIT <= floor <= high * UNIT
         assert min(abs(floor - low * UNIT), abs(floor - high * UNIT)) < 0.07 * UNIT
+
+
+# Learned, used, and learned again
+
+
+class Shop:
+    """Two bidders alike, in a campaign whose floor is what it learned from them before."""
+
+    def __init__(self, rule: LearnFloor, seed: int) -> None:
+        self.rule = rule
+        self.chance = random.Random(seed)
+        self.learned = LearnedFloors()
+        self.experience = Experience(a_campaign(learn_floor=rule), {})
+        self.revenue: dict[str, list[float]] = {}
+
+    def sell(self, auctions: int) -> None:
+        """Hold auctions whose bidders say nothing where the floor is above what it is worth."""
+        for _ in range(auctions):
+            chance = self.chance.randbytes(CHANCE_BYTES)
+            one = floored(Segment("TX", "00-24"), self.rule, self.learned, chance)
+            worths = [self.chance.random() * UNIT for _ in range(2)]
+            bids = sorted((int(worth) for worth in worths if worth >= one.floor), reverse=True)
+            paid = max([one.floor, *bids[1:]]) if bids else 0
+            self.revenue.setdefault(one.how, []).append(paid / UNIT)
+            told = {"at_us": NOW_US, "segment": one.segment.text, "model": one.how.value}
+            events = [Event(event=EventName.FLOOR, stage=1, floor=one.floor, **told)]
+            events += [
+                Event(at_us=NOW_US, event=EventName.BID, offer=f"b{place}", price=Micros(bid))
+                for place, bid in enumerate(bids)
+            ]
+            self.experience.take(Happened(events=events))
+        self.learn()
+
+    def learn(self) -> None:
+        """Find the floor from all that was seen."""
+        seen: dict[int, dict[int, Cell]] = {}
+        for (segment, _, floor, bid), cell in self.experience.cells.items():
+            if segment == ("*", "*"):
+                seen.setdefault(floor, {})[bid] = cell
+        rule = self.rule
+        floor = learned(
+            seen,
+            rule.minimum,
+            rule.maximum,
+            unsold=rule.unsold,
+            least=rule.auctions,
+            second=rule.second_price,
+        )
+        self.learned = LearnedFloors({} if floor is None else {("*", "*"): floor})
+
+    @property
+    def floor(self) -> float:
+        return self.learned.floors[("*", "*")] / UNIT
+
+
+def a_shop(explore: float, seed: int) -> Shop:
+    bounds = {"minimum": Micros(UNIT // 20), "maximum": Micros(UNIT)}
+    return Shop(a_rule(explore_ppm=int(explore * 1_000_000), **bounds), seed)
+
+
+def test_a_learned_floor_does_not_creep_where_bidders_below_it_keep_silent():
+    """They see it in their pings, so that only explored auctions tell of lower ones."""
+    shop = a_shop(0.1, 11)
+    floors = []
+    for _ in range(10):
+        shop.sell(3000)
+        floors.append(shop.floor)
+    assert floors[-5:] == pytest.approx([0.5] * 5, abs=0.05)
+    earned = {how: mean(paid) for how, paid in shop.revenue.items()}
+    assert earned["learned"] == pytest.approx(5 / 12, rel=0.03)
+    assert earned["control"] == pytest.approx(1 / 3, rel=0.05)
+    assert earned["learned"] > earned["explored"]
+
+
+def test_without_exploring_nothing_is_learned_of_floors_below_the_learned_one():
+    """What was seen before it was learned holds for as long as it is remembered, no longer."""
+    shop = a_shop(0, 12)
+    shop.sell(5000)
+    first = shop.floor
+    assert first == pytest.approx(0.5, abs=0.06)
+    shop.experience.cells.clear()  # forgotten
+    shop.sell(5000)
+    assert not shop.learned.floors, "nothing is told of lower floors: it begins anew"
 
 
 # First price
