@@ -23,6 +23,7 @@ from exchange.configuration.past import Past
 from exchange.delivery.delivery import Delivery
 from exchange.domain.bid import Contender
 from exchange.domain.offer import BillingMode
+from exchange.domain.recounting_volume import limited
 from exchange.domain.snapshot import Snapshot
 from exchange.intake.geography import Geography
 from exchange.intake.intake import Intake
@@ -44,6 +45,7 @@ from exchange.ledger.worker import Leases
 from exchange.market.errors import MarketUnavailable
 from exchange.market.link import Link
 from exchange.market.market import Market, Terms
+from exchange.market.rates import Rates
 from exchange.market.restoring import Restoring
 from exchange.open_files import OpenFiles
 from exchange.readiness import Pulse, Readiness
@@ -278,6 +280,7 @@ class Worker:
         )
         self._market = Market(link, worker=self.worker_id, clock=now_us, terms=terms)
         self._state = Restoring(link, lease_s=terms.lease_s)
+        self._rates = Rates(link, clock=now_us)
         await self._stack.enter_async_context(link)
         await self._stack.enter_async_context(self._market)
 
@@ -337,7 +340,7 @@ class Worker:
         """Prepare for a new snapshot: whose room to read ahead, whose health to remember."""
         billed = (b.id for b in snapshot.buyers.values() if b.billing.mode is not BillingMode.OPEN)
         capped = (offer.buyer.id for offer in snapshot.offers.values() if offer.caps)
-        self._market.watch({*billed, *capped})
+        self._market.watch({*billed, *capped, *limited(snapshot)})
         if self._rebuilding is not None:
             self._rebuilding.changed()
         self._health.forget_all_but(snapshot.offers.keys())
@@ -426,6 +429,7 @@ class Worker:
             spawn=self._listen,
             claim_secret=self.vault.derive("claims"),
             lessons=self._learner.lessons,
+            rates=self._rates,
             word_on=Deciding(self._decisions, self._awaited).word_on,
         )
 

@@ -18,10 +18,12 @@ from exchange.contract.market_file import (
     DuplicatesPart,
     FieldPart,
     OfferPart,
+    RatePart,
     Required,
     SellerPart,
     StagePart,
     VerticalPart,
+    VolumeCapPart,
 )
 from exchange.domain.anonymize import shown_names
 from exchange.domain.campaign import (
@@ -49,10 +51,11 @@ from exchange.domain.offer import (
     Points,
     PostTerms,
     PriceRule,
+    Rate,
     StatusTerms,
 )
 from exchange.domain.pacing import Pace
-from exchange.domain.schedule import Schedule, either
+from exchange.domain.schedule import US_PER_S, Schedule, either
 from exchange.domain.seller import DeclaredSource, Seller
 from exchange.domain.vertical import Field, Privacy, Show, Vertical
 
@@ -113,6 +116,7 @@ def seller_of(part: SellerPart) -> Seller:
             cost=from_decimal(source.cost),
             floor=from_decimal(source.floor),
             paused=source.paused,
+            caps=volume_of(source.caps, f"source/{part.id}:{source.id}"),
         )
         for source in part.source
     }
@@ -123,6 +127,19 @@ def seller_of(part: SellerPart) -> Seller:
         undeclared_sources=part.undeclared_sources,
         always_200=part.always_200,
         paused=part.paused,
+        zone=ZoneInfo(part.time_zone),
+        caps=volume_of(part.caps, f"seller/{part.id}"),
+        is_limited=bool(part.caps) or any(source.caps for source in part.source),
+    )
+
+
+def volume_of(parts: Iterable[VolumeCapPart], scope: str) -> tuple[Cap, ...]:
+    """Return the limits of what a seller or a source brings."""
+    return tuple(
+        Cap(scope, CapKind.PINGS, part.pings, part.per)
+        if part.pings is not None
+        else Cap(scope, CapKind.LEADS, part.leads or 0, part.per)
+        for part in parts
     )
 
 
@@ -267,7 +284,18 @@ def ping_of(part: OfferPart, dialect: PingDialect | None = None) -> PingTerms | 
     if part.ping is None:
         return None
     timeout_ms = part.ping.timeout_ms or STAGE_DECIDES_MS
-    return PingTerms(part.ping.url, timeout_ms, from_decimal(part.ping.max_bid), dialect)
+    max_bid, rate = from_decimal(part.ping.max_bid), rate_of(part.ping.rate)
+    return PingTerms(part.ping.url, timeout_ms, max_bid, dialect, rate)
+
+
+def rate_of(part: RatePart | None) -> Rate | None:
+    """Return how often an offer may be pinged."""
+    if part is None:
+        return None
+    if part.per_second is not None:
+        return Rate(part.per_second, US_PER_S)
+    assert part.per_minute is not None, "a checked rate names one of the two"
+    return Rate(part.per_minute, 60 * US_PER_S)
 
 
 def post_of(

@@ -33,11 +33,7 @@ def check_buyer(entry: Entry[BuyerPart]) -> Iterator[Problem]:
     """Tell what is wrong with a buyer."""
     buyer, path = entry.part, entry.path
     yield from check_currency(buyer.currency, (*path, "currency"))
-    try:
-        ZoneInfo(buyer.time_zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        likely = hint(buyer.time_zone, available_timezones())
-        yield Problem((*path, "time_zone"), f'there is no time zone "{buyer.time_zone}"{likely}')
+    yield from check_time_zone(buyer.time_zone, (*path, "time_zone"))
     if buyer.billing is not None:
         yield from _billing(buyer.billing, (*path, "billing"))
     yield from _caps(buyer.caps, (*path, "caps"))
@@ -49,6 +45,14 @@ def check_buyer(entry: Entry[BuyerPart]) -> Iterator[Problem]:
             yield Problem((*place, "id"), message)
         seen.add(account.id)
         yield from _caps(account.caps, (*place, "caps"))
+
+
+def check_time_zone(name: str, path: Path) -> Iterator[Problem]:
+    """Tell of a time zone that is none."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield Problem(path, f'there is no time zone "{name}"{hint(name, available_timezones())}')
 
 
 def check_currency(currency: str, path: Path) -> Iterator[Problem]:
@@ -76,6 +80,7 @@ def check_offer(
     if offer.take_down_to and offer.on_lower_price is not OnLowerPrice.TAKE:
         yield Problem((*path, "take_down_to"), 'is for on_lower_price = "take"')
     yield from _delivery(offer, path)
+    yield from _rate(offer, path)
     yield from _competitors(entry, draft, (*path, "not_with"))
     vertical = verticals.get(offer.vertical)
     for index, name in enumerate(offer.hide):
@@ -208,6 +213,12 @@ def _delivery(offer: OfferPart, path: Path) -> Iterator[Problem]:
     if offer.post is None and offer.ping is not None:
         message = "has no post: nothing is called when it wins a lead"
         yield Problem(path, message, is_warning=True)
+
+
+def _rate(offer: OfferPart, path: Path) -> Iterator[Problem]:
+    rate = None if offer.ping is None else offer.ping.rate
+    if rate is not None and (rate.per_second is None) is (rate.per_minute is None):
+        yield Problem((*path, "ping", "rate"), "names exactly one of per_second, per_minute")
 
 
 def check_status(post: PostPart, path: Path) -> Iterator[Problem]:

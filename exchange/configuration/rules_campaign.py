@@ -7,7 +7,12 @@ from exchange.configuration.draft import Draft, Entry, OfferEntry, unknown
 from exchange.configuration.learning import check_learning
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
-from exchange.configuration.rules_buyer import CheckCondition, check_condition, check_currency
+from exchange.configuration.rules_buyer import (
+    CheckCondition,
+    check_condition,
+    check_currency,
+    check_time_zone,
+)
 from exchange.configuration.rules_price import (
     check_floors,
     check_margin,
@@ -22,18 +27,35 @@ from exchange.contract.market_file import (
     SellerPart,
     StagePart,
     VerticalPart,
+    VolumeCapPart,
 )
 from exchange.domain.nearest import hint
 
 
 def check_seller(entry: Entry[SellerPart]) -> Iterator[Problem]:
     """Tell what is wrong with a seller."""
+    yield from check_time_zone(entry.part.time_zone, (*entry.path, "time_zone"))
+    yield from _volume(entry.part.caps, (*entry.path, "caps"))
     seen: set[str] = set()
     for index, source in enumerate(entry.part.source):
+        yield from _volume(source.caps, (*entry.path, "source", index, "caps"))
         if source.id in seen:
             path = (*entry.path, "source", index, "id")
             yield Problem(path, f'there is another source "{source.id}" of this seller')
         seen.add(source.id)
+
+
+def _volume(caps: tuple[VolumeCapPart, ...], path: Path) -> Iterator[Problem]:
+    seen = set()
+    for index, cap in enumerate(caps):
+        place = (*path, index)
+        if (cap.leads is None) is (cap.pings is None):
+            yield Problem(place, "names exactly one of leads, pings")
+            continue
+        kind = "leads" if cap.pings is None else "pings"
+        if (kind, cap.per) in seen:
+            yield Problem(place, f"{kind} per {cap.per} is limited twice")
+        seen.add((kind, cap.per))
 
 
 def check_campaign(

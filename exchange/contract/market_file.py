@@ -79,6 +79,16 @@ class VerticalPart(Part, frozen=True, kw_only=True):
     fields: dict[FieldName, FieldPart]
 
 
+class VolumeCapPart(Part, frozen=True, kw_only=True):
+    """One limit of what a seller or a source brings."""
+
+    leads: Count | None = None
+    """Taken in."""
+    pings: Count | None = None
+    """Sent to buyers for its leads and pings."""
+    per: Per
+
+
 class SourcePart(Part, frozen=True, kw_only=True):
     """One feed of a seller."""
 
@@ -87,6 +97,7 @@ class SourcePart(Part, frozen=True, kw_only=True):
     cost: Amount = Decimal(0)
     """What one lead of it costs the exchange beside the payout."""
     floor: Amount = Decimal(0)
+    caps: tuple[VolumeCapPart, ...] = ()
     paused: bool = False
 
 
@@ -99,6 +110,10 @@ class SellerPart(Part, frozen=True, kw_only=True):
     undeclared_sources: UndeclaredSources = UndeclaredSources.ACCEPT
     always_200: bool = False
     """Answers errors with status 200, for sellers that cannot read 4xx."""
+    time_zone: str = "UTC"
+    """In which its caps count; weeks begin on Monday."""
+    caps: tuple[VolumeCapPart, ...] = ()
+    """Limits on all of its sources together."""
     paused: bool = False
 
 
@@ -165,6 +180,13 @@ class PointsPart(Part, frozen=True, kw_only=True):
     points: Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
 
 
+class RatePart(Part, frozen=True, kw_only=True):
+    """How often an offer may be pinged, by all workers together; one of the two."""
+
+    per_second: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+    per_minute: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+
+
 class PingPart(Part, frozen=True, kw_only=True):
     """Where an offer is asked for its bid."""
 
@@ -172,6 +194,8 @@ class PingPart(Part, frozen=True, kw_only=True):
     timeout_ms: Milliseconds | None = None
     """Absent: the stage's."""
     max_bid: Amount = Decimal(1000)
+    rate: RatePart | None = None
+    """Absent: as often as there are leads for it."""
 
 
 class StatusPart(Part, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ numbers for each, `settled` and `held`; their sum never passes a limit.
 """
 
 from collections.abc import Callable, Mapping
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -61,8 +62,13 @@ Used = Mapping[str, int]
 
 
 def counter(cap: Cap, at_us: int, offer: Offer, *, test: bool) -> str:
-    """Name the counter that this cap moves at this moment."""
-    start = 0 if cap.per is None else window_start_s(cap.per, at_us, offer.buyer.zone)
+    """Name the counter that this cap of an offer moves at this moment."""
+    return counter_in(cap, at_us, offer.buyer.zone, test=test)
+
+
+def counter_in(cap: Cap, at_us: int, zone: ZoneInfo, *, test: bool) -> str:
+    """Name the counter that this cap moves at this moment, in its owner's time zone."""
+    start = 0 if cap.per is None else window_start_s(cap.per, at_us, zone)
     per = cap.per or "now"
     # `!s`: an enumeration's own way of being formatted takes four times as long.
     return f"{'test/' if test else ''}{cap.scope}|{cap.kind!s}|{per!s}|{start}"
@@ -181,10 +187,13 @@ def anyones(counter: str) -> str:
 
 
 def someones(told: str, offer: Offer) -> str:
-    """Return what `anyones` made of a counter of this offer, or of its buyer, with its owner."""
+    """Return what `anyones` made of a counter of this offer, or of its buyer, with its owner.
+
+    A seller's counter names its owner itself, and stays as it is.
+    """
     scope, _, rest = told.partition("|")
-    owner = OWNERS[scope.removeprefix("test/")](offer)
-    return f"{scope}/{owner}|{rest}"
+    owner = OWNERS.get(scope.removeprefix("test/"))
+    return told if owner is None else f"{scope}/{owner(offer)}|{rest}"
 
 
 def account_scope(buyer_id: str, account: str) -> str:

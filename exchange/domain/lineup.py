@@ -161,6 +161,8 @@ class Plan(msgspec.Struct, frozen=True):
     """For each stage the places of those offers that stand in none before it."""
     remembers: bool
     """Some buyer of the market does not want a person twice."""
+    rates: bool = False
+    """Some offer of it may be pinged only so often."""
 
     def lineup(self, stage: int) -> Lineup:
         """Return the offers of the stage of this number."""
@@ -181,4 +183,9 @@ def plan_of(version: int, lineups: Sequence[Lineup], *, remembers: bool) -> Plan
         names = enumerate(lineup.offer_ids)
         newcomers.append(sum(1 << place for place, name in names if name not in seen))
         seen.update(lineup.offer_ids)
-    return Plan(version, tuple(lineups), tuple(newcomers), remembers)
+    rates = any(
+        offer.ping is not None and offer.ping.rate is not None
+        for lineup in lineups
+        for offer in lineup.offers
+    )
+    return Plan(version, tuple(lineups), tuple(newcomers), remembers, rates)

@@ -22,6 +22,8 @@ class CapKind(StrEnum):
     LEADS = "leads"
     SPEND = "spend"
     CONCURRENT = "concurrent"
+    PINGS = "pings"
+    """What buyers are sent for a seller."""
 
 
 class Per(StrEnum):
@@ -97,6 +99,13 @@ class OnNoAnswer(StrEnum):
     ADVANCE = "advance"
 
 
+class Rate(msgspec.Struct, frozen=True):
+    """How many pings at most an offer is sent within any such time, by all workers together."""
+
+    most: int
+    within_us: int
+
+
 class PingTerms(msgspec.Struct, frozen=True):
     """Where and how long an offer is asked."""
 
@@ -105,6 +114,8 @@ class PingTerms(msgspec.Struct, frozen=True):
     max_bid: Micros
     dialect: PingDialect | None = None
     """None: the exchange's own format."""
+    rate: Rate | None = None
+    """None: as often as there are leads for it."""
 
 
 class StatusTerms(msgspec.Struct, frozen=True):

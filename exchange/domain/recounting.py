@@ -6,6 +6,7 @@ that limit was written: a cap of a day that is applied at noon counts the mornin
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -24,11 +25,13 @@ class Counter(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     buyer_id: str
+    """Who holds: a buyer, or a seller as `seller:fastquotes`."""
     scope: str
-    """`offer/acme-tx`, `account/acme:dallas` or `buyer/acme`."""
+    """`offer/acme-tx`, `account/acme:dallas`, `buyer/acme`, `source/fast:fb-1`, `seller/fast`."""
     offer_ids: tuple[str, ...] = ()
     """Of an account: the offers that belong to it now."""
     counts_money: bool
+    counts_pings: bool = False
     began_s: int
     until_s: int
     test: bool
@@ -60,7 +63,7 @@ def counters(snapshot: Snapshot, now_us: int) -> list[Counter]:
     members = members_of(snapshot)
     for offer in snapshot.offers.values():
         for cap in offer.caps:
-            for began_s, until_s in windows(cap, offer.buyer, now_us):
+            for began_s, until_s in windows(cap, offer.buyer.zone, now_us):
                 window = Window(began_s, until_s, members.get(cap.scope, ()))
                 one = of_cap(cap, offer.buyer.id, window, test=offer.test)
                 found[one.buyer_id, one.name] = one
@@ -80,17 +83,17 @@ def members_of(snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
     return {scope: tuple(offer_ids) for scope, offer_ids in found.items()}
 
 
-def windows(cap: Cap, buyer: Buyer, now_us: int) -> Iterator[tuple[int, int]]:
+def windows(cap: Cap, zone: ZoneInfo, now_us: int) -> Iterator[tuple[int, int]]:
     """Yield start and end of the window of this moment, and of the one before.
 
     Of what is held at once nothing settles: it has none.
     """
     if cap.per is None:
         return
-    start_s = window_start_s(cap.per, now_us, buyer.zone)
-    yield start_s, window_end_s(cap.per, now_us, buyer.zone)
+    start_s = window_start_s(cap.per, now_us, zone)
+    yield start_s, window_end_s(cap.per, now_us, zone)
     if cap.per is not Per.TOTAL:
-        before_s = window_start_s(cap.per, (start_s - 1) * US_PER_S, buyer.zone)
+        before_s = window_start_s(cap.per, (start_s - 1) * US_PER_S, zone)
         yield before_s, start_s
 
 
@@ -103,6 +106,7 @@ def of_cap(cap: Cap, buyer_id: str, window: Window, *, test: bool) -> Counter:
         scope=cap.scope,
         offer_ids=window.offer_ids,
         counts_money=cap.kind is CapKind.SPEND,
+        counts_pings=cap.kind is CapKind.PINGS,
         began_s=window.began_s,
         until_s=window.until_s,
         test=test,

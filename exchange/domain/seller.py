@@ -1,10 +1,14 @@
 """Who posts leads, and the feeds that they post."""
 
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from exchange.domain.money import Micros
+from exchange.domain.offer import Cap
+
+UTC = ZoneInfo("UTC")
 
 
 class UndeclaredSources(StrEnum):
@@ -22,6 +26,8 @@ class DeclaredSource(msgspec.Struct, frozen=True):
     cost: Micros
     floor: Micros
     paused: bool
+    caps: tuple[Cap, ...] = ()
+    """Of leads taken in and of pings sent to buyers for them."""
 
 
 class Seller(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,3 +39,9 @@ class Seller(msgspec.Struct, frozen=True, kw_only=True):
     undeclared_sources: UndeclaredSources = UndeclaredSources.ACCEPT
     always_200: bool = False
     paused: bool = False
+    zone: ZoneInfo = UTC
+    """In which its limits count."""
+    caps: tuple[Cap, ...] = ()
+    """Of all its sources together."""
+    is_limited: bool = False
+    """It, or a source of it, has any limit."""

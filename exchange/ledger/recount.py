@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.money import Micros
 from exchange.domain.recounting import Counter, OpenSale
+from exchange.domain.recounting_volume import source_of
 from exchange.ledger import sql
 from exchange.ledger.connections import Connections
 from exchange.ledger.rows import place
@@ -21,6 +22,10 @@ LOCK = 0x6570_6F63_6820
 US_PER_S = 1_000_000
 US_PER_MS = 1000
 UUID_TIME_SHIFT = 80
+COUNTED = "counted"
+"""What is held of a seller's limits and stands in the books."""
+QUOTED_US = 2 * 24 * 3600 * US_PER_S
+"""A lead may be this much older than its last ping: a quote is posted within a day."""
 SKEW_US = 60 * US_PER_S
 """How far the clocks of two machines may be apart."""
 
@@ -135,6 +140,48 @@ class Recount:
         )
         found = {row["name"]: row for row in rows}
         return {(one.buyer_id, one.name): amount_of(found.get(one.name), one) for one in counters}
+
+    async def volume(self, counters: Sequence[Counter]) -> dict[tuple[str, str], int]:
+        """Return by seller and name how many leads, or pings, each counter of theirs counts."""
+        found = {(one.buyer_id, one.name): 0 for one in counters}
+        for statement, chosen in (
+            ("brought", [one for one in counters if not one.counts_pings]),
+            ("sent", [one for one in counters if one.counts_pings]),
+        ):
+            if not chosen:
+                continue
+            sources = [source_of(one) for one in chosen]
+            began_s = min(one.began_s for one in chosen)
+            rows = await self._connection.fetch(
+                STATEMENTS[statement],
+                [one.name for one in chosen],
+                [seller for seller, _ in sources],
+                [source for _, source in sources],
+                [one.began_s * US_PER_S for one in chosen],
+                [one.until_s * US_PER_S for one in chosen],
+                [one.test for one in chosen],
+                *([lowest_id(began_s * US_PER_S - QUOTED_US)] if statement == "sent" else []),
+            )
+            amounts = {row["name"]: row["amount"] for row in rows}
+            for one in chosen:
+                found[one.buyer_id, one.name] = amounts.get(one.name, 0)
+        return found
+
+    async def counted(self, sale_ids: Sequence[SaleId]) -> dict[SaleId, str]:
+        """Return those of the holds of sellers whose lead, or whose pings, are written: `counted`.
+
+        A lead is held under its own id, the pings of one moment as `lead/moment in µs`.
+        """
+        leads = [LeadId(one) for one in sale_ids if is_id(one)]
+        pings = [one for one in sale_ids if "/" in one]
+        written = await self._connection.fetch(STATEMENTS["taken_in"], leads) if leads else ()
+        asked = [one.partition("/")[0] for one in pings]
+        pinged = await self._connection.fetch(STATEMENTS["pinged_at"], asked) if asked else ()
+        known = {f"{row['lead_id']}/{row['at']}" for row in pinged}
+        return {
+            **{SaleId(str(row["lead_id"])): COUNTED for row in written},
+            **{one: COUNTED for one in pings if one in known},
+        }
 
     async def open_sales(self) -> list[OpenSale]:
         """Return all awards without an end."""

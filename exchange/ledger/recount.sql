@@ -65,6 +65,51 @@ SELECT name, counter.scope, count(*) AS leads, sum(charge)::bigint AS money
    AND held_at >= began AND held_at < until
  GROUP BY name, counter.scope;
 
+-- brought --
+-- $1…$6: names, sellers, sources (NULL: all), begins, ends, tests of counters.
+SELECT name, count(*) AS amount
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[],
+              $6::boolean[])
+       AS counter (name, seller, source, began, until, test)
+  JOIN lead ON lead.seller = counter.seller AND lead.test = counter.test
+   AND (counter.source IS NULL OR lead.source = counter.source)
+   AND received_at >= began AND received_at < until
+ GROUP BY name;
+
+-- sent --
+-- The same of the pings that were sent to buyers for leads and pings of sellers.
+WITH counter AS (
+    SELECT *
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[],
+                  $6::boolean[])
+           AS counter (name, seller, source, began, until, test)
+), brought AS (
+    SELECT lead_id, seller, source, test FROM lead WHERE seller = ANY($2::text[])
+    UNION
+    SELECT lead_id, seller, source, test FROM quote WHERE seller = ANY($2::text[])
+), pinged AS (
+    SELECT seller, source, test, at((event ->> 't')::bigint) AS at,
+           json_array_length(event -> 'os') AS pings
+      FROM brought JOIN moment USING (lead_id)
+           CROSS JOIN LATERAL json_array_elements(events) AS event
+     WHERE event ->> 'e' = 'pinged' AND moment.lead_id >= $7::uuid
+)
+SELECT name, sum(pings)::bigint AS amount
+  FROM counter JOIN pinged ON pinged.seller = counter.seller AND pinged.test = counter.test
+   AND (counter.source IS NULL OR pinged.source = counter.source)
+   AND pinged.at >= began AND pinged.at < until
+ GROUP BY name;
+
+-- taken_in --
+-- Of these leads those that are written.
+SELECT lead_id FROM lead WHERE lead_id = ANY($1::uuid[]);
+
+-- pinged_at --
+-- When buyers were pinged for these leads, in µs, as far as it is written.
+SELECT moment.lead_id, (event ->> 't')::bigint AS at
+  FROM moment CROSS JOIN LATERAL json_array_elements(events) AS event
+ WHERE moment.lead_id = ANY($1::uuid[]) AND event ->> 'e' = 'pinged';
+
 -- open_sales --
 SELECT award.sale_id, award.lead_id, offer, buyer, price, held_at, lead.test
   FROM award JOIN lead USING (lead_id)

@@ -1,7 +1,8 @@
 """The Lua functions, each a file of its own beside this module.
 
 Every one of them is idempotent, by sale id, lead id or by what it does, so any call may be sent a
-second time after its connection broke: what the first one did, the second one finds done.
+second time after its connection broke: what the first one did, the second one finds done. Only a
+turn of a rate is taken anew, which pings less often than allowed, never more.
 """
 
 import hashlib
@@ -74,6 +75,7 @@ REMEMBER = Function.read("remember")
 BOUGHT_BY = Function.read("bought_by")
 
 TURN = Function.read("turn")
+RATE = Function.read("rate")
 
 BEGIN = Function.read("begin")
 AWAIT = Function.read("await")
@@ -108,6 +110,7 @@ FUNCTIONS = (
     REMEMBER,
     BOUGHT_BY,
     TURN,
+    RATE,
     BEGIN,
     AWAIT,
     FINISH,

@@ -3,7 +3,7 @@
 from exchange.domain.exclusivity import Claim
 
 BUYERS = "buyers"
-"""All buyers who ever had a hold: the one key without a tag."""
+"""All buyers and sellers who ever had a hold: the one key without a tag."""
 
 
 EPOCH = "epoch"
@@ -20,24 +20,49 @@ def claims(claim: Claim) -> tuple[str, ...]:
     return tuple(f"{{{claim.scope}}}:claim:{key}" for key in claim.keys)
 
 
-def counters(buyer_id: str) -> str:
-    """What is settled and held of all limits of a buyer and its offers."""
-    return f"{{buyer:{buyer_id}}}:counters"
+def tag(holder: str) -> str:
+    """Return the hash tag of who holds: a buyer by its id, a seller as `seller:fastquotes`.
+
+    No id has a colon.
+    """
+    return holder if ":" in holder else f"buyer:{holder}"
 
 
-def holds(buyer_id: str) -> str:
-    """The holds of a buyer."""
-    return f"{{buyer:{buyer_id}}}:holds"
+def counters(holder: str) -> str:
+    """What is settled and held of all limits of a buyer and its offers, or of a seller."""
+    return f"{{{tag(holder)}}}:counters"
 
 
-def leases(buyer_id: str) -> str:
+def holds(holder: str) -> str:
+    """The holds of a buyer or seller."""
+    return f"{{{tag(holder)}}}:holds"
+
+
+def leases(holder: str) -> str:
     """Until when each hold without an award may stay."""
-    return f"{{buyer:{buyer_id}}}:leases"
+    return f"{{{tag(holder)}}}:leases"
 
 
-def ended(buyer_id: str, sale_id: str) -> str:
+def ended(holder: str, sale_id: str) -> str:
     """How a hold ended, for a while."""
-    return f"{{buyer:{buyer_id}}}:ended:{sale_id}"
+    return f"{{{tag(holder)}}}:ended:{sale_id}"
+
+
+def of_sale(holder: str, sale_id: str) -> tuple[str, ...]:
+    """Return all that a hold and its end touch: the four above, and the epoch of whose they are."""
+    own = f"{{{tag(holder)}}}"
+    return (
+        f"{own}:counters",
+        f"{own}:holds",
+        f"{own}:leases",
+        f"{own}:ended:{sale_id}",
+        f"{own}:epoch",
+    )
+
+
+def rate(holder: str, offer_id: str) -> str:
+    """When an offer was pinged last."""
+    return f"{{{tag(holder)}}}:rate:{offer_id}"
 
 
 def person(digest: str) -> str:

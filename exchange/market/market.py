@@ -3,6 +3,8 @@
 Every method but `used` is one round trip, shared with all calls of that turn of the event loop, and
 raises MarketUnavailable where the server does not answer in time. Those that return a future have
 asked when they return it: two of them, awaited afterwards, are one round trip.
+
+Whoever holds is a buyer, by its id, or a seller, as `seller:fastquotes`, under the same rules.
 """
 
 import asyncio
@@ -220,7 +222,7 @@ class Market:
         def ask(epoch: str) -> asyncio.Future[int]:
             return self._link.call(
                 function.HOLD,
-                self._keys_of_sale(buyer_id, sale_id),
+                keys.of_sale(buyer_id, sale_id),
                 (sale_id, hold.lead_id, self._worker, until_us, epoch, *told),
                 partial(self._take_held, hold),
             )
@@ -242,7 +244,7 @@ class Market:
         """
         return self._link.call(
             function.SETTLE,
-            self._keys_of_sale(buyer_id, sale_id),
+            keys.of_sale(buyer_id, sale_id),
             (sale_id, "" if price is None else price, self._ended_ms),
             partial(self._take_settled, buyer_id),
         )
@@ -273,7 +275,7 @@ class Market:
         def ask(_epoch: str) -> asyncio.Future[int]:
             return self._link.call(
                 function.RELEASE,
-                self._keys_of_sale(buyer_id, sale_id),
+                keys.of_sale(buyer_id, sale_id),
                 (sale_id, self._ended_ms),
                 partial(self._take_ended, buyer_id),
             )
@@ -304,7 +306,7 @@ class Market:
             keys.counters(buyer_id),
             keys.holds(buyer_id),
             keys.ended(buyer_id, hold.sale_id),
-            keys.epoch(f"buyer:{buyer_id}"),
+            keys.epoch(keys.tag(buyer_id)),
         )
 
         def ask(_epoch: str) -> asyncio.Future[int]:
@@ -405,15 +407,6 @@ class Market:
 
         replies = await self._insist(ask)
         return frozenset(buyer_id.decode() for reply in replies for buyer_id in reply)
-
-    def _keys_of_sale(self, buyer_id: str, sale_id: SaleId) -> tuple[str, ...]:
-        return (
-            keys.counters(buyer_id),
-            keys.holds(buyer_id),
-            keys.leases(buyer_id),
-            keys.ended(buyer_id, sale_id),
-            f"{{buyer:{buyer_id}}}:epoch",
-        )
 
     async def _enrol(self, buyer_id: str) -> None:
         # With every connection anew: the server behind it may have lost its data.

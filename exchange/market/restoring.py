@@ -102,7 +102,7 @@ class Restoring:
         calls = [
             (
                 function.CLOSE,
-                (keys.counters(one), keys.holds(one), keys.epoch(f"buyer:{one}")),
+                (keys.counters(one), keys.holds(one), keys.epoch(keys.tag(one))),
                 (f"closed:{name}", round(for_s * 1000)),
             )
             for one in buyer_ids
@@ -128,7 +128,7 @@ class Restoring:
             keys.counters(buyer_id),
             keys.holds(buyer_id),
             keys.leases(buyer_id),
-            keys.epoch(f"buyer:{buyer_id}"),
+            keys.epoch(keys.tag(buyer_id)),
             *(keys.ended(buyer_id, hold.sale_id) for hold in restored.holds),
         )
         await self._link.call(function.ENROL, (keys.BUYERS,), (buyer_id,))

@@ -83,6 +83,10 @@ class Chain:
         """Tell whether some sale ended of which nothing is written yet."""
         return bool(self._ended_sales)
 
+    def then(self, then: Callable[[], Awaitable[None]]) -> None:
+        """Do this once the next moment that is waited for is durable."""
+        self._due.append(then)
+
     def begin(self, kind: MomentKind, **rows: Any) -> None:
         """Hand the first moment over and go on beside it; what is written next waits for it.
 

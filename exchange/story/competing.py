@@ -1,6 +1,7 @@
 """A stage of the routing plan: who may compete, what they bid, and who stands how."""
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 
 from exchange.auction.auction import AuctionResult, ClosedEarly, Tender
 from exchange.auction.ping import Showing, showing_under
@@ -31,6 +32,7 @@ from exchange.story.chain import Chain
 from exchange.story.ending import Course
 from exchange.story.floor_learning import floor_event, floor_for
 from exchange.story.leaving_out import note_left_out
+from exchange.story.rationing import rationing_of
 from exchange.story.stations import Stations
 from exchange.story.succession import InTurn, Joined, Succession
 from exchange.story.turning import Turning
@@ -76,6 +78,7 @@ class Competing:
         self._by: ranking.Worth | None = None
         self._valuing: Valuing | None = None
         """What its bids were ranked by, and what they were worth."""
+        self._rationing = rationing_of(stations, snapshot, self._lead, chain)
         self.score = score
         """What the lead was scored."""
         self._terms: Terms | None = None
@@ -112,6 +115,11 @@ class Competing:
             contenders = self._who_may_share(contenders, stage)
         if stage.method not in ASKING:
             return await self._unasked(stage, contenders)
+        began_us = self._stations.now_us()
+        if self._rationing is not None:
+            contenders = await self._rationing.admitted(
+                contenders, began_us, partial(self._leave_out_unasked, stage)
+            )
         valuing, by = self._ranking(stage, contenders)
         self.worth = at_price if valuing is None else valuing.brings
         now_us = self._stations.now_us()
@@ -126,7 +134,7 @@ class Competing:
                     seller_id=self._lead.seller_id,
                     source_id=self._lead.source.id,
                     contenders=contenders,
-                    at_us=now_us,
+                    at_us=began_us,
                     timeout_ms=left_ms,
                     by=by,
                     closing=closing_of(stage, contenders),
@@ -134,7 +142,7 @@ class Competing:
             )
         if floored is not None:
             self._chain.add(floor_event(floored, floors, stage, now_us))
-        self._note_auction(result, now_us, valuing)
+        self._note_auction(result, began_us, valuing)
         self._early = result.early
         self._by, self._valuing = by, valuing
         return result.ranked
@@ -260,6 +268,11 @@ class Competing:
         self._course.eligible += len(screening.eligible)
         return screening, floors
 
+    def _leave_out_unasked(self, stage: Stage, left_out: Iterable[LeftOut]) -> None:
+        """Note offers that may not be asked now: over their rate, or a seller's ping budget."""
+        self._course.eligible -= sum(len(some.offer_ids) for some in left_out)
+        self._note_left_out(left_out, stage, self._plan.lineup(stage.number))
+
     def _contenders(self, eligible: Iterable[Offer], floors: Floors) -> tuple[Contender, ...]:
         facts = self._facts
         return tuple(
@@ -349,6 +362,8 @@ class Competing:
         pinged = tuple([one.offer.id for one in result.results if one.pinged])
         if pinged:
             self._chain.note(EventName.PINGED, offers=pinged, at_us=began_us)
+        if self._rationing is not None:
+            self._rationing.pinged(len(pinged), began_us)
         for one in sorted(result.results, key=lambda one: one.ms or 0.0):
             self._note_result(one, began_us + int((one.ms or 0.0) * US_PER_MS))
         if result.early is not None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import structlog
 
 from exchange.domain.recounting import tags
+from exchange.domain.recounting_volume import limited
 from exchange.domain.snapshot import Snapshot
 from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.recount import Recount, Recounting
@@ -155,6 +156,8 @@ class Rebuilding:
         snapshot = self._present()
         await self.restore_buyers(recount, snapshot, list(snapshot.buyers))
         await self._restore_rest(recount, snapshot)
+        # Not before the requests of the same sellers are known again: this opens them.
+        await self.restore_buyers(recount, snapshot, limited(snapshot))
         # Each buyer was marked with what was written of it.
         self._marked |= {f"buyer:{name}" for name in snapshot.buyers}
         await self._mark()
@@ -193,7 +196,7 @@ class Rebuilding:
     async def restore_buyers(
         self, recount: Recount, snapshot: Snapshot, buyer_ids: Sequence[str]
     ) -> None:
-        """Put these buyers right; who sells to them meanwhile waits, for a moment."""
+        """Put these buyers or sellers right; who sells to, or for, them waits, for a moment."""
         left = list(buyer_ids)
         while left:
             name = self._terms.entropy(NAME_BYTES).hex()

@@ -16,9 +16,10 @@ import msgspec
 from exchange.domain.caps import Hold
 from exchange.domain.ids import SaleId
 from exchange.domain.recounting import hold_of
+from exchange.domain.recounting_volume import limited
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import SaleState
-from exchange.ledger.recount import Recount, Recounting
+from exchange.ledger.recount import COUNTED, Recount, Recounting
 from exchange.market.market import Market, Standing
 from exchange.market.restoring import Asked, Kept, Restoring
 from exchange.story.rebuilding import Rebuilding
@@ -137,7 +138,7 @@ class Reconciling:
 
     async def _look_once(self) -> Report:
         snapshot, now_us = self._present(), self._terms.now_us()
-        buyer_ids = list(snapshot.buyers)
+        buyer_ids = [*snapshot.buyers, *limited(snapshot)]
         async with self._books() as recount:
             epoch = await self._epoch(recount)
             before = await read_books(recount, snapshot, dict.fromkeys(buyer_ids, NOTHING), now_us)
@@ -215,6 +216,8 @@ class Side(msgspec.Struct, frozen=True):
 
 NOTHING = Standing({}, {}, {})
 OF_BUYERS = frozenset({Part.SETTLED, Part.HELD, Part.HOLD})
+COUNTS = frozenset({SaleState.ACCEPTED, COUNTED})
+"""What of a hold the books count already."""
 HELD_FOR_NOW = "held, not awarded"
 
 
@@ -222,7 +225,7 @@ def settled_lines(side: Side) -> Iterator[Line]:
     """Yield what is settled of each counter, on both sides."""
     pending = Tally[str]()
     for sale_id, record in side.standing.records.items():
-        if side.after.states.get(sale_id) == SaleState.ACCEPTED:
+        if side.after.states.get(sale_id) in COUNTS:
             for counter, amount, kind in lines_of(record):
                 pending[counter] += 0 if kind == "c" else amount
     for one in side.after.counters.get(side.buyer_id, ()):
@@ -271,7 +274,7 @@ def hold_lines(side: Side) -> Iterator[Line]:
             name=sale_id,
             market="held",
             ledger=HELD_FOR_NOW if state is None else state,
-            differs=state not in {None, OPEN},
+            differs=state not in {None, OPEN, COUNTED},
         )
     open_before = {sale.sale_id for sale in side.before.open_sales}
     for sale_id, hold in holds_of(side).items():

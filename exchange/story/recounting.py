@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import msgspec
 
+from exchange.domain import recounting_volume
 from exchange.domain.campaign import Against
 from exchange.domain.exclusivity import Claim, person_keys
 from exchange.domain.ids import SaleId
@@ -17,6 +19,7 @@ from exchange.domain.recounting import (
     known_again,
 )
 from exchange.domain.snapshot import Snapshot
+from exchange.domain.volume import seller_of
 from exchange.ledger.recount import ClaimRow, Recount
 from exchange.market.market import Standing
 from exchange.market.once import OnceKey
@@ -54,7 +57,8 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     """By buyer and counter."""
     open_sales: Sequence[OpenSale]
     states: Mapping[SaleId, str]
-    """Of the sales that market state holds: how they ended, or `open`; others were not awarded."""
+    """Of the sales that market state holds: how they ended, or `open`; others were not awarded.
+    Of what is held of sellers' limits: `counted` where it is written."""
 
 
 class Purchase(msgspec.Struct, frozen=True):
@@ -69,24 +73,36 @@ async def read_books(
     recount: Recount, snapshot: Snapshot, standings: Mapping[str, Standing], now_us: int
 ) -> Books:
     """Return what the books say of all these buyers, and of what market state holds of them."""
-    wanted = {(one.buyer_id, one.name): one for one in counters(snapshot, now_us)}
+    all_of_them = chain(counters(snapshot, now_us), recounting_volume.counters(snapshot, now_us))
+    wanted = {(one.buyer_id, one.name): one for one in all_of_them}
     wanted = {key: one for key, one in wanted.items() if one.buyer_id in standings}
     for buyer_id, standing in standings.items():
         for name in standing.settled:
-            known = known_again(name, snapshot.buyers[buyer_id], snapshot)
+            known = known_anew(name, buyer_id, snapshot)
             if known is not None and not is_past(name, now_us):
                 wanted.setdefault((buyer_id, name), known)
-    held = [sale_id for standing in standings.values() for sale_id in standing.holds]
+    held: tuple[list[SaleId], list[SaleId]] = [], []
+    for holder, standing in standings.items():
+        held[seller_of(holder) is not None].extend(standing.holds)
+    sold = [one for one in wanted.values() if seller_of(one.buyer_id) is None]
+    brought = [one for one in wanted.values() if seller_of(one.buyer_id) is not None]
     async with recount.as_of_one_moment():
-        settled = await recount.settled(list(wanted.values()))
+        settled = {**await recount.settled(sold), **await recount.volume(brought)}
         open_sales = await recount.open_sales()
-        states = await recount.states(held)
+        states = {**await recount.states(held[False]), **await recount.counted(held[True])}
     return Books(
         counters=by_buyer(wanted.values()),
         settled=settled,
         open_sales=[sale for sale in open_sales if sale.buyer_id in standings],
         states=states,
     )
+
+
+def known_anew(name: str, holder: str, snapshot: Snapshot) -> Counter | None:
+    """Return what a counter of market state counts; None where that cannot be told."""
+    if seller_of(holder) is not None:
+        return recounting_volume.known_again(name, holder, snapshot)
+    return known_again(name, snapshot.buyers[holder], snapshot)
 
 
 def restored(buyer_id: str, books: Books, standing: Standing, snapshot: Snapshot) -> Restored:

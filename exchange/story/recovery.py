@@ -25,6 +25,7 @@ from exchange.domain.offer import Offer
 from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import LeadStatus, SaleState
+from exchange.domain.volume import seller_of
 from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.stored import OpenLead, StoredLead, StoredSale
 from exchange.ledger.worker import Worker
@@ -39,6 +40,7 @@ from exchange.story.leaving_out import note_left_out
 from exchange.story.patience import all_done
 from exchange.story.record import read
 from exchange.story.stations import Stations
+from exchange.story.volume import Lapsing
 
 logger = structlog.get_logger(__name__)
 INTERRUPTED = "its worker was interrupted while no buyer had the lead"
@@ -111,6 +113,7 @@ class Recovery:
         self._holds = holds
         self._market = market
         self._left_open = left_open
+        self._lapsing = Lapsing(stations.market, holds.extend, archive.timeline, self._never_to_be)
         self._ending: dict[asyncio.Task[None], LeadId] = {}
 
     async def run(self, every_s: float) -> None:
@@ -282,6 +285,9 @@ class Recovery:
 
     async def _decide(self, lapsed: Lapsed) -> None:
         lead = await self._archive.lead(lapsed.lead_id)
+        if seller_of(lapsed.buyer_id) is not None:
+            await self._lapsing.decide(lapsed, lead)
+            return
         sales = lead.sales if lead else ()
         sale = next((one for one in sales if one.award.sale_id == lapsed.sale_id), None)
         market = self._stations.market

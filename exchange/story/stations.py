@@ -14,6 +14,7 @@ from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.lessons import Lessons, nothing_learned
 from exchange.domain.moment import Moment
 from exchange.domain.money import Micros
+from exchange.domain.offer import Offer
 from exchange.domain.quote import Quote
 from exchange.domain.reason import Reason
 from exchange.domain.turns import Turn
@@ -71,6 +72,13 @@ class Market(Protocol):
 
     def used(self, buyer_id: str) -> Used:
         """Return what the buyer's counters were when last read ahead."""
+
+
+class Rates(Protocol):
+    """How often offers are pinged."""
+
+    async def without_turn(self, offers: Iterable[Offer]) -> frozenset[str]:
+        """Take a turn for each of these offers; return the ids of those that have none now."""
 
 
 class Auctioneer(Protocol):
@@ -159,6 +167,8 @@ class Stations:
     limits: Limits = Limits()
     lessons: Callable[[], Lessons] = nothing_learned
     """What was learned of the market by now."""
+    rates: Rates | None = None
+    """None: of a market whose offers name none."""
     word_on: Callable[[SaleId], Coroutine[Any, Any, Delivered]] = nobody_tells
     """Return what is decided of a sale elsewhere than in the answer to its post, once it is."""
 

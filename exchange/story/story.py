@@ -31,6 +31,7 @@ from exchange.story.record import facts
 from exchange.story.sale import Carried, LeadSale
 from exchange.story.stations import Stations
 from exchange.story.veiling import veiled
+from exchange.story.volume import Volume
 from exchange.story.waiting import Waiting
 
 logger = structlog.get_logger(__name__)
@@ -105,14 +106,21 @@ class Story:
         self._market = market
         self._past = past
         self._waiting = waiting
+        self._volume = Volume(stations)
         self._under_way: dict[asyncio.Task[Ending], LeadSale] = {}
         self.left_open: set[LeadId] = set()
         """Leads whose story broke off; recovery ends them."""
 
     # What sellers ask for
 
-    async def sell(self, submission: Submission, snapshot: Snapshot) -> LeadAnswer:
-        """Sell the lead; what is answered is durable, and comes by the answer deadline."""
+    async def sell(self, submission: Submission, snapshot: Snapshot) -> LeadAnswer | Denial:
+        """Sell the lead; what is answered is durable, and comes by the answer deadline.
+
+        429 where its seller or source has brought as much as it may.
+        """
+        denied = await self._volume.admit(submission.lead, snapshot)
+        if denied is not None:
+            return denied
         sale = LeadSale(self._stations, snapshot, submission)
         try:
             return await self._tell(sale)
@@ -121,18 +129,25 @@ class Story:
         except (Broken, LedgerUnavailable, MarketUnavailable) as outage:
             return await self._broken_off(sale, outage)
 
-    async def quote(self, submission: Submission, snapshot: Snapshot) -> QuoteAnswer:
-        """Ask for prices and promise the best one."""
-        return await Quoting(self._stations, snapshot, submission).run()
+    async def quote(self, submission: Submission, snapshot: Snapshot) -> QuoteAnswer | Denial:
+        """Ask for prices and promise the best one; 429 as for a lead."""
+        denied = self._volume.look(submission.lead, snapshot)
+        return denied or await Quoting(self._stations, snapshot, submission).run()
 
     async def sell_quoted(
         self, quote: Quote, submission: Submission, snapshot: Snapshot
     ) -> LeadAnswer | Denial:
-        """Post a quote, once: 410 where it has expired, 409 where it was used already."""
+        """Post a quote, once: 410 where it has expired, 409 where it was used already.
+
+        429 as for a lead; then it may be posted again while it has not expired.
+        """
         if self._stations.now_us() >= quote.expires_at_us:
             return EXPIRED
         if await self._archive.lead(quote.lead_id) is not None:
             return USED
+        denied = await self._volume.admit(submission.lead, snapshot)
+        if denied is not None:
+            return denied
         carried = Carried(
             bids=tuple(
                 bid.bid(snapshot.offers[bid.offer_id])
@@ -148,6 +163,7 @@ class Story:
         try:
             return await self._tell(sale)
         except Fenced:
+            self._volume.keep(submission.lead, snapshot)
             return USED
         except (Broken, LedgerUnavailable, MarketUnavailable) as outage:
             return await self._broken_off(sale, outage)
@@ -269,6 +285,7 @@ class Story:
         error = task.exception()
         if error is None:
             self._leases.closed(lead_id)
+            self._volume.keep(sale.lead, self._market())
         elif any(other.lead.lead_id == lead_id for other in self._under_way.values()):
             pass  # a quote that was posted twice at once: the other one has the lead
         elif isinstance(error, Fenced):

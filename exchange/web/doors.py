@@ -56,11 +56,14 @@ class Tokens(Protocol):
 class Story(Protocol):
     """The way of a lead, as a whole."""
 
-    async def sell(self, submission: Submission, snapshot: Snapshot) -> LeadAnswer:
-        """Sell the lead; the answer is durable, and comes by the answer deadline."""
+    async def sell(self, submission: Submission, snapshot: Snapshot) -> LeadAnswer | Denial:
+        """Sell the lead; the answer is durable, and comes by the answer deadline.
 
-    async def quote(self, submission: Submission, snapshot: Snapshot) -> QuoteAnswer:
-        """Ask for prices and promise the best one."""
+        429 where its seller or source has brought as much as it may.
+        """
+
+    async def quote(self, submission: Submission, snapshot: Snapshot) -> QuoteAnswer | Denial:
+        """Ask for prices and promise the best one; 429 as for a lead."""
 
     async def sell_quoted(
         self, quote: Quote, submission: Submission, snapshot: Snapshot

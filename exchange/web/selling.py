@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from exchange.contract.denial import Denial
-from exchange.contract.seller import FieldError
+from exchange.contract.seller import FieldError, LeadAnswer, QuoteAnswer
 from exchange.domain.quote import Quote
 from exchange.domain.submission import Submission
 from exchange.intake.tokens import Expired, Forged
@@ -66,7 +66,7 @@ async def quote(app: web.Application, received: Received) -> bytes:
     submission = await submission_of(received, doors, is_ping=True)
 
     async def first() -> bytes:
-        return encode(await doors.story.quote(submission, received.caller.snapshot))
+        return told(await doors.story.quote(submission, received.caller.snapshot))
 
     return await run(app, received, submission, first, is_lead=False)
 
@@ -80,8 +80,7 @@ async def sell(app: web.Application, received: Received) -> bytes:
     submission = await submission_of(received, doors)
 
     async def first() -> bytes:
-        answer = await doors.story.sell(submission, received.caller.snapshot)
-        return encode(answer)
+        return told(await doors.story.sell(submission, received.caller.snapshot))
 
     return await run(app, received, submission, first)
 
@@ -101,12 +100,17 @@ async def sell_quoted(app: web.Application, received: Received, token: str) -> b
         # Only here: whoever repeats a post that was in time hears its answer, however late.
         if isinstance(opened, Expired):
             raise expired()
-        answer = await doors.story.sell_quoted(quote, submission, received.caller.snapshot)
-        if isinstance(answer, Denial):
-            raise DeniedError(OF_STATUS[answer.status], answer.detail, answer.errors)
-        return encode(answer)
+        return told(await doors.story.sell_quoted(quote, submission, received.caller.snapshot))
 
     return await run(app, received, submission, first, quote=quote)
+
+
+def told(answer: LeadAnswer | QuoteAnswer | Denial) -> bytes:
+    """Return an encoded answer; raise a denial."""
+    if isinstance(answer, Denial):
+        kind, again_s = OF_STATUS[answer.status], answer.retry_after_s
+        raise DeniedError(kind, answer.detail, answer.errors, retry_after_s=again_s)
+    return encode(answer)
 
 
 def expired() -> DeniedError:

@@ -173,6 +173,20 @@ function commands.HGETALL(key)
   return found
 end
 
+function commands.LINDEX(key, index) return (alive(key) or {})[tonumber(index) + 1] or false end
+
+function commands.LPUSH(key, value)
+  local list = made(key)
+  table.insert(list, 1, text(value))
+  return #list
+end
+
+function commands.LTRIM(key, _, last)
+  local list = alive(key) or {}
+  for i = #list, tonumber(last) + 2, -1 do list[i] = nil end
+  return true
+end
+
 function commands.SADD(key, ...)
   local value, new = made(key), 0
   for _, member in ipairs({...}) do

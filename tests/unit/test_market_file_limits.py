@@ -70,6 +70,29 @@ def test_the_pieces_of_the_market_of_everything_are_markets(path):
             "buyer[0].caps[0].pace",
             "needs a window that ends: hour, day, week or month",
         ),
+        ({"seller": 'time_zone = "Mars"'}, "seller[0].time_zone", 'there is no time zone "Mars"'),
+        (
+            {"seller": 'caps = [ { leads = 5, pings = 5, per = "day" } ]'},
+            "seller[0].caps[0]",
+            "names exactly one of leads, pings",
+        ),
+        (
+            {"seller": 'source = [ { id = "a", caps = [ { pings = 5 } ] } ]'},
+            "seller[0].source[0].caps[0].per",
+            "is missing",
+        ),
+        (
+            {
+                "seller": 'caps = [ { leads = 5, per = "day" }, { leads = 6, per = "day" } ]',
+            },
+            "seller[0].caps[1]",
+            "leads per day is limited twice",
+        ),
+        (
+            {"offer": 'ping = { url = "https://a.example/p", rate = {} }'},
+            "buyer[0].offer[0].ping.rate",
+            "names exactly one of per_second, per_minute",
+        ),
     ],
 )
 def test_what_cannot_be_is_named(lines, key, message):

@@ -1,0 +1,159 @@
+"""What a lead takes of its seller's limits: held before anybody is asked, kept once it is written.
+
+A seller or source that is full is told so, with 429 and the time of its next window. What a crash
+leaves held is decided by the books: a lead that is written counts, one that never will be does not.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from exchange.contract.denial import Denial
+from exchange.domain import volume
+from exchange.domain.caps import Hold, HoldLine, HoldRefused
+from exchange.domain.events import Event, EventName
+from exchange.domain.ids import LeadId, SaleId
+from exchange.domain.lead import Lead
+from exchange.domain.money import Micros
+from exchange.domain.offer import Cap, CapKind
+from exchange.domain.snapshot import Snapshot
+from exchange.domain.volume import Sent
+from exchange.ledger.stored import StoredLead
+from exchange.market.errors import MarketUnavailable
+from exchange.market.market import Lapsed
+from exchange.story.stations import Market, Stations
+
+logger = structlog.get_logger(__name__)
+TOO_MANY = 429
+
+
+class Volume:
+    """Counts the leads of sellers that have limits; of all others it knows nothing."""
+
+    def __init__(self, stations: Stations) -> None:
+        """Take market state, and the time."""
+        self._stations = stations
+
+    async def admit(self, lead: Lead, snapshot: Snapshot) -> Denial | None:
+        """Hold a lead's place in all limits of its seller, or say which one is full.
+
+        Errors: MarketUnavailable.
+        """
+        seller = snapshot.sellers[lead.seller_id]
+        if not seller.is_limited:
+            return None
+        sent = sent_of(lead, snapshot, lead.received_at_us)
+        used = self._stations.market.used(volume.holder_of(seller.id))
+        cap = volume.full(sent, CapKind.PINGS, used)
+        if cap is not None:
+            return denial(cap, sent)
+        wanted = list(volume.lines(sent, CapKind.LEADS, 1))
+        if not wanted:
+            return None
+        refused = await self._stations.market.hold(
+            Hold(
+                sale_id=SaleId(lead.lead_id),
+                lead_id=lead.lead_id,
+                buyer_id=volume.holder_of(seller.id),
+                held_at_us=lead.received_at_us,
+                lines=tuple(line for _, line in wanted),
+            )
+        )
+        return None if refused is None else denial(refused_by(refused, wanted), sent)
+
+    def look(self, lead: Lead, snapshot: Snapshot) -> Denial | None:
+        """Say which limit of its seller is full, as last read ahead; hold nothing: for a ping."""
+        seller = snapshot.sellers[lead.seller_id]
+        if not seller.is_limited:
+            return None
+        sent = sent_of(lead, snapshot, lead.received_at_us)
+        used = self._stations.market.used(volume.holder_of(seller.id))
+        cap = volume.full(sent, CapKind.LEADS, used) or volume.full(sent, CapKind.PINGS, used)
+        return None if cap is None else denial(cap, sent)
+
+    def keep(self, lead: Lead, snapshot: Snapshot) -> None:
+        """Let a lead count that is on the books; what fails is the sweeper's."""
+        if counts(lead, snapshot):
+            self._stations.spawn(self._settle(lead))
+
+    async def _settle(self, lead: Lead) -> None:
+        try:
+            holder = volume.holder_of(lead.seller_id)
+            await self._stations.market.settle(holder, SaleId(lead.lead_id))
+        except MarketUnavailable:
+            logger.warning("a seller's hold left to the sweeper", lead_id=lead.lead_id)
+
+
+def sent_of(lead: Lead, snapshot: Snapshot, at_us: int) -> Sent:
+    """Return what a lead's limits depend on."""
+    return Sent(snapshot.sellers[lead.seller_id], lead.source.id, at_us, lead.test)
+
+
+def counts(lead: Lead, snapshot: Snapshot) -> bool:
+    """Tell whether a lead takes a place in any limit."""
+    seller = snapshot.sellers.get(lead.seller_id)
+    if seller is None or not seller.is_limited:
+        return False
+    sent = sent_of(lead, snapshot, lead.received_at_us)
+    return any(cap.kind is CapKind.LEADS for cap in sent.limits)
+
+
+def refused_by(refused: HoldRefused, wanted: list[tuple[Cap, HoldLine]]) -> Cap:
+    """Return the limit that a hold had no room in."""
+    return next(cap for cap, line in wanted if line.counter == refused.counter)
+
+
+def denial(cap: Cap, sent: Sent) -> Denial:
+    """Return the 429 of a limit that is reached."""
+    return Denial(TOO_MANY, volume.sentence(cap), retry_after_s=volume.again_in_s(cap, sent))
+
+
+def ping_hold(lead_id: LeadId, at_us: int) -> SaleId:
+    """Return the name of what the pings of one moment hold; the timeline knows them by it."""
+    return SaleId(f"{lead_id}/{at_us}")
+
+
+class Lapsing:
+    """Ends a seller's holds that outlived their lease, as the books say."""
+
+    def __init__(
+        self,
+        market: Market,
+        extend: Callable[[str, SaleId], Awaitable[bool]],
+        timeline: Callable[[LeadId], Awaitable[list[Event]]],
+        never_to_be: Callable[[LeadId], Awaitable[bool]],
+    ) -> None:
+        """Take who ends holds and who knows what was written."""
+        self._market = market
+        self._extend = extend
+        self._timeline = timeline
+        self._never_to_be = never_to_be
+
+    async def decide(self, lapsed: Lapsed, lead: StoredLead | None) -> None:
+        """Let it count, or not, or wait for what may still be written."""
+        holder, sale_id = lapsed.buyer_id, lapsed.sale_id
+        if sale_id == SaleId(lapsed.lead_id):
+            if lead is not None:
+                await self._market.settle(holder, sale_id)
+            elif await self._never_to_be(lapsed.lead_id):
+                await self._market.release(holder, sale_id)
+            return
+        sent = pings_of(sale_id, await self._timeline(lapsed.lead_id))
+        if sent is not None:
+            await self._market.settle(holder, sale_id, sent)
+        elif lead is not None and lead.end is None:
+            await self._extend(holder, sale_id)
+        elif lead is not None or await self._never_to_be(lapsed.lead_id):
+            await self._market.release(holder, sale_id)
+
+
+def pings_of(sale_id: SaleId, events: list[Event]) -> Micros | None:
+    """Return how many pings were sent in the moment that a hold is named after; None: unknown.
+
+    As an amount: what is held settles at it.
+    """
+    at_us = int(sale_id.rpartition("/")[2])
+    for event in events:
+        if event.event is EventName.PINGED and event.at_us == at_us:
+            return Micros(len(event.offers or ()))
+    return None
