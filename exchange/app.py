@@ -24,6 +24,7 @@ from exchange.delivery.delivery import Delivery
 from exchange.domain.bid import Contender
 from exchange.domain.offer import BillingMode
 from exchange.domain.recounting_volume import limited
+from exchange.domain.sandbox import HOST
 from exchange.domain.snapshot import Snapshot
 from exchange.intake.geography import Geography
 from exchange.intake.intake import Intake
@@ -49,6 +50,7 @@ from exchange.market.rates import Rates
 from exchange.market.restoring import Restoring
 from exchange.open_files import OpenFiles
 from exchange.readiness import Pulse, Readiness
+from exchange.sandbox.server import Sandbox
 from exchange.settings import Settings
 from exchange.stores.embedded import StoreUrls
 from exchange.story.deciding import Deciding
@@ -290,8 +292,14 @@ class Worker:
         settings, loop = self.settings, asyncio.get_running_loop()
         resolver = Resolver(loop, Guard(settings.networks), ttl_s=settings.dns_ttl_s)
         self._stack.push_async_callback(resolver.close)
+        sandbox = Sandbox()
+        self._stack.push_async_callback(sandbox.close)
         dialer = Dialer(
-            loop, resolver, client_tls(), connect_timeout_ms=settings.connect_timeout_ms
+            loop,
+            resolver,
+            client_tls(),
+            connect_timeout_ms=settings.connect_timeout_ms,
+            own={HOST: sandbox.address},
         )
         self._wire = Wire(
             loop,

@@ -30,6 +30,7 @@ from exchange.contract.market_file import (
     VolumeCapPart,
 )
 from exchange.domain.nearest import hint
+from exchange.domain.vertical import FieldType
 
 
 def check_seller(entry: Entry[SellerPart]) -> Iterator[Problem]:
@@ -77,6 +78,9 @@ def check_campaign(
         message = f"is before the auction's end ({campaign.auction_deadline_ms} ms)"
         yield Problem((*path, "answer_deadline_ms"), message)
     vertical = verticals.get(campaign.vertical)
+    if campaign.sandbox and vertical is not None and not has_zip(vertical):
+        message = 'needs a field of type "us_zip" in its vertical: answers follow from it'
+        yield Problem((*path, "sandbox"), message)
     if campaign.duplicates is not None and vertical is not None:
         yield from _duplicates(campaign.duplicates, vertical, (*path, "duplicates", "on"))
     offers = {offer.part.id: offer for offer in draft.offers}
@@ -84,6 +88,11 @@ def check_campaign(
         yield from _stage(stage, campaign, offers, (*path, "stage", index))
         yield from check_stage(stage, campaign, draft, compiles, (*path, "stage", index))
         yield from _offers(stage, draft, (*path, "stage", index, "offers"))
+
+
+def has_zip(vertical: VerticalPart) -> bool:
+    """Tell whether leads of a vertical have a ZIP code."""
+    return any(field.type is FieldType.US_ZIP for field in vertical.fields.values())
 
 
 def _sellers(campaign: CampaignPart, draft: Draft, path: Path) -> Iterator[Problem]:

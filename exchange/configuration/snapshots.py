@@ -21,13 +21,18 @@ from exchange.configuration.doors import Doors
 from exchange.configuration.margins import offer_margins
 from exchange.configuration.objects import market_of
 from exchange.configuration.queries import SQL
+from exchange.configuration.sandbox import offers_of as sandbox_offers
+from exchange.configuration.sandbox import opened as opened_sandbox
 from exchange.configuration.store import NAMED, read_present
 from exchange.contract.market_file import BuyerPart, MarketFile
 from exchange.dialect.faults import DialectError
+from exchange.domain.campaign import Campaign
 from exchange.domain.condition import Clause, Condition, compile_condition
 from exchange.domain.condition_names import names_of
 from exchange.domain.money import Micros
 from exchange.domain.offer import Buyer, Offer
+from exchange.domain.sandbox import FIRST
+from exchange.domain.sandbox import buyer_id as sandbox_buyer
 from exchange.domain.snapshot import Role, Snapshot
 from exchange.domain.vertical import Vertical
 
@@ -163,6 +168,11 @@ class Compiler:
             with naming("campaign", campaign.id):
                 read, vertical = readers[campaign.vertical], self._verticals[campaign.vertical]
                 campaigns[campaign.id] = campaign_of(campaign, offers, read, vertical, margins)
+        # Only now: an offer of a sandbox is none of the vertical's, for other campaigns.
+        for campaign in market.campaign:
+            if campaign.sandbox:
+                with naming("campaign", campaign.id):
+                    offers |= self._open_sandbox(campaigns, campaign.id, readers)
         doors = {}
         for door in market.door:
             with naming("door", door.id):
@@ -201,6 +211,17 @@ class Compiler:
                 means = Means(secret, hash_key, *self._dialects.of(offer, vertical))
                 offers[offer.id] = offer_of(offer, buyer, vertical, read, means)
         return offers
+
+    def _open_sandbox(
+        self, campaigns: dict[str, Campaign], name: str, readers: Mapping[str, Read]
+    ) -> dict[str, Offer]:
+        """Put test offers of the exchange's own into a campaign, and return them."""
+        campaign = campaigns[name]
+        vertical = self._verticals[campaign.vertical_id]
+        hash_key = self._hash_key(sandbox_buyer(name, FIRST))
+        made = sandbox_offers(campaign, vertical, readers[vertical.id], hash_key)
+        campaigns[name] = opened_sandbox(campaign, made)
+        return made
 
     def _readers(self, market: MarketFile) -> dict[str, Read]:
         verticals = {part.id: vertical_of(part) for part in market.vertical}

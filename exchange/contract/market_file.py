@@ -416,6 +416,8 @@ class CampaignPart(Part, frozen=True, kw_only=True):
     rank_by: RankBy = RankBy.PRICE
     expected_value: ExpectedValuePart = ExpectedValuePart()
     learn_floor: LearnFloorPart | None = None
+    sandbox: bool = False
+    """Test leads meet test offers of the exchange's own, with answers by ZIP code."""
     paused: bool = False
     stage: tuple[StagePart, ...] = ()
 

@@ -4,7 +4,7 @@ import asyncio
 import functools
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from exchange.wire.call import Detail
@@ -15,6 +15,9 @@ from exchange.wire.tls import Cipher, TlsLine, shake_hands
 
 ADDRESS_TIMEOUT_MIN_S = 0.25
 HANDSHAKE_THREADS = 2
+Own = Callable[[], Awaitable[tuple[str, int]]]
+"""Returns where something of this process listens, opened where it was not yet."""
+
 SESSIONS_MAX = 4096
 """Servers whose sessions are kept at most; a market's are far fewer."""
 
@@ -37,12 +40,15 @@ class Dialer:
         tls: ssl.SSLContext,
         *,
         connect_timeout_ms: float = 3000.0,
+        own: Mapping[str, Own] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.loop = loop
         self.resolver = resolver
         self.tls = tls
         self.clock = clock
+        self.own = own or {}
+        """Hosts that this process is itself, by name: no name service is asked, and no guard."""
         self.connect_timeout_s = connect_timeout_ms / 1000.0
         self.threads = ThreadPoolExecutor(HANDSHAKE_THREADS, "handshake")
         self.sessions: dict[str, ssl.SSLSession] = {}
@@ -65,6 +71,9 @@ class Dialer:
 
     async def try_addresses(self, endpoint: Endpoint, connection: asyncio.Protocol) -> float:
         """Take the host's addresses in turn; the last failure is the reason."""
+        own = self.own.get(endpoint.host)
+        if own is not None:
+            return await self.connect_own(endpoint, own, connection)
         try:
             addresses = await self.resolver.resolve(endpoint.host)
         except Unresolved as refusal:
@@ -74,18 +83,27 @@ class Dialer:
         for address in addresses:
             try:
                 async with asyncio.timeout(share_s):
-                    return await self.connect(endpoint, address, connection)
+                    return await self.connect(endpoint, (address, endpoint.port), connection)
             except OSError as error:
                 why = reason_of(error)
                 self.resolver.avoid(endpoint.host, address)
         raise Unreachable(why)
 
+    async def connect_own(
+        self, endpoint: Endpoint, own: Own, connection: asyncio.Protocol
+    ) -> float:
+        """Connect to what listens in this process."""
+        try:
+            return await self.connect(endpoint, await own(), connection)
+        except OSError as error:
+            raise Unreachable(reason_of(error)) from None
+
     async def connect(
-        self, endpoint: Endpoint, address: str, connection: asyncio.Protocol
+        self, endpoint: Endpoint, address: tuple[str, int], connection: asyncio.Protocol
     ) -> float:
         """Connect to one address and return the round trip in ms; an `OSError` says what failed."""
         began = self.clock()
-        sock = await connect_tcp(self.loop, (address, endpoint.port))
+        sock = await connect_tcp(self.loop, address)
         round_trip_ms = (self.clock() - began) * 1000.0
         try:
             if not endpoint.secure:

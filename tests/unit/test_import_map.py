@@ -20,6 +20,7 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
     "exchange.master_key": ["exchange.settings"],
     "exchange.stores": ["exchange.settings"],
     "exchange.telemetry": BASE,
+    "exchange.sandbox": BASE,  # buyers of test leads: asked over the wire, like all of them
     "exchange.wire": ["exchange.domain.keyed"],  # a room of its own, but for how it signs
     **dict.fromkeys(STATIONS, BASE),
     # mappings and doors are compiled with the market

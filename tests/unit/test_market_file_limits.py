@@ -41,7 +41,11 @@ def read(*, seller="", buyer="", offer=""):
     return read_sheets([sheet_of("market.toml", text)])
 
 
-@pytest.mark.parametrize("path", [EVERYTHING / "limits.toml"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [EVERYTHING / f"{name}.toml" for name in ("limits", "sandbox")],
+    ids=lambda path: path.name,
+)
 def test_the_pieces_of_the_market_of_everything_are_markets(path):
     """Each stands by itself, without a warning."""
     assert read_market([path]).warnings == ()
