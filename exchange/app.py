@@ -20,6 +20,7 @@ from exchange.auction.auction import Auction, AuctionLimits
 from exchange.auction.health import Health, HealthLimits
 from exchange.configuration.holder import SnapshotHolder
 from exchange.configuration.past import Past
+from exchange.configuration.pausing import end_pilot
 from exchange.delivery.delivery import Delivery
 from exchange.domain.bid import Contender
 from exchange.domain.offer import BillingMode
@@ -54,6 +55,7 @@ from exchange.sandbox.server import Sandbox
 from exchange.settings import Settings
 from exchange.stores.embedded import StoreUrls
 from exchange.story.deciding import Deciding
+from exchange.story.piloting import Piloting
 from exchange.story.rebuilding import Rebuilding
 from exchange.story.recounting import Terms as RecountTerms
 from exchange.story.recovery import Recovery
@@ -386,10 +388,28 @@ class Worker:
         await rebuilding.look()
         self._beside(rebuilding.run(LOOK_EVERY_S))
         self._beside(self._tidy())
+        self._piloting = Piloting(self._market, self._snapshot, self._end_pilot)
+        self._market.on_refused = self._piloting.refused
+        self._beside(self._piloting.run(LOOK_EVERY_S))
         sealer = Sealer(self._ledger.connections, self.vault.derive(SEALS), now_us)
         self._beside(sealer.run(self.settings.seal_every_s))
         self._stack.callback(self._metrics.hand_over)
         self._beside(self._count())
+
+    async def _end_pilot(self, kind: str, name: str) -> bool:
+        """Pause a buyer or seller whose pilot is over; True where no other worker was faster."""
+        # Not one of the ledger's: those send JSON as bytes.
+        timeout_s = self.settings.database_timeout_ms * MS
+        connection = await asyncpg.connect(
+            self.urls.database_url, timeout=timeout_s, command_timeout=timeout_s
+        )
+        try:
+            version = await end_pilot(connection, kind, name)
+        finally:
+            await connection.close()
+        if version is not None:
+            self._metrics.pilot_ended(kind, name)
+        return version is not None
 
     def _watching_market(self) -> Rebuilding:
         settings = self.settings
@@ -521,6 +541,7 @@ class Worker:
             learning=self._learning,
             readiness=Readiness(stores, now_us),
             observer=self._metrics,
+            used=self._market.used,
             under_way=self._under_way,
             loop_lag_ms=lag.current_ms,
             market_wait_ms=lambda: self._market.waiting_ms,

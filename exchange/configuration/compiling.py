@@ -18,9 +18,11 @@ from exchange.contract.market_file import (
     DuplicatesPart,
     FieldPart,
     OfferPart,
+    PilotPart,
     RatePart,
     Required,
     SellerPart,
+    SellerPilotPart,
     StagePart,
     VerticalPart,
     VolumeCapPart,
@@ -47,6 +49,7 @@ from exchange.domain.offer import (
     CapKind,
     Offer,
     OnNoAnswer,
+    Per,
     PingTerms,
     Points,
     PostTerms,
@@ -55,6 +58,7 @@ from exchange.domain.offer import (
     StatusTerms,
 )
 from exchange.domain.pacing import Pace
+from exchange.domain.pilot import scope_of
 from exchange.domain.schedule import US_PER_S, Schedule, either
 from exchange.domain.seller import DeclaredSource, Seller
 from exchange.domain.vertical import Field, Privacy, Show, Vertical
@@ -120,6 +124,7 @@ def seller_of(part: SellerPart) -> Seller:
         )
         for source in part.source
     }
+    pilot = pilot_of(part.pilot, part.id)
     return Seller(
         id=part.id,
         name=part.name or part.id,
@@ -128,8 +133,9 @@ def seller_of(part: SellerPart) -> Seller:
         always_200=part.always_200,
         paused=part.paused,
         zone=ZoneInfo(part.time_zone),
-        caps=volume_of(part.caps, f"seller/{part.id}"),
-        is_limited=bool(part.caps) or any(source.caps for source in part.source),
+        caps=(*volume_of(part.caps, f"seller/{part.id}"), *pilot),
+        pilot=pilot,
+        is_limited=bool(part.caps or pilot) or any(source.caps for source in part.source),
     )
 
 
@@ -146,13 +152,15 @@ def volume_of(parts: Iterable[VolumeCapPart], scope: str) -> tuple[Cap, ...]:
 def buyer_of(part: BuyerPart) -> Buyer:
     """Return a buyer without its offers."""
     hours = part.duplicates.window_hours if part.duplicates else 0
+    pilot = pilot_of(part.pilot, part.id)
     return Buyer(
         id=part.id,
         name=part.name or part.id,
         zone=ZoneInfo(part.time_zone),
         currency=part.currency,
         billing=billing_of(part.billing),
-        caps=caps_of(part.caps, f"buyer/{part.id}", hours_of(part, part.offer)),
+        caps=(*caps_of(part.caps, f"buyer/{part.id}", hours_of(part, part.offer)), *pilot),
+        pilot=pilot,
         accounts={
             account.id: caps_of(
                 account.caps,
@@ -165,6 +173,18 @@ def buyer_of(part: BuyerPart) -> Buyer:
         paused=part.paused,
         own=part.own,
     )
+
+
+def pilot_of(part: PilotPart | SellerPilotPart | None, name: str) -> tuple[Cap, ...]:
+    """Return the limits of a pilot, which never begin anew."""
+    if part is None:
+        return ()
+    scope, found = scope_of(name), []
+    if part.leads is not None:
+        found.append(Cap(scope, CapKind.LEADS, part.leads, Per.TOTAL))
+    if isinstance(part, PilotPart) and part.spend is not None:
+        found.append(Cap(scope, CapKind.SPEND, from_decimal(part.spend), Per.TOTAL))
+    return tuple(found)
 
 
 def billing_of(part: BillingPart | None) -> Billing:

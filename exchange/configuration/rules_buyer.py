@@ -37,6 +37,8 @@ def check_buyer(entry: Entry[BuyerPart]) -> Iterator[Problem]:
     if buyer.billing is not None:
         yield from _billing(buyer.billing, (*path, "billing"))
     yield from _caps(buyer.caps, (*path, "caps"))
+    if buyer.pilot is not None and buyer.pilot.leads is None and buyer.pilot.spend is None:
+        yield Problem((*path, "pilot"), "names leads, spend, or both")
     seen: set[str] = set()
     for index, account in enumerate(buyer.account):
         place = (*path, "account", index)

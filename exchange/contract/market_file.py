@@ -101,6 +101,12 @@ class SourcePart(Part, frozen=True, kw_only=True):
     paused: bool = False
 
 
+class SellerPilotPart(Part, frozen=True, kw_only=True):
+    """How far a seller may go before it is paused."""
+
+    leads: Count
+
+
 class SellerPart(Part, frozen=True, kw_only=True):
     """A publisher."""
 
@@ -114,6 +120,7 @@ class SellerPart(Part, frozen=True, kw_only=True):
     """In which its caps count; weeks begin on Monday."""
     caps: tuple[VolumeCapPart, ...] = ()
     """Limits on all of its sources together."""
+    pilot: SellerPilotPart | None = None
     paused: bool = False
 
 
@@ -149,6 +156,13 @@ class AccountPart(Part, frozen=True, kw_only=True):
 
     id: Id
     caps: tuple[CapPart, ...] = ()
+
+
+class PilotPart(Part, frozen=True, kw_only=True):
+    """How far a buyer may go before it is paused: in leads, in money, or both."""
+
+    leads: Count | None = None
+    spend: Amount | None = None
 
 
 class ReturnsPart(Part, frozen=True, kw_only=True):
@@ -310,6 +324,7 @@ class BuyerPart(Part, frozen=True, kw_only=True):
     billing: BillingPart | None = None
     caps: tuple[CapPart, ...] = ()
     account: tuple[AccountPart, ...] = ()
+    pilot: PilotPart | None = None
     duplicates: BuyerDuplicatesPart | None = None
     returns: ReturnsPart | None = None
     paused: bool = False

@@ -14,6 +14,7 @@ from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.money import Micros
 from exchange.domain.offer import BillingMode, Cap, CapKind, Offer
 from exchange.domain.pacing import paced
+from exchange.domain.pilot import is_of_pilot
 from exchange.domain.reason import Reason
 from exchange.domain.schedule import window_start_s
 
@@ -131,6 +132,11 @@ def full(
     for cap in offer.caps:
         is_money = cap.kind is CapKind.SPEND
         name = counter(cap, at_us, offer, test=test)
+        if is_of_pilot(cap.scope):
+            # Whether the next lead fits into its money the hold finds out, and then it is over.
+            if used.get(name, 0) + 1 > cap.limit:
+                return Reason.PAUSED, name
+            continue
         if used.get(name, 0) + (some if is_money else 1) > cap.limit:
             return (Reason.BUDGET if is_money else Reason.CAP), name
         if cap.pace is not None and used.get(name, 0) > paced_to(cap, at_us, offer):
@@ -205,4 +211,5 @@ OWNERS: Mapping[str, Callable[[Offer], str]] = {
     "offer": lambda offer: offer.id,
     "account": lambda offer: f"{offer.buyer.id}:{offer.account}",
     "buyer": lambda offer: offer.buyer.id,
+    "pilot": lambda offer: offer.buyer.id,
 }

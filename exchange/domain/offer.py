@@ -83,6 +83,8 @@ class Buyer(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     billing: Billing
     caps: tuple[Cap, ...] = ()
+    pilot: tuple[Cap, ...] = ()
+    """How far it may go in all before it is paused; these stand among its caps, too."""
     accounts: Mapping[str, tuple[Cap, ...]] = {}
     """The limits of its parts, by their ids."""
     duplicate_window_s: int = 0

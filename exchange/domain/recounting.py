@@ -14,6 +14,7 @@ from exchange.domain.caps import Hold, account_scope, balance_counter, hold_line
 from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.money import Micros
 from exchange.domain.offer import BillingMode, Buyer, Cap, CapKind, Offer, Per
+from exchange.domain.pilot import scope_of as pilot_scope
 from exchange.domain.schedule import NEVER_S, window_end_s, window_start_s
 from exchange.domain.snapshot import Snapshot
 
@@ -138,7 +139,7 @@ def known_again(name: str, buyer: Buyer, snapshot: Snapshot) -> Counter | None:
     owner, _, whose = scope.partition("/")
     offer = snapshot.offers.get(whose) if owner == "offer" else None
     members = members_of(snapshot).get(scope, ()) if owner == "account" else ()
-    is_ours = scope == f"buyer/{buyer.id}" or is_of(offer, buyer)
+    is_ours = scope in {f"buyer/{buyer.id}", pilot_scope(buyer.id)} or is_of(offer, buyer)
     if owner == "account":
         is_ours = whose.partition(":")[0] == buyer.id and bool(members)
     if per not in set(Per) or not is_ours:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from exchange.domain.offer import Cap, CapKind, Per
+from exchange.domain.pilot import scope_of
 from exchange.domain.recounting import US_PER_S, Counter, Window, of_cap, windows
 from exchange.domain.schedule import window_end_s
 from exchange.domain.seller import Seller
@@ -39,7 +40,8 @@ def known_again(name: str, holder: str, snapshot: Snapshot) -> Counter | None:
     test, scope = told.startswith("test/"), told.removeprefix("test/")
     if seller is None or per not in set(Per) or kind not in {CapKind.LEADS, CapKind.PINGS}:
         return None
-    if scope != f"seller/{seller.id}" and not scope.startswith(f"source/{seller.id}:"):
+    whole = {f"seller/{seller.id}", scope_of(seller.id)}
+    if scope not in whole and not scope.startswith(f"source/{seller.id}:"):
         return None
     until_s = window_end_s(per, int(start) * US_PER_S, seller.zone)
     cap = Cap(scope, CapKind(kind), 0, Per(per))
@@ -49,7 +51,7 @@ def known_again(name: str, holder: str, snapshot: Snapshot) -> Counter | None:
 def source_of(counter: Counter) -> tuple[str, str | None]:
     """Return which seller's and which source's leads a counter counts; None: of all of them."""
     kind, _, whose = counter.scope.partition("/")
-    if kind == "seller":
+    if kind != "source":
         return whose, None
     seller, _, source = whose.partition(":")
     return seller, source

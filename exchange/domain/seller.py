@@ -43,5 +43,7 @@ class Seller(msgspec.Struct, frozen=True, kw_only=True):
     """In which its limits count."""
     caps: tuple[Cap, ...] = ()
     """Of all its sources together."""
+    pilot: tuple[Cap, ...] = ()
+    """How far it may go in all before it is paused; these stand among its caps, too."""
     is_limited: bool = False
     """It, or a source of it, has any limit."""

@@ -10,6 +10,7 @@ import msgspec
 
 from exchange.domain.caps import HoldLine, Used, counter_in
 from exchange.domain.offer import Cap, CapKind, Per
+from exchange.domain.pilot import is_of_pilot
 from exchange.domain.reason import Reason
 from exchange.domain.schedule import US_PER_S, window_end_s
 from exchange.domain.seller import Seller
@@ -81,6 +82,8 @@ def again_in_s(cap: Cap, sent: Sent) -> int:
 
 def sentence(cap: Cap) -> str:
     """Say of a full limit whose it is and how much it is."""
+    if is_of_pilot(cap.scope):
+        return f"this seller's pilot of {cap.limit} {cap.kind} is over: no more are taken in"
     whose = "source" if cap.scope.startswith("source/") else "seller"
     window = "in total" if cap.per is Per.TOTAL else f"per {cap.per}"
     what = "sent to buyers for it" if cap.kind is CapKind.PINGS else "taken in"

@@ -56,6 +56,8 @@ WITH counter AS (
     UNION ALL
     SELECT 'buyer/' || buyer, held_at, test, charge FROM charged
     UNION ALL
+    SELECT 'pilot/' || buyer, held_at, test, charge FROM charged
+    UNION ALL
     SELECT member.scope, held_at, test, charge
       FROM charged JOIN unnest($7::text[], $8::text[]) AS member (offer, scope) USING (offer)
 )

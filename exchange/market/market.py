@@ -108,6 +108,8 @@ class Market:
         """What all that is held and claimed must be of; '': nobody watches over that here."""
         self.whole_in = ""
         """In which server that was found: another one may say it of an older copy."""
+        self.on_refused: Callable[[Hold, HoldLine], None] | None = None
+        """Is told of every hold that had no room, and of which line."""
         self.stale = asyncio.Event()
         """Set where something was not of it: it was lost, or is new."""
         self.once = Once(link, worker=worker, kept_s=terms.once_s, insist=self._insist)
@@ -233,6 +235,8 @@ class Market:
         if code == RELEASED_UNHELD:
             return HoldRefused("", Reason.VOID)
         refused = lines[code - 1]
+        if self.on_refused is not None:
+            self.on_refused(hold, refused)
         return HoldRefused(refused.told, refused.reason)
 
     def settle(

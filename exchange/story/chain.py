@@ -46,6 +46,7 @@ class Chain:
         self._events: list[Event] = []
         self._exchanged: list[Captured] = []
         self._ended_sales: deque[tuple[SaleEnd, Then]] = deque()
+        self._due: list[Then] = []
         self._order = asyncio.Lock()
         self._begun: asyncio.Future[bool] | None = None
         self._is_settled = True
@@ -83,7 +84,7 @@ class Chain:
         """Tell whether some sale ended of which nothing is written yet."""
         return bool(self._ended_sales)
 
-    def then(self, then: Callable[[], Awaitable[None]]) -> None:
+    def then(self, then: Then) -> None:
         """Do this once the next moment that is waited for is durable."""
         self._due.append(then)
 
@@ -136,7 +137,7 @@ class Chain:
             await self._settled(self._begun)
         if self._broken:
             raise Broken
-        due: list[Then] = []
+        due, self._due = self._due, []
         if self._ended_sales and "sale_end" not in rows:
             rows["sale_end"], then = self._ended_sales.popleft()
             due.append(then)

@@ -21,7 +21,7 @@ from exchange.domain.snapshot import Snapshot
 
 ERASED = "which clause failed is not known any more: the record was erased"
 CHANGED = "which clause failed cannot be found again"
-WITH_COUNTERS = frozenset({Reason.CAP, Reason.BUDGET})
+WITH_COUNTERS = frozenset({Reason.CAP, Reason.BUDGET, Reason.PAUSED})
 
 
 class Screened(msgspec.Struct, frozen=True, kw_only=True):

@@ -77,6 +77,9 @@ class Metrics:
         self.shed = self._counter("shed", "Leads turned away under overload", "cause")
         for cause in ShedCause:  # from the start at 0: the first that is shed is an increase, too
             self.shed.add((cause.value,), 0)
+        self.pilots = self._counter(
+            "pilots_ended", "Buyers and sellers paused at the end of their pilot", "kind", "name"
+        )
         self.lags = self._seconds("loop_lag", "How late the event loop ran")
         self.holds = self._gauge("holds", "Holds of this worker, neither settled nor released")
         self.doubts = self._gauge("in_doubt", "Sales whose post has no answer yet")
@@ -143,6 +146,10 @@ class Metrics:
     def in_doubt(self, change: int) -> None:
         """Count a sale into doubt (1) or out of it (-1)."""
         self.doubts.inc(change)
+
+    def pilot_ended(self, kind: str, name: str) -> None:
+        """Count a buyer or seller that was paused because its pilot is over."""
+        self.pilots.add((kind, name))
 
     def turned_away(self, cause: str) -> None:
         """Count a lead that was refused before it was read, by its ShedCause."""

@@ -14,6 +14,7 @@ from exchange.contract.seller import FieldError, LeadAnswer, QuoteAnswer
 from exchange.contract.standing import Standing
 from exchange.contract.trying import Sending, Tried
 from exchange.domain.campaign import Campaign
+from exchange.domain.caps import Used
 from exchange.domain.expected import Track
 from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.offer import Offer
@@ -189,6 +190,11 @@ class Observer(Protocol):
         """Return the page that Prometheus reads; takes milliseconds, so it runs in a thread."""
 
 
+def nothing_used(_holder: str) -> Used:
+    """Know of no counter: for doors without market state behind them."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
     """All that the HTTP edge needs, handed in where the program is put together."""
@@ -209,6 +215,8 @@ class Doors:
     loop_lag_ms: Callable[[], float]
     market_wait_ms: Callable[[], float]
     """For how long market state has not answered its oldest call."""
+    used: Callable[[str], Used] = nothing_used
+    """What is settled and held of a buyer's or seller's limits, as last read ahead."""
     valve: Valve = field(default_factory=lambda: Valve(inf))
     """How many new leads are let in; one whose target is never missed lets in all."""
     limits: Limits

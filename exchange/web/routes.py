@@ -11,6 +11,7 @@ from exchange.contract.feeds import FeedEnd, FeedRow
 from exchange.contract.health import Health, ReadinessOut
 from exchange.contract.learning_reports import ExpectedValueReport, LearnedFloorsReport
 from exchange.contract.operator import ErasedOut, OperatorLeadView
+from exchange.contract.pilots import PilotsOut
 from exchange.contract.rejections import RejectionsOut
 from exchange.contract.seller import LeadAnswer, LeadView, QuoteAnswer
 from exchange.contract.spec_links import SpecLink
@@ -26,6 +27,7 @@ from exchange.web.learning_reports import get_expected_value, get_learned_floors
 from exchange.web.operations import get_health, get_metrics, get_readiness
 from exchange.web.pages.assets import get_asset
 from exchange.web.pages.reference import DOCUMENT, get_docs
+from exchange.web.piloting import get_pilots
 from exchange.web.problems import Kind
 from exchange.web.selling import post_lead, post_ping, post_quote
 from exchange.web.specs.campaigns import get_posting_schema, get_posting_spec
@@ -353,6 +355,16 @@ ROUTES = (
             *(Kind.NOT_FOUND, Kind.CONFLICT, Kind.UNREADABLE, Kind.SLOW, Kind.TOO_LARGE),
             *(Kind.MEDIA_TYPE, Kind.FIELDS),
         ),
+    ),
+    Route(
+        method="GET",
+        path="/v1/admin/pilots",
+        handler=get_pilots,
+        operation="get_pilots",
+        summary="Everybody in a pilot, how far each is, and who was paused at its end",
+        roles=("operator", "admin"),
+        answer=PilotsOut,
+        problems=with_key(),
     ),
     Route(
         method="GET",

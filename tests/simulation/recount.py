@@ -12,6 +12,7 @@ from tests.simulation.books import Award, Lead
 from tests.simulation.connections import Connection, SimulatedConnections
 
 US_PER_S = 1_000_000
+OF_BUYERS = ("buyer", "pilot")
 
 
 class SimulatedRecount:
@@ -95,7 +96,8 @@ class SimulatedRecount:
                 for one in accepted
                 if (
                     one.row.offer_id in counter.offer_ids
-                    or counter.scope in {f"offer/{one.row.offer_id}", f"buyer/{one.row.buyer_id}"}
+                    or counter.scope == f"offer/{one.row.offer_id}"
+                    or counter.scope in {f"{kind}/{one.row.buyer_id}" for kind in OF_BUYERS}
                 )
                 and counter.began_s * US_PER_S <= one.row.held_at_us < counter.until_s * US_PER_S
                 and not counter.test

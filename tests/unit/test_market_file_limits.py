@@ -41,14 +41,10 @@ def read(*, seller="", buyer="", offer=""):
     return read_sheets([sheet_of("market.toml", text)])
 
 
-@pytest.mark.parametrize(
-    "path",
-    [EVERYTHING / f"{name}.toml" for name in ("limits", "sandbox")],
-    ids=lambda path: path.name,
-)
-def test_the_pieces_of_the_market_of_everything_are_markets(path):
+@pytest.mark.parametrize("name", ["limits", "sandbox", "pilot"])
+def test_the_pieces_of_the_market_of_everything_are_markets(name):
     """Each stands by itself, without a warning."""
-    assert read_market([path]).warnings == ()
+    assert read_market([EVERYTHING / f"{name}.toml"]).warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -74,6 +70,8 @@ def test_the_pieces_of_the_market_of_everything_are_markets(path):
             "buyer[0].caps[0].pace",
             "needs a window that ends: hour, day, week or month",
         ),
+        ({"buyer": "pilot = {}"}, "buyer[0].pilot", "names leads, spend, or both"),
+        ({"seller": "pilot = {}"}, "seller[0].pilot.leads", "is missing"),
         ({"seller": 'time_zone = "Mars"'}, "seller[0].time_zone", 'there is no time zone "Mars"'),
         (
             {"seller": 'caps = [ { leads = 5, pings = 5, per = "day" } ]'},

@@ -1,0 +1,52 @@
+"""A pilot: a buyer or seller may go so far, in leads and money, and no further; then it is over.
+
+Its limits are caps of their own scope, `pilot/acme`, held like any others. They count from the
+first lead on and never begin anew.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from exchange.domain.offer import Cap
+
+SCOPE = "pilot/"
+
+
+def scope_of(name: str) -> str:
+    """Return whose the limits of a pilot are."""
+    return f"{SCOPE}{name}"
+
+
+def is_of_pilot(counter_or_scope: str) -> bool:
+    """Tell whether a cap, or its counter, is a pilot's; those of test leads end nobody's."""
+    return counter_or_scope.startswith(SCOPE)
+
+
+def name_of(cap: Cap) -> str:
+    """Return the counter of a pilot's limit: a total has one for ever."""
+    return f"{cap.scope}|{cap.kind!s}|{cap.per!s}|0"
+
+
+def may_be_over(limits: Iterable[Cap], used: Mapping[str, int]) -> bool:
+    """Tell from what is settled and held together whether a pilot is worth a closer look."""
+    return any(used.get(name_of(cap), 0) >= cap.limit for cap in limits)
+
+
+def is_over(
+    limits: Iterable[Cap],
+    settled: Mapping[str, int],
+    held: Mapping[str, int],
+    refused: Mapping[str, int],
+) -> bool:
+    """Tell whether a pilot is over for good: nothing under way could still make room.
+
+    `refused`: of each counter the least amount that did not fit in. An amount of money is over
+    where the next lead would pass it, not only where it is used up to the last cent.
+    """
+    names = [(name_of(cap), cap.limit) for cap in limits]
+    if any(held.get(name, 0) for name, _ in names):
+        return False
+    return any(
+        settled.get(name, 0) + min(1, limit) > limit
+        or settled.get(name, 0) + refused.get(name, 0) > limit
+        for name, limit in names
+    )
