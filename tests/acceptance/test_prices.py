@@ -5,9 +5,10 @@ from decimal import Decimal
 import pytest
 
 from bidders.fleet import Fleet, PostFault
+from bidders.fleet.reply import message
 from exchange.domain.money import from_decimal
 from tests.acceptance.audit import audit, posts_of, settled, standing
-from tests.acceptance.buyers import bidding, bodies
+from tests.acceptance.buyers import bidding, bodies, let_answer
 from tests.acceptance.house import ANN, person
 from tests.acceptance.market import buyer, campaign, market
 from tests.acceptance.timelines import of, offers
@@ -178,6 +179,32 @@ async def test_a_quote_promises_what_its_best_bid_would_pay_and_keeps_it(house):
         (award,) = await awarded(house, answer)
         assert (award["price"], award["detail"]) == (12, "second price: its floor")
         await audit(house, fleet)
+
+
+async def test_who_shares_pays_the_best_bid_that_did_not_win(house):
+    """Two of three share: both pay the third's 11.00; the seller gets both payouts."""
+    async with Fleet(bidding(BIDS), keep=9) as fleet:
+        await opened(house, fleet, campaign(stages=[f"{SECOND}\nmax_buyers = 2"]))
+        answer = await house.post()
+        assert (answer.body["status"], answer.body["price"]) == ("sold", 18.7)
+        awards = await awarded(house, answer)
+        assert {one["offer"]: one["price"] for one in awards} == {"acme": 11, "bravo": 11}
+        assert {one["detail"] for one in awards} == {"second price: the bid of cargo"}
+        accounts = await booked(house)
+        assert accounts["margin/auto-us"] == Decimal("3.3")
+        await audit(house, fleet)
+
+
+async def test_who_is_alone_pays_what_the_others_would_have_brought(house):
+    """30.00 for it alone beats 13 + 12, and pays 25.00."""
+    bids = BIDS | {"delta": "1.00"}
+    async with Fleet(bidding(bids), keep=9) as fleet:
+        answer = message(b'{"bid": 0, "exclusive_bid": 30.00}', 200, b"application/json")
+        let_answer(fleet, {"delta": answer})
+        await opened(house, fleet, campaign(stages=[f"{SECOND}\nmax_buyers = 2"]))
+        sold = await house.post()
+        (award,) = await awarded(house, sold)
+        assert (award["offer"], award["price"], sold.body["price"]) == ("delta", 25, 21.25)
 
 
 async def test_a_lower_price_under_second_price_is_lower_than_what_was_asked(house):
