@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import random
 import time
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -23,6 +24,7 @@ from exchange.configuration.past import Past
 from exchange.configuration.pausing import end_pilot
 from exchange.delivery.delivery import Delivery
 from exchange.domain.bid import Contender
+from exchange.domain.ids import LeadId
 from exchange.domain.offer import BillingMode
 from exchange.domain.recounting_volume import limited
 from exchange.domain.sandbox import HOST
@@ -49,6 +51,12 @@ from exchange.market.link import Link
 from exchange.market.market import Market, Terms
 from exchange.market.rates import Rates
 from exchange.market.restoring import Restoring
+from exchange.notify.keeping import keep
+from exchange.notify.outbox import Outbox
+from exchange.notify.recipients import Recipients
+from exchange.notify.sender import Limits as SenderLimits
+from exchange.notify.sender import Means, Sender
+from exchange.notify.webhook import told
 from exchange.open_files import OpenFiles
 from exchange.readiness import Pulse, Readiness
 from exchange.sandbox.server import Sandbox
@@ -393,6 +401,7 @@ class Worker:
         self._beside(self._piloting.run(LOOK_EVERY_S))
         sealer = Sealer(self._ledger.connections, self.vault.derive(SEALS), now_us)
         self._beside(sealer.run(self.settings.seal_every_s))
+        self._open_outbox()
         self._stack.callback(self._metrics.hand_over)
         self._beside(self._count())
 
@@ -410,6 +419,32 @@ class Worker:
         if version is not None:
             self._metrics.pilot_ended(kind, name)
         return version is not None
+
+    def _open_outbox(self) -> None:
+        """Deliver what waits for sellers and buyers, beside the sales."""
+        self._outbox, known = Outbox(self._ledger.connections), Recipients()
+        means = Means(
+            wire=self._wire,
+            endpoints=self._endpoints,
+            recipients=lambda: known.of(self._snapshot()),
+            told=self._told,
+            observer=self._metrics,
+            now_us=now_us,
+            monotonic=time.monotonic,
+            luck=random.random,
+        )
+        limits = SenderLimits(
+            look_every_s=self.settings.webhook_look_every_s,
+            timeout_s=self.settings.webhook_timeout_s,
+        )
+        sender = Sender(self._outbox, means, limits)
+        self._stack.push_async_callback(sender.close)
+        self._beside(sender.run())
+        self._beside(keep(self._outbox, self._metrics.messages_wait, now_us))
+
+    async def _told(self, topic: str, at_us: int, lead_id: LeadId) -> bytes | None:
+        standing = await self._story.standing(lead_id)
+        return None if standing is None else told(topic, at_us, standing)
 
     def _watching_market(self) -> Rebuilding:
         settings = self.settings
@@ -539,6 +574,7 @@ class Worker:
             ledger=self._ledger,
             decisions=self._decisions,
             learning=self._learning,
+            outbox=self._outbox,
             readiness=Readiness(stores, now_us),
             observer=self._metrics,
             used=self._market.used,

@@ -88,6 +88,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     idempotency_hours: Count
     seal_every_s: Duration
     learn_every_s: Duration
+    webhook_look_every_s: Duration
+    webhook_timeout_s: Duration
 
     connections_per_host_max: Count
     connect_timeout_ms: Duration

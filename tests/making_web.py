@@ -262,6 +262,7 @@ async def an_edge(
         ledger=script,
         decisions=script,
         learning=NothingLearned(),
+        outbox=script,
         readiness=script,
         observer=metrics,
         under_way=under_way,

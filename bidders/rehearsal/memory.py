@@ -20,6 +20,8 @@ from exchange.ledger.learning import FloorRow, FloorsRow, RankingRow
 from exchange.ledger.rows import Rejection
 from exchange.ledger.stored import Erasure
 from exchange.market.once import Done, New, OnceKey, OtherBody, Running
+from exchange.notify.outbox import Kept as Message
+from exchange.notify.outbox import Wanted
 
 KEPT_MAX = 10_000
 WORKER = "rehearsal"
@@ -156,6 +158,25 @@ class NothingLearned:
         """Know no auction."""
         del at_us
         return ()
+
+
+class NoMessages:
+    """Nobody is told anything here, but what is asked for."""
+
+    async def messages(self, wanted: Wanted) -> tuple[Message, ...]:
+        """List none."""
+        del wanted
+        return ()
+
+    async def message(self, message_id: str) -> Message | None:
+        """Know none."""
+        del message_id
+        return None
+
+    async def replay(self, message_id: str) -> bool:
+        """Send none."""
+        del message_id
+        return False
 
 
 class NoOffers:

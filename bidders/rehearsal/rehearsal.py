@@ -19,7 +19,15 @@ from bidders.rehearsal.acts import Way
 from bidders.rehearsal.delivery import GoneError, deliver
 from bidders.rehearsal.judge import Judge, Note
 from bidders.rehearsal.market import market_of, read_vertical
-from bidders.rehearsal.memory import WORKER, Keys, NoOffers, NoSales, NothingLearned, Rejections
+from bidders.rehearsal.memory import (
+    WORKER,
+    Keys,
+    NoMessages,
+    NoOffers,
+    NoSales,
+    NothingLearned,
+    Rejections,
+)
 from bidders.rehearsal.page import page
 from bidders.rehearsal.scenes import scene_of
 from bidders.rehearsal.story import ScriptedStory
@@ -167,6 +175,7 @@ class Rehearsal:
             ledger=log,
             decisions=NoSales(),
             learning=NothingLearned(),
+            outbox=NoMessages(),
             readiness=log,
             observer=Metrics(CollectorRegistry()),
             under_way=self.under_way,

@@ -33,9 +33,11 @@ async def create(
     Parameters
     ----------
     role:
-        What it is for; `signing` makes the secret by which a buyer knows the exchange's calls.
+        What it is for; `signing` makes the secret by which a buyer knows the exchange's calls, and
+        a seller its webhooks.
     account:
-        Whose it is: the id of a seller or buyer in the market, or a name for an operator.
+        Whose it is: the id of a seller or buyer in the market (`seller/ID`, `buyer/ID` where both
+        have it), or a name for an operator.
     wait_s:
         How long to wait for the workers.
     """

@@ -67,4 +67,4 @@ def _all(draft: Draft) -> Iterator[Problem]:
     for campaign in draft.campaigns:
         yield from check_campaign(campaign, draft, verticals, compiles)
     yield from check_doors(draft, verticals)
-    yield from addresses(draft.offers)
+    yield from addresses(draft)

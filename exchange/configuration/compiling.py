@@ -26,6 +26,7 @@ from exchange.contract.market_file import (
     StagePart,
     VerticalPart,
     VolumeCapPart,
+    WebhookPart,
 )
 from exchange.domain.anonymize import shown_names
 from exchange.domain.campaign import (
@@ -40,6 +41,7 @@ from exchange.domain.condition_names import names_of
 from exchange.domain.dialect import PingDialect, PostDialect, StatusDialect
 from exchange.domain.formula import Formula, compile_formula
 from exchange.domain.lineup import Lineup, Plan, plan_of
+from exchange.domain.message import Webhook
 from exchange.domain.money import Micros, from_decimal
 from exchange.domain.offer import (
     Billing,
@@ -111,8 +113,8 @@ def field_of(name: str, part: FieldPart) -> Field:
     )
 
 
-def seller_of(part: SellerPart) -> Seller:
-    """Return a seller with its declared sources."""
+def seller_of(part: SellerPart, secret: bytes | None = None) -> Seller:
+    """Return a seller with its declared sources; `secret` signs what it is told."""
     sources = {
         source.id: DeclaredSource(
             id=source.id,
@@ -131,6 +133,7 @@ def seller_of(part: SellerPart) -> Seller:
         sources=sources,
         undeclared_sources=part.undeclared_sources,
         always_200=part.always_200,
+        webhook=webhook_of(part.webhook, secret),
         paused=part.paused,
         zone=ZoneInfo(part.time_zone),
         caps=(*volume_of(part.caps, f"seller/{part.id}"), *pilot),
@@ -147,6 +150,11 @@ def volume_of(parts: Iterable[VolumeCapPart], scope: str) -> tuple[Cap, ...]:
         else Cap(scope, CapKind.LEADS, part.leads or 0, part.per)
         for part in parts
     )
+
+
+def webhook_of(part: WebhookPart | None, secret: bytes | None) -> Webhook | None:
+    """Return where a seller is told of its leads, and of what."""
+    return None if part is None else Webhook(part.url, frozenset(part.events), secret)
 
 
 def buyer_of(part: BuyerPart) -> Buyer:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from exchange.configuration.queries import SQL
-from exchange.configuration.snapshots import SIGNING, Vault, secret_place
+from exchange.configuration.snapshots import SELLER_SIGNING, SIGNING, Vault, secret_place
 from exchange.configuration.store import begin_version, read_present
 from exchange.contract.parts import ID_RULE
 from exchange.domain.nearest import hint
@@ -30,14 +30,16 @@ class KeyRole(StrEnum):
     OPERATOR = "operator"
     ADMIN = "admin"
     SIGNING = "signing"
-    """No key of a door: what a buyer checks the exchange's calls with."""
+    """No key of a door: what a buyer or a seller checks the exchange's calls with."""
 
 
 ACCOUNT_KINDS = {
-    KeyRole.SELLER: "seller",
-    KeyRole.BUYER: "buyer",
-    KeyRole.SIGNING: "buyer",
+    KeyRole.SELLER: ("seller",),
+    KeyRole.BUYER: ("buyer",),
+    KeyRole.SIGNING: ("buyer", "seller"),
 }
+SIGNED = {"buyer": SIGNING, "seller": SELLER_SIGNING}
+"""Before an account's id: the name of what calls to it are signed with."""
 
 
 class AccountError(Exception):
@@ -60,17 +62,18 @@ class MadeKey(msgspec.Struct, frozen=True):
 async def create_key(
     connection: Any, vault: Vault, role: KeyRole, account: str, by: str
 ) -> MadeKey:
-    """Make a key for an account, or a buyer's signing secret in place of its last one.
+    """Make a key for an account, or its signing secret in place of its last one.
 
-    The two newest keys of an account and role are valid. Raises AccountError.
+    The two newest keys of an account and role are valid. Where a buyer and a seller have the same
+    id, `buyer/ID` and `seller/ID` tell which one is meant. Raises AccountError.
     """
     async with connection.transaction():
         await connection.execute(SQL["lock"])
-        await _check_account(connection, role, account)
+        kind, own_id = await _account(connection, role, account)
         if role is KeyRole.SIGNING:
-            made = await _signing_secret(connection, vault, account, by)
+            made = await _signing_secret(connection, vault, f"{SIGNED[kind]}{own_id}", by)
         else:
-            made = await _door_key(connection, role, account, by)
+            made = await _door_key(connection, role, own_id, by)
         await connection.execute(SQL["announce"], str(made.version))
     return made
 
@@ -80,16 +83,27 @@ def digest_of(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-async def _check_account(connection: Any, role: KeyRole, account: str) -> None:
-    kind = ACCOUNT_KINDS.get(role)
-    if kind is None:
+async def _account(connection: Any, role: KeyRole, account: str) -> tuple[str, str]:
+    """Return of which kind an account is, and its id; raise AccountError where it is none."""
+    kinds = ACCOUNT_KINDS.get(role)
+    if kinds is None:
         if not _ACCOUNT.fullmatch(account):
             raise AccountError(f'"{account}" is malformed: {ID_RULE}')
-        return
+        return role.value, account
+    named, slash, own_id = account.rpartition("/")
+    if slash and named in kinds:
+        kinds = (named,)
+    else:
+        own_id = account
     objects = (await read_present(connection)).objects
-    known = [name for found, name in objects if found == kind]
-    if account not in known:
-        raise AccountError(f'there is no {kind} "{account}" in the market{hint(account, known)}')
+    found = [kind for kind in kinds if (kind, own_id) in objects]
+    if len(found) > 1:
+        raise AccountError(f'"{own_id}" is a buyer and a seller: say buyer/{own_id} or seller/…')
+    if not found:
+        known = [name for kind, name in objects if kind in kinds]
+        told = " or ".join(kinds)
+        raise AccountError(f'there is no {told} "{own_id}" in the market{hint(own_id, known)}')
+    return found[0], own_id
 
 
 async def _door_key(connection: Any, role: KeyRole, account: str, by: str) -> MadeKey:
@@ -103,8 +117,7 @@ async def _door_key(connection: Any, role: KeyRole, account: str, by: str) -> Ma
     return MadeKey(key, version, tuple(row["hint"] for row in rows))
 
 
-async def _signing_secret(connection: Any, vault: Vault, buyer: str, by: str) -> MadeKey:
-    name = f"{SIGNING}{buyer}"
+async def _signing_secret(connection: Any, vault: Vault, name: str, by: str) -> MadeKey:
     secret = secrets.token_bytes(KEY_BYTES)
     sealed = vault.seal(secret, secret_place(name))
     version = await begin_version(connection, by, "secret", hashlib.sha256(sealed.sealed).digest())

@@ -1,6 +1,6 @@
 """What must hold of buyers and their offers, beyond the types of their keys."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -111,21 +111,35 @@ def check_condition(
         yield Problem(path, str(error))
 
 
-def addresses(offers: Iterable[OfferEntry]) -> Iterator[Problem]:
+def addresses(draft: Draft) -> Iterator[Problem]:
     """Warn, once for each host, of addresses outside the public internet."""
     seen: set[str] = set()
-    for entry in offers:
-        for key, terms in (("ping", entry.part.ping), ("post", entry.part.post)):
-            host = _host(terms.url) if terms is not None else None
-            if host is None or host in seen or not is_private(host):
-                continue
-            seen.add(host)
-            yield Problem(
-                (*entry.path, key, "url"),
-                f"{host} is not on the public internet; called only where "
-                "EXCHANGE_ALLOW_NETWORKS allows it",
-                is_warning=True,
-            )
+    for path, url in called(draft):
+        host = _host(sample(url))
+        if host is None or host in seen or not is_private(host):
+            continue
+        seen.add(host)
+        yield Problem(
+            path,
+            f"{host} is not on the public internet; called only where "
+            "EXCHANGE_ALLOW_NETWORKS allows it",
+            is_warning=True,
+        )
+
+
+def called(draft: Draft) -> Iterator[tuple[Path, str]]:
+    """Yield every address that a market calls, and where it stands."""
+    for offer in draft.offers:
+        ping, post = offer.part.ping, offer.part.post
+        if ping is not None:
+            yield (*offer.path, "ping", "url"), ping.url
+        if post is not None:
+            yield (*offer.path, "post", "url"), post.url
+        if post is not None and post.status is not None:
+            yield (*offer.path, "post", "status", "url"), post.status.url
+    for seller in draft.sellers:
+        if seller.part.webhook is not None:
+            yield (*seller.path, "webhook", "url"), seller.part.webhook.url
 
 
 def is_private(host: str) -> bool:

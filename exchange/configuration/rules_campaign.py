@@ -12,6 +12,7 @@ from exchange.configuration.rules_buyer import (
     check_condition,
     check_currency,
     check_time_zone,
+    check_url,
 )
 from exchange.configuration.rules_price import (
     check_floors,
@@ -29,6 +30,7 @@ from exchange.contract.market_file import (
     VerticalPart,
     VolumeCapPart,
 )
+from exchange.domain.message import Topic
 from exchange.domain.nearest import hint
 from exchange.domain.vertical import FieldType
 
@@ -44,6 +46,12 @@ def check_seller(entry: Entry[SellerPart]) -> Iterator[Problem]:
             path = (*entry.path, "source", index, "id")
             yield Problem(path, f'there is another source "{source.id}" of this seller')
         seen.add(source.id)
+    webhook = entry.part.webhook
+    if webhook is not None:
+        yield from check_url(webhook.url, (*entry.path, "webhook", "url"))
+        if not webhook.events:
+            path = (*entry.path, "webhook", "events")
+            yield Problem(path, f"is empty: name some of {', '.join(Topic)}")
 
 
 def _volume(caps: tuple[VolumeCapPart, ...], path: Path) -> Iterator[Problem]:

@@ -38,6 +38,8 @@ from exchange.domain.vertical import Vertical
 
 SIGNING = "signing/"
 """Before a buyer's id: the name of what its calls are signed with."""
+SELLER_SIGNING = "signing-seller/"
+"""Before a seller's id, likewise; a seller and a buyer of one id may be two companies."""
 
 
 class SealedSecret(NamedTuple):
@@ -76,6 +78,8 @@ class Stored(msgspec.Struct, frozen=True):
     signing: dict[str, bytes]
     """By buyer, decoded."""
     credited: dict[str, Micros]
+    seller_signing: dict[str, bytes] = {}
+    """By seller, decoded."""
     named: dict[str, bytes] = {}
     """What mappings call `{secret:NAME}`, in clear."""
 
@@ -95,6 +99,7 @@ async def read_stored(connection: Any, vault: Vault) -> Stored:
         market=market_of(present.objects),
         keys={row["digest"]: Role(row["role"], row["account"]) for row in keys},
         signing=_opened(vault, secrets, SIGNING),
+        seller_signing=_opened(vault, secrets, SELLER_SIGNING),
         credited={
             row["account"].removeprefix("buyer/"): Micros(row["amount"])
             for row in paid_in
@@ -155,7 +160,9 @@ class Compiler:
         readers = self._readers(market)
         self._dialects.begin(market.mapping, stored.named)
         self._doors.begin(market.door, self._verticals)
-        sellers = {part.id: seller_of(part) for part in market.seller}
+        sellers = {
+            part.id: seller_of(part, stored.seller_signing.get(part.id)) for part in market.seller
+        }
         buyers: dict[str, Buyer] = {}
         offers: dict[str, Offer] = {}
         for part in market.buyer:

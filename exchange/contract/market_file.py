@@ -38,6 +38,7 @@ from exchange.domain.campaign import (
     Weights,
 )
 from exchange.domain.expected import RankBy
+from exchange.domain.message import Topic
 from exchange.domain.offer import HashKind, OnLowerPrice, OnNoAnswer, Per
 from exchange.domain.seller import UndeclaredSources
 from exchange.domain.vertical import FieldType, Privacy, Show
@@ -107,6 +108,13 @@ class SellerPilotPart(Part, frozen=True, kw_only=True):
     leads: Count
 
 
+class WebhookPart(Part, frozen=True, kw_only=True):
+    """Where a seller is told of its leads."""
+
+    url: Url
+    events: tuple[Topic, ...] = (Topic.LEAD_RESOLVED,)
+
+
 class SellerPart(Part, frozen=True, kw_only=True):
     """A publisher."""
 
@@ -121,6 +129,7 @@ class SellerPart(Part, frozen=True, kw_only=True):
     caps: tuple[VolumeCapPart, ...] = ()
     """Limits on all of its sources together."""
     pilot: SellerPilotPart | None = None
+    webhook: WebhookPart | None = None
     paused: bool = False
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from exchange.domain.events import Event
 from exchange.domain.ids import LeadId, SaleId
+from exchange.domain.message import MessageRow
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
 from exchange.domain.states import LeadStatus, SaleState
@@ -142,5 +143,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     transfers: tuple[Transfer, ...] = ()
     capture: bytes | None = None
     """Exact requests and answers since the last moment, sealed and kept for a set time."""
+    message: MessageRow | None = None
+    """Tells the seller of the lead's end, where it asks for that."""
     announce: bool = False
     """Somebody may be waiting for this elsewhere: all workers are told the lead's id."""

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from exchange.domain.message import Webhook
 from exchange.domain.money import Micros
 from exchange.domain.offer import Cap
 
@@ -38,6 +39,8 @@ class Seller(msgspec.Struct, frozen=True, kw_only=True):
     sources: dict[str, DeclaredSource]
     undeclared_sources: UndeclaredSources = UndeclaredSources.ACCEPT
     always_200: bool = False
+    webhook: Webhook | None = None
+    """None: it is told nothing, but what it asks for."""
     paused: bool = False
     zone: ZoneInfo = UTC
     """In which its limits count."""

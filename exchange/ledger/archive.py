@@ -8,6 +8,7 @@ import msgspec
 
 from exchange.domain.events import Event
 from exchange.domain.ids import LeadId, SaleId
+from exchange.domain.message import MessageRow
 from exchange.domain.moment import AwardRow, LeadEnd, LeadRow, QuoteRow, SaleEnd
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
@@ -107,6 +108,10 @@ class Archive:
                 if record is not None:
                     yield lead_id, record
             after = rows[-1]["lead_id"], rows[-1]["number"]
+
+    async def owe(self, lead_id: LeadId, message: MessageRow) -> None:
+        """Make sure that a lead's end is told in a message, where it was written without one."""
+        await self._fetch("owe", message.id, message.recipient, message.topic, lead_id)
 
     async def balance(self, account: str) -> dict[str, Micros]:
         """Return by currency what came into the account less what left it."""

@@ -10,7 +10,7 @@ WITH lease AS MATERIALIZED (
       FROM ROWS FROM (json_populate_recordset(NULL::moment_row, $2::json),
                       unnest($3::bytea[]), unnest($4::bytea[]), unnest($5::bytea[]))
         AS given (write, lead_id, number, at_us, kind, events, announce, wrapped_key,
-                  capture_until_us, lead, quote, award, sale_end, lead_end, transfers,
+                  capture_until_us, lead, quote, award, sale_end, lead_end, transfers, message,
                   record, post, capture)
      WHERE EXISTS (SELECT FROM lease)
 ), fresh AS (
@@ -66,6 +66,11 @@ WITH lease AS MATERIALIZED (
     INSERT INTO transfer (lead_id, sale_id, kind, debit, credit, amount, currency, at, in_moment)
     SELECT lead_id, moved.sale_id, moved.kind, debit, credit, amount, currency, at, number
       FROM written CROSS JOIN unnest(transfers) AS moved
+), new_message AS (
+    INSERT INTO message (id, at, recipient, topic, lead_id)
+    SELECT (message).id, at, (message).recipient, (message).topic, lead_id
+      FROM written WHERE message IS DISTINCT FROM NULL
+        ON CONFLICT DO NOTHING
 ), new_capture AS (
     INSERT INTO capture (lead_id, number, at, expires_at, sealed, wrapped_key)
     SELECT lead_id, number, at, at(capture_until_us), capture, key

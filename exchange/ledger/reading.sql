@@ -89,6 +89,12 @@ UNION ALL
 SELECT erasure.at, erasure.by FROM closed JOIN erasure USING (lead_id)
  LIMIT 1;
 
+-- owe --
+-- The message of an end that was written without it; one that is there stays the only one.
+INSERT INTO message (id, at, recipient, topic, lead_id)
+SELECT $1, lead_end.at, $2, $3, lead_id FROM lead_end WHERE lead_id = $4
+    ON CONFLICT DO NOTHING;
+
 -- balance --
 SELECT currency, sum(amount)::bigint AS amount FROM posting WHERE account = $1 GROUP BY currency;
 

@@ -8,6 +8,7 @@ import msgspec
 
 from exchange.domain.events import Event
 from exchange.domain.ids import LeadId
+from exchange.domain.message import MessageRow
 from exchange.domain.moment import AwardRow, LeadEnd, LeadRow, Moment, QuoteRow, SaleEnd, Transfer
 from exchange.ledger.keys import LeadKeys
 
@@ -38,6 +39,7 @@ class MomentRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sale_end: SaleEnd | None = None
     lead_end: LeadEnd | None = None
     transfers: tuple[Transfer, ...] = ()
+    message: MessageRow | None = None
 
 
 class Packed(NamedTuple):
@@ -118,6 +120,7 @@ def pack(moment: Moment, write: int, keys: LeadKeys, capture_keep_us: int) -> Pa
         sale_end=sale_end,
         lead_end=moment.lead_end,
         transfers=moment.transfers,
+        message=moment.message,
     )
     return Packed(encoded(row), record, post, capture)
 

@@ -11,6 +11,7 @@ from exchange.domain.ids import LeadId
 from exchange.domain.moment import Moment, MomentKind, SaleEnd
 from exchange.story.captures import pack
 from exchange.story.patience import any_done
+from exchange.story.telling import Tells
 
 
 class Fenced(Exception):  # noqa: N818 - said as people say it
@@ -48,6 +49,10 @@ class Chain:
         self._ended_sales: deque[tuple[SaleEnd, Then]] = deque()
         self._due: list[Then] = []
         self._order = asyncio.Lock()
+        self.tells: Tells | None = None
+        """Makes the message that tells the seller of the lead's end; None: it asks for none."""
+        self.is_pending = False
+        """The seller hears `pending`, or may have: what becomes of the lead is news to it."""
         self._begun: asyncio.Future[bool] | None = None
         self._is_settled = True
         """What came of that is known."""
@@ -138,6 +143,10 @@ class Chain:
         if self._broken:
             raise Broken
         due, self._due = self._due, []
+        if kind is MomentKind.PENDING:
+            self.is_pending = True
+        if self.tells is not None and rows.get("lead_end") is not None:
+            rows["message"] = self.tells(rows["lead_end"], self.is_pending)
         if self._ended_sales and "sale_end" not in rows:
             rows["sale_end"], then = self._ended_sales.popleft()
             due.append(then)

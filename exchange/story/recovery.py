@@ -19,6 +19,7 @@ from exchange.domain.exclusivity import Claim
 from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.lead import Fingerprint
 from exchange.domain.lineup import Plan
+from exchange.domain.message import MessageRow
 from exchange.domain.moment import AwardRow, LeadEnd, MomentKind, SaleEnd
 from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
@@ -40,6 +41,7 @@ from exchange.story.leaving_out import note_left_out
 from exchange.story.patience import all_done
 from exchange.story.record import read
 from exchange.story.stations import Stations
+from exchange.story.telling import Tells, teller
 from exchange.story.volume import Lapsing
 
 logger = structlog.get_logger(__name__)
@@ -82,6 +84,9 @@ class Archive(Protocol):
 
     async def timeline(self, lead_id: LeadId) -> list[Event]:
         """Return all events of a lead, in order."""
+
+    async def owe(self, lead_id: LeadId, message: MessageRow) -> None:
+        """Make sure that a lead's end is told in a message."""
 
 
 class Holds(Protocol):
@@ -147,10 +152,25 @@ class Recovery:
             if lead is None and not await self._never_to_be(lead_id):
                 lead = await self._archive.open_lead(lead_id)
             self._left_open.discard(lead_id)
+            if lead is None:
+                await self._owe(lead_id)
             if lead is None or lead.worker_id != self._leases.worker_id:
                 self._leases.closed(lead_id)  # ended after all, never to be written, or another's
             else:
                 self._begin([lead])
+
+    async def _owe(self, lead_id: LeadId) -> None:
+        """Let the seller be told of an end that was written after all: it heard of none here."""
+        stored = await self._archive.lead(lead_id)
+        if stored is None or stored.end is None:
+            return
+        tells = self._teller(stored.row.seller_id)
+        message = None if tells is None else tells(stored.end, True)
+        if message is not None:
+            await self._archive.owe(lead_id, message)
+
+    def _teller(self, seller_id: str) -> Tells | None:
+        return teller(self._stations, self._market().sellers.get(seller_id))
 
     async def _never_to_be(self, lead_id: LeadId) -> bool:
         """Make sure that what was not written never will be; False: it is written.
@@ -193,6 +213,8 @@ class Recovery:
         chain = Chain(
             self._stations.ledger, lead.lead_id, self._stations.now_us, written=lead.last_number
         )
+        chain.tells = self._teller(lead.row.seller_id)
+        chain.is_pending = True
         sold = await self._accepted(lead)
         found = "in doubt" if lead.awards else "sold" if sold else "not awarded"
         chain.note(EventName.RECOVERED, detail=found)

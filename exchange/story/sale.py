@@ -28,6 +28,7 @@ from exchange.story.concluding import Concluding, Sale
 from exchange.story.ending import PENDING, Course, Ending, unsold
 from exchange.story.stations import Stations
 from exchange.story.succession import Succession
+from exchange.story.telling import teller
 from exchange.story.together import Together
 
 logger = structlog.get_logger()
@@ -77,6 +78,7 @@ class LeadSale:
         self._chain = Chain(
             stations.ledger, self.lead.lead_id, stations.now_us, written=1 if carried else 0
         )
+        self._chain.tells = teller(stations, snapshot.sellers.get(self.lead.seller_id))
         self._checking = Checking(snapshot, submission, self._chain)
         sale = Sale(
             seller_id=self.lead.seller_id,
@@ -141,10 +143,11 @@ class LeadSale:
         await self._follow(ending)
         return ending
 
-    async def tell_pending(self) -> Ending:
+    async def tell_pending(self) -> Ending | None:
         """Let the seller hear `pending`, durably and not before the lead's own row, or its end.
 
         Of a lead that several share it hears who bought it by now; nobody else is asked any more.
+        None where the end was just written: it is on the books, and is to be told from there.
         """
         self._course.told_pending = True
         await self._on_books.wait()
@@ -154,6 +157,8 @@ class LeadSale:
             await self._chain.write_unless_ended(
                 MomentKind.PENDING, EventName.PENDING, reason=Reason.IN_DOUBT
             )
+        if self.ending is None and self._chain.ended_at_us:
+            return None
         return self.ending or self.so_far
 
     @property

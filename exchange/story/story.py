@@ -238,14 +238,15 @@ class Story:
         if not task.done() and not sale.attempted:
             # Nobody gets the lead any more: better its end now than `pending` for a moment.
             await any_done((task,), ENDS_WITHIN_S)
-        if not task.done() or task.cancelled():
-            ending = await sale.tell_pending()
-        else:
-            ending = task.result()
+        if task.done() and not task.cancelled():
+            return await self._answer(sale, task.result())
+        ending = await sale.tell_pending()
+        if ending is None:
+            return await self._told_by_another(sale)
         return await self._answer(sale, ending)
 
     async def _told_by_another(self, sale: LeadSale) -> LeadAnswer:
-        """Answer with what the worker decided that took this lead over."""
+        """Answer with what is on the books, or what the worker decides that took the lead over."""
         left_us = sale.lead.answer_by_us - self._stations.now_us()
         await self.ended(sale.lead.lead_id, max(0.0, left_us / US_PER_S))
         now = await self.standing(sale.lead.lead_id)

@@ -74,6 +74,12 @@ class Metrics:
         )
         self.posts = self._counter("posts", "Answers to posts", "offer", "answer")
         self.post_times = self._seconds("post", "From a post to its answer", "offer")
+        self.messages = self._counter("messages", "Webhook calls", "type", "outcome")
+        self.message_times = self._seconds("message", "From a webhook's call to its answer", "type")
+        self.waiting_messages = self._oldest("messages_waiting", "Messages not yet delivered")
+        self.waiting_message_s = self._oldest(
+            "messages_oldest_seconds", "For how long the oldest of them has waited"
+        )
         self.shed = self._counter("shed", "Leads turned away under overload", "cause")
         for cause in ShedCause:  # from the start at 0: the first that is shed is an increase, too
             self.shed.add((cause.value,), 0)
@@ -143,6 +149,16 @@ class Metrics:
         self.posts.add((offer_id, word))
         self.post_times.add((offer_id,), ms / MS_PER_S)
 
+    def message_tried(self, topic: str, outcome: str, ms: float) -> None:
+        """Count a try to deliver a message: delivered, again (it is tried later), failed."""
+        self.messages.add((topic, outcome))
+        self.message_times.add((topic,), ms / MS_PER_S)
+
+    def messages_wait(self, waiting: int, oldest_s: float) -> None:
+        """Show how many messages of all workers wait, and for how long the oldest does."""
+        self.waiting_messages.set(waiting)
+        self.waiting_message_s.set(oldest_s)
+
     def in_doubt(self, change: int) -> None:
         """Count a sale into doubt (1) or out of it (-1)."""
         self.doubts.inc(change)
@@ -196,6 +212,15 @@ class Metrics:
         counts = Counts(family)
         self._tallies.append(counts)
         return counts
+
+    def _oldest(self, name: str, help_text: str) -> Gauge:
+        # Every worker sees the same: the highest is as good as any.
+        return Gauge(
+            f"exchange_{name}",
+            help_text,
+            registry=self.registry,
+            multiprocess_mode="livemax",
+        )
 
     def _gauge(self, name: str, help_text: str) -> Gauge:
         # Summed over the workers that live, where one page speaks for all of them.

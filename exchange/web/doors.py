@@ -29,6 +29,7 @@ from exchange.ledger.learning import FloorRow, FloorsRow, RankingRow
 from exchange.ledger.rows import Rejection
 from exchange.ledger.stored import Erasure
 from exchange.market.once import Done, New, OnceKey, OtherBody, Running
+from exchange.notify.outbox import Kept, Wanted
 from exchange.web.limits import Limits
 from exchange.web.specs.links import Links
 from exchange.web.under_way import UnderWay
@@ -164,6 +165,19 @@ class Learning(Protocol):
         """Return what auctions under learned floors earned since the day of this moment."""
 
 
+class Outbox(Protocol):
+    """Messages to sellers and buyers."""
+
+    async def messages(self, wanted: Wanted) -> Sequence[Kept]:
+        """Return messages with their logs, the newest first."""
+
+    async def message(self, message_id: str) -> Kept | None:
+        """Return one message with its log."""
+
+    async def replay(self, message_id: str) -> bool:
+        """Let a message be delivered again; False where there is none."""
+
+
 class Readiness(Protocol):
     """What must be up for this worker to sell."""
 
@@ -209,6 +223,7 @@ class Doors:
     ledger: Ledger
     decisions: Decisions
     learning: Learning
+    outbox: Outbox
     readiness: Readiness
     observer: Observer
     under_way: UnderWay

@@ -10,6 +10,7 @@ from exchange.contract.deciding import ConfirmedSale, ConfirmRequest, InDoubtOut
 from exchange.contract.feeds import FeedEnd, FeedRow
 from exchange.contract.health import Health, ReadinessOut
 from exchange.contract.learning_reports import ExpectedValueReport, LearnedFloorsReport
+from exchange.contract.messages import DeliveriesOut, DeliveryOut
 from exchange.contract.operator import ErasedOut, OperatorLeadView
 from exchange.contract.pilots import PilotsOut
 from exchange.contract.rejections import RejectionsOut
@@ -36,6 +37,7 @@ from exchange.web.specs.links import DAYS_MAX
 from exchange.web.specs.offers import get_offer_schema, get_offer_spec
 from exchange.web.trying import try_offer
 from exchange.web.viewing import get_lead, get_lead_as_operator, get_rejections
+from exchange.web.webhooks import LISTED_MAX, STATES, get_deliveries, replay_delivery
 
 
 class Text(Enum):
@@ -376,6 +378,33 @@ ROUTES = (
         answer=InDoubtOut,
         query=(Query("older_than_s", "Leaves out younger ones; 10 where it is not said", 0),),
         problems=with_key(Kind.FIELDS),
+    ),
+    Route(
+        method="GET",
+        path="/v1/admin/webhooks/deliveries",
+        handler=get_deliveries,
+        operation="get_deliveries",
+        summary="Messages to sellers and buyers with every try to deliver them, newest first",
+        roles=("operator", "admin"),
+        answer=DeliveriesOut,
+        query=(
+            Query("state", "Only those that stand so", values=STATES),
+            Query("recipient", "Only of `seller/ID` or `offer/ID`"),
+            Query("lead_id", "Only those that tell of this lead"),
+            Query("before", "The next page: what `next` was in the last one"),
+            Query("limit", "How many at most; 100 where it is not said", 1, LISTED_MAX),
+        ),
+        problems=with_key(Kind.FIELDS),
+    ),
+    Route(
+        method="POST",
+        path="/v1/admin/webhooks/deliveries/{message_id}/replay",
+        handler=replay_delivery,
+        operation="replay_delivery",
+        summary="Deliver a message again, at once and with all its tries",
+        roles=("operator", "admin"),
+        answer=DeliveryOut,
+        problems=with_key(Kind.NOT_FOUND),
     ),
     Route(
         method="GET",

@@ -256,6 +256,7 @@ class Auditor:
 
     def _on_learnt(self, lead_id: str, status: str, price: int | None, sales: int) -> None:
         lead = self._leads[lead_id]
+        lead.heard_pending |= status == "pending"
         if status not in FINAL:
             if not lead.is_written:
                 self._wrong("4 nothing lost", f"{lead_id} was told {status}, the ledger lacks it")
@@ -286,6 +287,12 @@ class Auditor:
         if locks:
             self._wrong("8 no leaks", f"{locks} locks are held")
 
+    def _on_message(self, lead_id: str, topic: str) -> None:
+        lead = self._leads[lead_id]
+        if lead.is_told or topic != "lead.resolved":
+            self._wrong("4 nothing lost", f"the seller of {lead_id} is told its end again: {topic}")
+        lead.is_told = True
+
     def _at_the_end(self) -> None:
         for lead_id, lead in self._leads.items():
             if lead.is_written and lead.end is None:
@@ -295,6 +302,8 @@ class Auditor:
                     self._wrong("4 nothing lost", f"sale {sale.sale_id} is open for good")
             if lead.end is not None:
                 self._explained(lead_id, lead)
+                if lead.heard_pending and not lead.is_told:
+                    self._wrong("4 nothing lost", f"{lead_id} was told pending, and then nothing")
 
     def _explained(self, lead_id: str, lead: Lead) -> None:
         """Ask the timeline for every offer; of a lead that was cut off, for those asked."""

@@ -51,6 +51,8 @@ class Lead(msgspec.Struct):
     end: LeadEnd | None = None
     ended_at_us: int | None = None
     is_pending: bool = False
+    message: Any = None
+    """What tells its seller of its end."""
 
 
 class Registered(msgspec.Struct):
@@ -123,6 +125,7 @@ class Books:
             award.charge = sum(one.amount for one in moment.transfers if one.debit == buyer)
         if moment.lead_end is not None:
             lead.end, lead.ended_at_us = moment.lead_end, moment.at_us
+            lead.message = moment.message
         if moment.kind is MomentKind.PENDING:
             lead.is_pending = True
 
@@ -184,6 +187,12 @@ class Books:
 
     def timeline(self, lead_id: str) -> list[Any]:
         return [event for moment in self._moments(lead_id) for event in moment.events]
+
+    def owe(self, lead_id: str, message: Any) -> None:
+        """Write the message of an end that has none."""
+        lead = self.leads.get(lead_id)
+        if lead is not None and lead.end is not None and lead.message is None:
+            lead.message = message
 
     def quote(self, lead_id: str) -> Any:
         rows = [moment.quote for moment in self._moments(lead_id) if moment.quote is not None]

@@ -162,6 +162,9 @@ class SimulatedLedger:
         records = await self.records(lead_id)
         return records[-1] if records else None
 
+    async def owe(self, lead_id: LeadId, message: Any) -> None:
+        await self._read("owe", lead_id, message)
+
     async def captures(self, lead_id: LeadId) -> list[Any]:
         del lead_id
         return []

@@ -38,3 +38,6 @@ class Lead:
         self.pinged: set[str] = set()
         self.answered: set[str] = set()
         self.is_recovered = False
+        self.heard_pending = False
+        self.is_told = False
+        """Its seller is sent a message of its end."""

@@ -22,6 +22,7 @@ from exchange.domain.campaign import (
 from exchange.domain.floor_table import FloorTable, Layer, RuledFloor
 from exchange.domain.ids import ENTROPY_BYTES, LeadId, uuid7
 from exchange.domain.lead import Fingerprint, Source
+from exchange.domain.message import Topic, Webhook
 from exchange.domain.money import Micros
 from exchange.domain.offer import (
     Billing,
@@ -44,7 +45,8 @@ from exchange.domain.vertical import Field, FieldType, Privacy, Show, Vertical
 from tests.making import DOLLAR, a_buyer, a_campaign, a_lead, a_stage
 
 BUYERS = ("acme", "bravo", "cargo", "delta")
-SELLER = Seller(id="fastquotes", name="Fast Quotes", sources={})
+WEBHOOK = Webhook("http://fastquotes/hook", frozenset({Topic.LEAD_RESOLVED}))
+SELLER = Seller(id="fastquotes", name="Fast Quotes", sources={}, webhook=WEBHOOK)
 SOURCE = Source(id="search", channel="search")
 HIDDEN = Show.HIDDEN
 AUTO = Vertical(

@@ -158,6 +158,9 @@ def look_around(history: History, valkey: Valkey, server: Server, cluster: Clust
         history.add("held", key, sorted(holds))
     for key, counts in valkey.hashes(":counters").items():
         history.add("counted", key, counts)
+    for lead_id, lead in server.books.leads.items():
+        if lead.message is not None:
+            history.add("message", lead_id, lead.message.topic.value)
     for worker in cluster.workers:
         if worker.is_ready:
             history.add(

@@ -132,6 +132,12 @@ WRONG = {
     "told of a lead that is not there": (
         "4 nothing lost", {"rest": [("told", 8.0, OTHER, "pending", None, 0), REST]},
     ),
+    "told to wait, and then nothing": (
+        "4 nothing lost", {"told": [("told", 1.4, LEAD, "pending", None, 0), TOLD]},
+    ),
+    "told its end twice": (
+        "4 nothing lost", {"rest": [("message", 9.0, LEAD, "lead.resolved")] * 2 + [REST]},
+    ),
     "a lead has no end": ("4 nothing lost", {"rest": [OTHER_ROW, REST]}),
     "a moment is missing": ("4 nothing lost", {"awarded": [], "post": [], "said": []}),
     "more is charged than was bid": (

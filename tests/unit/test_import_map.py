@@ -30,12 +30,15 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
     "exchange.delivery": [*BASE, "exchange.wire"],  # and posts
     "exchange.story": [*BASE, *STATIONS],
     "exchange.learning": [*BASE, "exchange.ledger"],
+    # what was written with a sale goes out beside it
+    "exchange.notify": [*BASE, "exchange.ledger", "exchange.wire"],
     "exchange.trying": [*BASE, *STATIONS, "exchange.story", "exchange.wire"],
     "exchange.web": [
         *BASE,
         *STATIONS,
         "exchange.dialect",
         "exchange.story",
+        "exchange.notify",
         "exchange.settings",
         "exchange.telemetry",
     ],
@@ -53,7 +56,7 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
     "exchange": [],
     "bidders.rehearsal": [  # the exchange's own doors: a seller rehearses what it will meet
         *("bidders", *BASE, "exchange.configuration", "exchange.intake", "exchange.ledger"),
-        *("exchange.market", "exchange.telemetry", "exchange.web"),
+        *("exchange.market", "exchange.notify", "exchange.telemetry", "exchange.web"),
     ],
     "bidders.certify": [  # the exchange's own calls: a buyer is called as it will be
         *("bidders", *BASE, "exchange.configuration", "exchange.delivery", "exchange.dialect"),

@@ -22,6 +22,7 @@ SECTIONS = {
     market_file.SellerPart: "## `[[seller]]`",
     market_file.SourcePart: "### `source`",
     market_file.VolumeCapPart: "### `caps` of a seller or source",
+    market_file.WebhookPart: "### `webhook`",
     market_file.BuyerPart: "## `[[buyer]]`",
     market_file.BillingPart: "### `billing`",
     market_file.CapPart: "### `caps`\n",
