@@ -139,6 +139,7 @@ async def test_what_is_written_and_not_sent_when_its_worker_dies_is_sent_by_anot
     async with a_hook() as hook, Fleet([never()]) as fleet:
         await house.apply(a_market(hook, fleet, "never"))
         await house.key("operator", "tests")
+        await house.key("seller", "fastquotes")
         silent = await house.start(webhook_look_every_s=600.0)
         answer = await house.post(campaign="never", timeout_ms=HURRY_MS)
         assert answer.body["status"] == "pending"
@@ -161,6 +162,7 @@ async def test_what_was_sent_and_not_noted_when_its_worker_dies_is_sent_again_un
     async with a_hook() as hook, Fleet([never()]) as fleet:
         await house.apply(a_market(hook, fleet, "never"))
         await house.key("operator", "tests")
+        await house.key("seller", "fastquotes")
         hook.is_mute = True
         killed = await house.start()
         await house.post(campaign="never", timeout_ms=HURRY_MS)
