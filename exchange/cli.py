@@ -48,6 +48,10 @@ COMMANDS = {
         "exchange.commands.erase:erase",
         "Make a person unreadable for good, by lead, telephone or e-mail.",
     ),
+    "replay": (
+        "exchange.commands.replay:replay_command",
+        "Sell recorded leads again under another market, and show what differs.",
+    ),
     "backup": ("exchange.commands.backup:backup", "Write the whole ledger into one file."),
     "restore": ("exchange.commands.backup:restore", "Read a ledger back from such a file."),
     "check": ("exchange.commands.check:check", "Check settings, stores and versions."),

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
-from exchange.commands.database import author, database
+from exchange.commands import replay
+from exchange.commands.database import author, database, ledger_key
 from exchange.commands.errors import CommandError
 from exchange.commands.showing import lagging_text, show, tell, warn
 from exchange.configuration import store
@@ -17,6 +18,8 @@ from exchange.configuration.problem import Finding, MarketFileError
 from exchange.configuration.reading import Reading, finding_of, read_market
 from exchange.configuration.swapping import live_workers, wait_until_swapped
 from exchange.configuration.writing import write_market
+from exchange.ledger.vault import Vault
+from exchange.replay.replay import Replayed
 from exchange.settings import Settings
 
 Files = Annotated[list[Path], Parameter(negative=())]
@@ -28,7 +31,13 @@ JSON = msgspec.json.Encoder(decimal_format="number")
 
 
 async def plan(
-    files: Files, /, *, as_json: Json = False, empty: Empty = False, settings: Given
+    files: Files,
+    /,
+    *,
+    as_json: Json = False,
+    empty: Empty = False,
+    trial: int | None = None,
+    settings: Given,
 ) -> None:
     """Show what applying these files would change.
 
@@ -40,6 +49,8 @@ async def plan(
         Print one JSON object.
     empty:
         Files without a single object are meant so: the whole market would be retired.
+    trial:
+        Sell the last so many leads again under it, and show what would come of them instead.
     """
     reading = wanted(files, empty=empty)
     is_new = makes_stores(settings)
@@ -47,12 +58,16 @@ async def plan(
         warnings = await warnings_of(connection, reading)
         change = await told(store.plan(connection, reading.market), reading)
         workers = await live_workers(connection)
+        tried = None if trial is None else await tried_with(connection, reading, trial, settings)
     tell(*circumstances(settings, is_new=is_new, workers=workers))
     if as_json:
-        write_json({"change": change, "warnings": warnings})
+        told_too = {} if tried is None else {"trial": replay.told(tried)}
+        write_json({"change": change, "warnings": warnings, **told_too})
     else:
         warn(warnings)
         show(change)
+        if tried is not None:
+            replay.show(tried)
 
 
 async def apply(
@@ -119,6 +134,12 @@ async def export(*, version: int | None = None, as_json: Json = False, settings:
         write_json(market)
     else:
         sys.stdout.write(write_market(market))
+
+
+async def tried_with(connection: Any, reading: Reading, leads: int, settings: Settings) -> Replayed:
+    """Return what would have come of the last leads under the market that was read."""
+    vault = Vault(await ledger_key(connection, settings))
+    return await replay.tried(connection, vault, lambda _: reading.market, leads)
 
 
 def wanted(files: list[Path], *, empty: bool) -> Reading:

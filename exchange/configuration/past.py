@@ -69,8 +69,11 @@ class Past:
             return None
 
 
-def as_it_was(version: int, market: MarketFile) -> Snapshot:
-    """Return a market without keys, secrets, balances, dialects and doors: none is called."""
+def as_it_was(version: int, market: MarketFile, hash_key: bytes = b"") -> Snapshot:
+    """Return a market without keys, secrets, balances, dialects and doors: none is called.
+
+    `hash_key` stands for every buyer's own, where pings are made that nobody gets.
+    """
     verticals = {part.id: vertical_of(part) for part in market.vertical}
     readers = {name: reader(vertical) for name, vertical in verticals.items()}
     buyers: dict[str, Buyer] = {}
@@ -79,7 +82,8 @@ def as_it_was(version: int, market: MarketFile) -> Snapshot:
         buyers[part.id] = buyer_of(part)
         for offer in part.offer:
             vertical, read = verticals[offer.vertical], readers[offer.vertical]
-            offers[offer.id] = offer_of(offer, buyers[part.id], vertical, read, Means(None, b""))
+            means = Means(None, hash_key)
+            offers[offer.id] = offer_of(offer, buyers[part.id], vertical, read, means)
     margins = offer_margins(market.buyer)
     campaigns = {
         part.id: campaign_of(

@@ -1,0 +1,178 @@
+"""`exchange replay`: recorded leads, sold again under another market, and what that would bring."""
+
+import sys
+import time
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from exchange.commands.database import database_at, ledger_key, store_urls
+from exchange.commands.errors import CommandError
+from exchange.commands.showing import tell
+from exchange.commands.verify import micros_of
+from exchange.contract.timeline import utc_text
+from exchange.domain.money import to_decimal
+from exchange.ledger.connections import prepare
+from exchange.ledger.vault import Vault
+from exchange.replay.changing import SettingError, changed, setting_of
+from exchange.replay.comparing import ALL, Row, Totals
+from exchange.replay.reading import Reader
+from exchange.replay.replay import Changing, Replayed, replay
+from exchange.settings import Settings
+
+IN_MONEY = ("revenue", "payout", "margin")
+JSON = msgspec.json.Encoder(decimal_format="number")
+
+
+async def replay_command(
+    *,
+    since: datetime,
+    until: datetime | None = None,
+    sets: Annotated[tuple[str, ...], Parameter(name="--set", negative=())] = (),
+    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+    settings: Annotated[Settings, Parameter(parse=False)],
+) -> None:
+    """Sell recorded leads again with another floor, margin, cap or timeout; say what differs.
+
+    Buyers say what they said: a bid that was not made then is no bid, a post that was not made then
+    is taken as accepted, and both are counted. Nothing is called, and nothing is changed.
+
+    Parameters
+    ----------
+    since:
+        Leads that came since then, such as 2026-11-01T00:00:00Z.
+    until:
+        Leads that came before then; now where it is not said.
+    sets:
+        KIND.ID.KEY=VALUE as in the market file, such as campaign.auto-us.floor=8; may be repeated.
+    as_json:
+        Print one JSON object.
+    """
+    try:
+        wanted = [setting_of(text) for text in sets]
+        async with (
+            store_urls(settings) as urls,
+            database_at(urls.database_url) as connection,
+        ):
+            vault = Vault(await ledger_key(connection, settings))
+            await prepare(connection)
+            ends_us = now_us() if until is None else micros_of(until)
+            found = await replay(
+                connection, vault, lambda market: changed(market, wanted), micros_of(since), ends_us
+            )
+    except SettingError as error:
+        raise CommandError(str(error)) from error
+    if as_json:
+        sys.stdout.write(JSON.encode(told(found)).decode() + "\n")
+    else:
+        show(found)
+
+
+async def tried(connection: Any, vault: Vault, change: Changing, leads: int) -> Replayed:
+    """Return what would have come of the last so many leads. Raises CommandError."""
+    if leads < 1:
+        raise CommandError("--trial: at least one lead")
+    await prepare(connection)
+    since_us = await Reader(connection, vault).since_of_last(leads)
+    until_us = now_us()
+    return await replay(
+        connection, vault, change, until_us if since_us is None else since_us, until_us
+    )
+
+
+def now_us() -> int:
+    """Return the wall's time, in microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+def told(found: Replayed) -> dict[str, Any]:
+    """Return what is printed as JSON."""
+    return {
+        "since": utc_text(found.since_us),
+        "until": utc_text(found.until_us),
+        "leads": found.leads,
+        "left_out": found.left_out,
+        "unlike_recorded": found.unlike_recorded,
+        "changed": found.changed,
+        "unrecorded": {"pings": found.unrecorded_pings, "posts": found.unrecorded_posts},
+        "campaigns": [
+            {
+                "campaign": row.campaign or None,
+                "currency": row.currency,
+                "recorded": plain(row.recorded),
+                "before": plain(row.before),
+                "after": plain(row.after),
+                "difference": plain(row.difference),
+            }
+            for row in found.rows
+        ],
+    }
+
+
+def plain(totals: Totals) -> dict[str, Any]:
+    """Return totals with money as amounts."""
+    numbers = msgspec.structs.asdict(totals)
+    return {
+        name: to_decimal(number) if name in IN_MONEY else number for name, number in numbers.items()
+    }
+
+
+LINES = (
+    ("leads sold", "sold"),
+    ("sales", "sales"),
+    ("revenue", "revenue"),
+    ("paid to sellers", "payout"),
+    ("margin", "margin"),
+    ("ms to the end, median", "p50_ms"),
+    ("ms to the end, p95", "p95_ms"),
+)
+
+
+def show(found: Replayed) -> None:
+    """Print a table for each campaign, and say what it rests on."""
+    console = Console(highlight=False)
+    for row in found.rows:
+        if row.campaign != ALL or len(found.rows) > 2:  # noqa: PLR2004 - one campaign is all
+            console.print(table(row))
+    tell(*sentences(found))
+
+
+def table(row: Row) -> Table:
+    """Return one campaign as people read it."""
+    title = f"{row.campaign or 'all campaigns'} ({row.recorded.leads} leads, {row.currency})"
+    shown = Table(title=title, title_justify="left")
+    shown.add_column("")
+    for name in ("recorded", "as it was", "changed", "difference"):
+        shown.add_column(name, justify="right")
+    columns = [plain(one) for one in (row.recorded, row.before, row.after, row.difference)]
+    for label, name in LINES:
+        first, second, third, fourth = (column[name] for column in columns)
+        shown.add_row(label, text(first), text(second), text(third), text(fourth, signed=True))
+    return shown
+
+
+def text(number: Decimal | float, *, signed: bool = False) -> str:
+    """Return a number as a table shows it; what is counted is whole."""
+    sign = "+" if signed and number > 0 else ""
+    return f"{sign}{number:,}" if type(number) is int else f"{sign}{number:,.2f}"
+
+
+def sentences(found: Replayed) -> list[str]:
+    """Return what the figures rest on."""
+    lines = [f"{found.leads} leads sold again, {found.changed} of them end otherwise."]
+    if found.unlike_recorded:
+        lines.append(
+            f"{found.unlike_recorded} do not end as they were written even as it was: what then "
+            "depended on the moment (caps filled at once, learned numbers) is not known."
+        )
+    if found.unrecorded_pings:
+        lines.append(f"{found.unrecorded_pings} pings were not made then: taken as no bid.")
+    if found.unrecorded_posts:
+        lines.append(f"{found.unrecorded_posts} posts were not made then: taken as accepted.")
+    lines += [f"{count} left out: {why}." for why, count in sorted(found.left_out.items())]
+    return lines

@@ -1,0 +1,1 @@
+"""Recorded leads, sold once more under another market: what would have come of them."""

@@ -1,0 +1,97 @@
+"""Market state of a replay: what hold.lua and its neighbours do, for one lead after the other."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from exchange.domain.caps import Hold, HoldLine, HoldRefused, Used
+from exchange.domain.exclusivity import Claim
+from exchange.domain.ids import LeadId, SaleId
+from exchange.domain.money import Micros
+
+IN_MONEY = frozenset({"spend", "balance"})
+
+
+class Counting:
+    """Holds, and settles them; claims and purchases are as they were recorded.
+
+    `original` and `bought` are set for each lead before it is played.
+    """
+
+    epoch = "replay"
+
+    def __init__(self, settled: Mapping[tuple[str, str], int]) -> None:
+        """Begin with what had been settled before, by buyer and counter."""
+        self._counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for (buyer_id, counter), amount in settled.items():
+            self._counts[buyer_id][counter] = amount
+        self._held: dict[SaleId, tuple[str, tuple[HoldLine, ...]]] = {}
+        self.original: LeadId | None = None
+        self.bought: frozenset[str] = frozenset()
+
+    # Who came first
+
+    async def claim(self, claim: Claim) -> LeadId | None:
+        """Say what was found when the lead came."""
+        return self.original if claim.keys else None
+
+    async def look_up(self, claim: Claim) -> LeadId | None:
+        """Say the same of a ping."""
+        return self.original if claim.keys else None
+
+    async def keep_claim(self, claim: Claim) -> None:
+        """Keep nothing: who came first is as it was recorded."""
+
+    async def unclaim(self, claim: Claim) -> None:
+        """Give nothing back, likewise."""
+
+    async def bought_by(self, _keys: tuple[str, ...]) -> frozenset[str]:
+        """Return who had bought this person."""
+        return self.bought
+
+    async def remember_purchase(self, keys: tuple[str, ...], buyer_id: str, until_us: int) -> None:
+        """Remember nothing, likewise."""
+
+    # Caps, budgets, balances
+
+    def used(self, buyer_id: str) -> Used:
+        """Return the buyer's counters, exact."""
+        return self._counts[buyer_id]
+
+    async def hold(self, hold: Hold) -> HoldRefused | None:
+        """Reserve all lines, or none and say which had no room."""
+        counts = self._counts[hold.buyer_id]
+        taken: dict[str, int] = {}
+        for line in hold.lines:
+            taken[line.counter] = taken.get(line.counter, 0) + line.amount
+            if counts.get(line.counter, 0) + taken[line.counter] > line.limit:
+                return HoldRefused(line.counter, line.reason)
+        for counter, amount in taken.items():
+            counts[counter] = counts.get(counter, 0) + amount
+        self._held[hold.sale_id] = hold.buyer_id, hold.lines
+        return None
+
+    async def settle(self, buyer_id: str, sale_id: SaleId, amount: Micros | None = None) -> bool:
+        """Make the hold count, at the price that was paid in the end."""
+        counts = self._counts[buyer_id]
+        for line in self._lines(sale_id):
+            if not line.settles:
+                counts[line.counter] -= line.amount
+            elif amount is not None and line.counter.split("|")[1] in IN_MONEY:
+                counts[line.counter] -= line.amount - amount
+        return True
+
+    async def settle_again(self, buyer_id: str, sale_id: SaleId, price: Micros | None) -> None:
+        """Settle; nothing is ever being rebuilt here."""
+        await self.settle(buyer_id, sale_id, price)
+
+    async def release(self, buyer_id: str, sale_id: SaleId) -> bool:
+        """Give the hold back."""
+        counts = self._counts[buyer_id]
+        lines = self._lines(sale_id)
+        for line in lines:
+            counts[line.counter] -= line.amount
+        return bool(lines)
+
+    def _lines(self, sale_id: SaleId) -> tuple[HoldLine, ...]:
+        _, lines = self._held.pop(sale_id, ("", ()))
+        return lines

@@ -1,0 +1,242 @@
+"""Plays recorded leads under a market: the real story, with buyers who say what they said."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from itertools import count
+from typing import Any, cast
+
+import msgspec
+
+from exchange.auction.auction import Auction, AuctionLimits, AuctionResult, Tender
+from exchange.domain.ids import LeadId
+from exchange.domain.moment import LeadEnd, Moment, MomentKind
+from exchange.domain.money import Micros
+from exchange.domain.quote import Quote
+from exchange.domain.snapshot import Snapshot
+from exchange.domain.states import LeadStatus, SaleState
+from exchange.domain.submission import Submission
+from exchange.replay.buyers import Admission, Courier, Nowhere, Said, Unheard, Wire
+from exchange.replay.counting import Counting
+from exchange.replay.recorded import Recorded, Sums
+from exchange.story.patience import any_done
+from exchange.story.quoting import Quoting
+from exchange.story.sale import LeadSale
+from exchange.story.stations import Limits, Stations
+from exchange.story.story import carried_by
+
+US_PER_S = 1_000_000
+US_PER_MS = 1000
+NEVER_S = 1e9
+"""Doubts are not repeated here: what came of them is known, and when."""
+REFUSED = "refused"
+"""The market, as it would be, does not take this lead at all."""
+
+
+class Books:
+    """The ledger of one lead, as far as its sums need it."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.moments: list[Moment] = []
+
+    async def commit(self, moment: Moment) -> bool:
+        """Keep the moment."""
+        self.moments.append(moment)
+        return True
+
+    async def lead(self, _lead_id: LeadId) -> None:
+        """Know nothing of former leads."""
+
+    async def quote(self, _lead_id: LeadId) -> None:
+        """Know nothing of former quotes."""
+
+    def sums(self, received_at_us: int) -> Sums:
+        """Return what the lead came to."""
+        awards = {one.award.sale_id: one.award for one in self.moments if one.award is not None}
+        accepted = [
+            one.sale_end.sale_id
+            for one in self.moments
+            if one.sale_end is not None and one.sale_end.state is SaleState.ACCEPTED
+        ]
+        end = next((one for one in self.moments if one.lead_end is not None), None)
+        if end is None or end.lead_end is None:
+            return Sums(status=REFUSED)
+        moved = [one for moment in self.moments for one in moment.transfers]
+        return Sums(
+            status=end.lead_end.status.value,
+            sales=len(accepted),
+            revenue=Micros(sum(one.amount for one in moved if one.debit.startswith("buyer/"))),
+            payout=Micros(sum(awards[sale_id].payout for sale_id in accepted)),
+            ms=(end.at_us - received_at_us) / US_PER_MS,
+        )
+
+
+class Asking:
+    """The real auction, by the stage that it is asked for."""
+
+    def __init__(self, said: Said, auction: Auction) -> None:
+        """Take whose stage it sets, and who runs it."""
+        self._said = said
+        self._auction = auction
+
+    async def run(self, tender: Tender) -> AuctionResult:
+        """Ask every contender, once."""
+        self._said.stage = int(tender.auction_id.rpartition("/")[2])
+        return await self._auction.run(tender)
+
+
+class Sealing:
+    """Keeps the quote that would have been put into a token."""
+
+    quote: Quote | None = None
+
+    def seal(self, quote: Quote) -> str:
+        """Keep it."""
+        self.quote = quote
+        return ""
+
+
+class Player:
+    """Plays leads one after the other under markets of its own making; keeps counters between."""
+
+    def __init__(
+        self,
+        markets: Mapping[int, Snapshot],
+        settled: Mapping[tuple[str, str], int],
+    ) -> None:
+        """Take the market of each recorded version, and what was settled before the first lead."""
+        self.markets = markets
+        self.counting = Counting(settled)
+        self.said = Said()
+
+    async def play(self, lead: Recorded) -> Sums:
+        """Return what would have come of this lead."""
+        market = self.markets[lead.version]
+        campaign = market.campaigns.get(lead.campaign_id)
+        seller_id = lead.submission.lead.seller_id
+        if campaign is None or seller_id not in campaign.sellers or seller_id not in market.sellers:
+            return Sums(status=REFUSED)
+        self.said.of(lead)
+        self.counting.original, self.counting.bought = lead.original, lead.bought_by
+        books, beside = Books(), list[asyncio.Task[object]]()
+        try:
+            if lead.pinged is None:
+                await self._sell(
+                    LeadSale(self._stations(lead, books, beside), market, lead.submission)
+                )
+            else:
+                await self._sell_quoted(lead, lead.pinged, market, books, beside)
+        finally:
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+        return books.sums(lead.received_at_us)
+
+    async def _sell_quoted(
+        self,
+        lead: Recorded,
+        pinged: Submission,
+        market: Snapshot,
+        books: Books,
+        beside: list[asyncio.Task[object]],
+    ) -> None:
+        """Quote the ping, and post it where it is quoted; a ping without a price has no post."""
+        sealing = Sealing()
+        at_us = pinged.lead.received_at_us
+        stations = self._stations(lead, Books(), beside, at_us=at_us, tokens=sealing)
+        await Quoting(stations, market, pinged).run()
+        if sealing.quote is None:
+            end = LeadStatus.UNSOLD
+            books.moments.append(unposted(lead, end))
+            return
+        posted = lead.submission
+        if posted.lead.min_price == lead.promised:
+            wanted = msgspec.structs.replace(posted.lead, min_price=sealing.quote.payout)
+            posted = msgspec.structs.replace(posted, lead=wanted)
+        carried = carried_by(sealing.quote, posted, market)
+        stations = self._stations(lead, books, beside)
+        await self._sell(LeadSale(stations, market, posted, carried))
+
+    async def _sell(self, sale: LeadSale) -> None:
+        """Run the story to its end; its seller hears `pending` where its time is up first."""
+        task = asyncio.ensure_future(sale.run())
+        wait_s = (sale.lead.answer_by_us - sale.lead.received_at_us) / US_PER_S
+        await any_done((task,), max(0.0, wait_s))
+        if not task.done():
+            await sale.tell_pending()
+        await task
+
+    def _stations(
+        self,
+        lead: Recorded,
+        books: Books,
+        beside: list[asyncio.Task[object]],
+        *,
+        at_us: int | None = None,
+        tokens: Sealing | None = None,
+    ) -> Stations:
+        loop = asyncio.get_running_loop()
+        began_s, began_us = loop.time(), lead.received_at_us if at_us is None else at_us
+
+        def now_us() -> int:
+            return began_us + round((loop.time() - began_s) * US_PER_S)
+
+        def spawn(work: Coroutine[Any, Any, object]) -> asyncio.Task[object]:
+            task = asyncio.ensure_future(work)
+            beside.append(task)
+            return task
+
+        wire = Wire(self.said)
+        auction = Auction(
+            wire,
+            Admission(self.said),
+            Nowhere(),
+            monotonic=loop.time,
+            entropy=chance(lead.lead_id),
+            limits=AuctionLimits(),
+        )
+        return Stations(
+            ledger=books,
+            market=self.counting,
+            auction=Asking(self.said, auction),
+            delivery=Courier(self.said),
+            tokens=tokens or Sealing(),
+            observer=cast("Any", Unheard()),
+            now_us=now_us,
+            monotonic=loop.time,
+            entropy=chance(f"sale/{lead.lead_id}"),
+            spawn=spawn,
+            claim_secret=b"replay",
+            limits=Limits(repeat_first_s=NEVER_S, repeat_longest_s=NEVER_S),
+        )
+
+
+def chance(seed: str) -> Callable[[int], bytes]:
+    """Return a source of bytes that follows from its seed."""
+    numbers = count()
+
+    def drawn(size: int) -> bytes:
+        return hashlib.sha256(f"{seed}/{next(numbers)}".encode()).digest()[:size]
+
+    return drawn
+
+
+def unposted(lead: Recorded, status: LeadStatus) -> Moment:
+    """Return the end of a lead whose ping had no price: it is never posted."""
+    return Moment(
+        lead_id=lead.lead_id,
+        number=1,
+        kind=MomentKind.OUTCOME,
+        at_us=lead.received_at_us,
+        events=(),
+        lead_end=LeadEnd(status=status),
+    )
+
+
+def played(player: Player, leads: Sequence[Recorded], runner: asyncio.Runner) -> list[Sums]:
+    """Play all of these, one after the other."""
+
+    async def each() -> list[Sums]:
+        return [await player.play(lead) for lead in leads]
+
+    return runner.run(each())

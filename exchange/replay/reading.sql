@@ -1,0 +1,58 @@
+-- Leads as they were written down, for a replay; a page of them in the order in which they came.
+
+-- since --
+-- When the oldest of the last $1 leads came.
+SELECT min(received_at) FROM (
+    SELECT received_at FROM lead WHERE NOT test ORDER BY received_at DESC LIMIT $1) AS newest;
+
+-- page --
+SELECT lead.lead_id, received_at, campaign, version, lead_end.status, lead_end.at AS ended_at,
+       lead_end.original
+  FROM lead LEFT JOIN lead_end USING (lead_id)
+ WHERE NOT test AND received_at < $2
+   AND (received_at, lead.lead_id) > ($1, $3::uuid)
+ ORDER BY received_at, lead.lead_id
+ LIMIT $4;
+
+-- moments --
+SELECT lead_id, events
+  FROM moment WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_id, number;
+
+-- records --
+SELECT lead_id, number, sealed, wrapped_key
+  FROM record WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_id, number;
+
+-- quotes --
+SELECT lead_id, at, price FROM quote WHERE lead_id = ANY($1::uuid[]);
+
+-- sales --
+SELECT award.lead_id, award.payout,
+       (SELECT coalesce(sum(amount), 0)::bigint FROM transfer
+         WHERE transfer.sale_id = award.sale_id AND debit = 'buyer/' || buyer
+           AND transfer.in_moment = sale_end.in_moment) AS charge
+  FROM award JOIN sale_end USING (sale_id)
+ WHERE award.lead_id = ANY($1::uuid[]) AND sale_end.state IN ('accepted', 'returned');
+
+-- settled --
+-- What counters stood at when the first lead came: $1…$4 names, owners, scopes, begins; $5 when.
+WITH counter AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+               AS counter (name, owner, scope, began)
+), charged AS (
+    SELECT offer, buyer, held_at,
+           (SELECT coalesce(sum(amount), 0) FROM transfer
+             WHERE transfer.sale_id = award.sale_id AND debit = 'buyer/' || buyer) AS charge
+      FROM award JOIN sale_end USING (sale_id) JOIN lead USING (lead_id)
+     WHERE sale_end.state = 'accepted' AND NOT lead.test AND lead.received_at < $5
+), scoped AS (
+    SELECT 'offer/' || offer AS scope, held_at, charge FROM charged
+    UNION ALL
+    SELECT 'buyer/' || buyer, held_at, charge FROM charged
+)
+SELECT name, owner, count(*) AS leads, sum(charge)::bigint AS money
+  FROM counter JOIN scoped ON scoped.scope = counter.scope AND held_at >= began
+ GROUP BY name, owner;
+
+-- paid_in --
+SELECT substr(credit, 7) AS buyer, sum(amount)::bigint AS amount
+  FROM transfer WHERE debit = 'cash' AND starts_with(credit, 'buyer/') GROUP BY credit;

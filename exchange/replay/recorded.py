@@ -1,0 +1,204 @@
+"""What a lead's timeline says of its buyers: what each answered, and how each post ended; pure."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, get_type_hints
+
+import msgspec
+
+from exchange.domain import places
+from exchange.domain.eligibility import SENT_BEFORE
+from exchange.domain.events import Event, EventName
+from exchange.domain.ids import LeadId
+from exchange.domain.lead import Fingerprint, Lead
+from exchange.domain.money import Micros
+from exchange.domain.person import Consent, Person
+from exchange.domain.reason import Reason
+from exchange.domain.snapshot import Snapshot
+from exchange.domain.states import SaleState
+from exchange.domain.submission import Submission
+
+US_PER_MS = 1000
+OF_THE_MOMENT = frozenset({Reason.THROTTLED, Reason.RATE})
+"""Why an offer was not asked that has nothing to do with lead or market."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What an offer said when it was asked: its price, or why there is none."""
+
+    price: Micros | None
+    reason: Reason | None
+    ms: float
+
+
+class Posted(msgspec.Struct, frozen=True):
+    """How a post ended, doubts included."""
+
+    state: SaleState
+    charge: Micros | None
+    """What the buyer then said that it pays, where that was not what it was asked."""
+    detail: str | None
+    ms: float
+
+
+class Sums(msgspec.Struct, frozen=True, kw_only=True):
+    """What one lead came to."""
+
+    status: str
+    sales: int = 0
+    revenue: Micros = Micros(0)
+    payout: Micros = Micros(0)
+    ms: float = 0.0
+    """From its arrival to its end."""
+
+    @property
+    def margin(self) -> Micros:
+        """What the exchange keeps."""
+        return Micros(self.revenue - self.payout)
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """One lead as it was written down."""
+
+    lead_id: LeadId
+    campaign_id: str
+    version: int
+    received_at_us: int
+    submission: Submission
+    pinged: Submission | None
+    """What its ping said, and when; None for a direct post."""
+    promised: Micros | None
+    """What its quote promised the seller."""
+    answers: Mapping[tuple[int, str], Answer]
+    """By stage and offer."""
+    posts: Mapping[str, Posted]
+    """By offer."""
+    original: LeadId | None
+    """Of a duplicate: the lead that came first."""
+    bought_by: frozenset[str]
+    """Buyers who had bought this person inside their own window."""
+    end: Sums
+
+
+# The timeline
+
+
+def answers_of(events: Iterable[Event]) -> dict[tuple[int, str], Answer]:
+    """Return what each offer answered in each stage, and who was kept from being asked."""
+    found: dict[tuple[int, str], Answer] = {}
+    stage = 0
+    for one in events:
+        if one.event is EventName.STAGE:
+            stage = one.stage or stage
+        if one.offer is None:
+            continue
+        place = stage, one.offer
+        if one.event is EventName.BID and place not in found:
+            found[place] = Answer(one.price, None, one.ms or 0.0)
+        elif one.event is EventName.NO_BID or (
+            one.event is EventName.OFFER_LEFT_OUT and one.reason in OF_THE_MOMENT
+        ):
+            found.setdefault(place, Answer(None, one.reason, one.ms or 0.0))
+    return found
+
+
+def posts_of(events: Iterable[Event]) -> dict[str, Posted]:
+    """Return how the post to each offer ended."""
+    found: dict[str, Posted] = {}
+    sent_us: dict[str, int] = {}
+    asked: dict[str, Micros | None] = {}
+    doubted: set[str] = set()
+    for one in events:
+        if one.offer is None or one.sale_id is None:
+            continue
+        if one.event is EventName.AWARDED:
+            asked[one.sale_id] = one.price
+        elif one.event is EventName.POSTED:
+            sent_us[one.sale_id] = one.at_us
+        elif one.event is EventName.IN_DOUBT:
+            doubted.add(one.sale_id)
+        elif one.event in ENDS:
+            ms = one.ms or 0.0
+            if one.sale_id in doubted:
+                # The answer's own time is that of the last repetition.
+                ms = (one.at_us - sent_us.get(one.sale_id, one.at_us)) / US_PER_MS
+            state = ENDS[one.event]
+            charge = one.price if one.price != asked.get(one.sale_id) else None
+            found.setdefault(one.offer, Posted(state, charge, one.detail, ms))
+    return found
+
+
+ENDS = {
+    EventName.ACCEPTED: SaleState.ACCEPTED,
+    EventName.REFUSED: SaleState.REFUSED,
+    EventName.VOIDED: SaleState.VOID,
+}
+
+
+def bought_by(events: Iterable[Event], campaign_id: str, market: Snapshot) -> frozenset[str]:
+    """Return the buyers who were left out for having bought this person before."""
+    code = Reason.DUPLICATE_FOR_BUYER.value
+    found: set[str] = set()
+    for one in events:
+        if one.version is None or one.stage is None or one.detail == SENT_BEFORE:
+            continue
+        found.update((one.left_out or {}).get(code, ()))
+        packed = (one.places or {}).get(code)
+        plan = market.plans.get(campaign_id)
+        if packed is not None and plan is not None and one.version == market.version:
+            lineup = plan.lineup(one.stage).offer_ids
+            found.update(places.picked(lineup, places.unpack(packed)))
+    return frozenset(market.offers[name].buyer.id for name in found if name in market.offers)
+
+
+# The sealed record
+
+LEAD_TYPES = get_type_hints(Lead)
+VALUES = frozenset({"fields", "derived"})
+"""No decoder could tell an exact number from a text: they are taken as they are."""
+
+_decode = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
+
+
+def submission_of(record: bytes) -> Submission:
+    """Return a request of a seller as its sealed record has it."""
+    wire = _decode(record)
+    lead, person = wire["lead"], wire.get("person", {})
+    return Submission(
+        lead=lead_of(lead),
+        person=Person(
+            identity=person.get("identity", {}),
+            consent=msgspec.convert(person.get("consent", {}), Consent),
+        ),
+        fingerprint=msgspec.convert(wire.get("fingerprint", {}), Fingerprint),
+        flags=tuple(wire.get("flags", ())),
+    )
+
+
+def lead_of(wire: dict[str, Any]) -> Lead:
+    """Return a lead from its JSON; values keep what they are, exact numbers among them."""
+    known = {
+        name: wire[name] if name in VALUES else msgspec.convert(wire[name], kind)
+        for name, kind in LEAD_TYPES.items()
+        if name in wire
+    }
+    return Lead(**known)
+
+
+def ping_of(record: bytes, posted: Submission, at_us: int, promised: Micros | None) -> Submission:
+    """Return a ping from its own record and from its post, which says the rest again.
+
+    A post that wants no less than was promised says nothing of what its ping wanted.
+    """
+    wire = _decode(record)
+    wanted = posted.lead.min_price
+    lead = msgspec.structs.replace(
+        posted.lead,
+        fields=wire.get("fields", {}),
+        derived=wire.get("derived", {}),
+        received_at_us=at_us,
+        min_price=Micros(0) if wanted == promised else wanted,
+        answer_by_us=at_us + (posted.lead.answer_by_us - posted.lead.received_at_us),
+    )
+    pinged: Submission = msgspec.structs.replace(posted, lead=lead, person=Person())
+    return pinged

@@ -1,0 +1,184 @@
+"""Recorded leads are sold again: unchanged they come to the same, changed to what the change is."""
+
+import base64
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from bidders.fleet import Fleet, PostFault
+from exchange.commands.errors import CommandError
+from exchange.commands.market import plan
+from exchange.commands.replay import replay_command
+from tests.acceptance.buyers import bidding
+from tests.acceptance.house import ANN, MASTER_KEY, person, until
+from tests.acceptance.market import buyer, campaign, market
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+PRICES = {"acme": "14.00", "bravo": "12.00", "cargo": "9.00"}
+PING = {name: ANN[name] for name in ("zip", "birth_date", "currently_insured")}
+IDENTITY = {name: ANN[name] for name in ("first_name", "last_name", "phone", "email")}
+ZERO = {
+    "leads": 0, "sold": 0, "sales": 0, "revenue": 0, "payout": 0, "margin": 0,
+    "p50_ms": 0.0, "p95_ms": 0.0,
+}  # fmt: skip
+
+
+def the_market(fleet, floor="5.00", margin=15):
+    """An auction of three, one of whom refuses, another may buy three; then a house buyer."""
+    house_buyer = buyer("house", offer="price = 3.00")
+    return market(
+        buyer("acme", fleet.base_url, ping_ms=2000, offer="where = 'state == \"TX\"'"),
+        buyer("bravo", fleet.base_url, ping_ms=2000, offer='caps = [{ leads = 3, per = "day" }]'),
+        buyer("cargo", fleet.base_url, ping_ms=2000),
+        house_buyer,
+        campaign(
+            lines=f"""
+floor = {floor}
+auction_deadline_ms = 5000
+qualify = 'age >= 18'
+duplicates = {{ window_hours = 24, on = ["phone"] }}
+""",
+            stages=[
+                'method = "auction"\noffers = ["acme", "bravo", "cargo"]',
+                'method = "waterfall"\noffers = ["house"]\nfloor = 2.00',
+            ],
+        ).replace("percent = 15", f"percent = {margin}"),
+    )
+
+
+@pytest.fixture
+def typed(house, capsys):
+    """Runs a command on the stores of the house and returns the JSON that it prints."""
+    settings = msgspec.structs.replace(
+        house.settings,
+        database_url=house.urls.database_url,
+        market_url=house.urls.market_url,
+        master_key=base64.b64encode(MASTER_KEY).decode(),
+    )
+
+    async def run(command, *arguments, **options):
+        capsys.readouterr()  # what was logged before
+        await command(*arguments, **options, as_json=True, settings=settings)
+        return msgspec.json.decode(capsys.readouterr().out)
+
+    return run
+
+
+async def sold_leads(house, fleet):
+    """Sell a dozen leads in every way there is here; return each answer's status and price."""
+    await house.apply(the_market(fleet))
+    await house.open()
+    told = [(await house.post(person(number))).body for number in range(6)]
+    fleet.change(bidding({"acme": "14.00"}, post_faults={PostFault.REFUSING: 1.0})[0])
+    told.append((await house.post(person(10))).body)  # acme refuses, the next one takes it
+    told.append((await house.post(person(10))).body)  # a duplicate
+    told.append((await house.post(person(11, birth_date="2015-01-01"))).body)  # not qualified
+    for name in PRICES:
+        fleet.change(bidding({name: "4.00"})[0])
+    told.append((await house.post(person(12))).body)  # below the floor: the house buyer
+    told.append((await house.post(person(13), min_price=8.0)).body)  # nobody pays so much
+    for name, price in PRICES.items():
+        fleet.change(bidding({name: price})[0])
+    token = (await house.post(PING, path="/v1/pings")).body["ping_id"]
+    path = f"/v1/pings/{token}/post"
+    told.append((await house.post(IDENTITY, path=path, campaign=None, source=None)).body)
+    told.append((await house.post(person(14, zip="90210"))).body)  # not for acme
+
+    async def all_ended():
+        rows = await house.fetch("SELECT FROM lead LEFT JOIN lead_end e USING (lead_id)"
+                                 " WHERE e.lead_id IS NULL")  # fmt: skip
+        return not rows
+
+    await until(all_ended)
+    return told
+
+
+def all_of(found):
+    """The row of one campaign."""
+    [row] = [row for row in found["campaigns"] if row["campaign"] == "auto-us"]
+    return row
+
+
+async def test_with_nothing_changed_the_difference_is_exactly_zero(house, typed):
+    """Refusals, stages, a full cap, a duplicate, a quote: all end as they were written, twice."""
+    async with Fleet(bidding(PRICES)) as fleet:
+        told = await sold_leads(house, fleet)
+        paid = sum(one["price"] or 0 for one in told)
+        assert [one["status"] for one in told].count("sold") == 10
+        found = await typed(replay_command, since=LONG_AGO)
+        assert (found["leads"], found["left_out"]) == (13, {})
+        assert (found["unlike_recorded"], found["changed"]) == (0, 0)
+        assert found["unrecorded"] == {"pings": 0, "posts": 0}
+        row = all_of(found)
+        assert row["difference"] == ZERO
+        assert row["before"] == row["after"]
+        for name in ("leads", "sold", "sales", "revenue", "payout", "margin"):
+            assert row["recorded"][name] == row["before"][name]
+        assert row["recorded"]["sold"] == 10
+        assert row["recorded"]["payout"] == pytest.approx(paid)
+        assert await typed(replay_command, since=LONG_AGO, until=LONG_AGO) | {"campaigns": []}
+        again = await typed(replay_command, since=LONG_AGO)
+        assert again | {"until": ""} == found | {"until": ""}
+
+
+async def test_another_floor_margin_and_cap_are_what_they_would_have_been(house, typed):
+    """A floor above one buyer, a margin of a quarter, a cap of one: counted by hand."""
+    async with Fleet(bidding(PRICES)) as fleet:
+        await sold_leads(house, fleet)
+        base = all_of(await typed(replay_command, since=LONG_AGO))["before"]
+
+        higher = await typed(replay_command, since=LONG_AGO, sets=("campaign.auto-us.floor=13",))
+        row = all_of(higher)
+        # What bravo bought after acme's refusal, and where acme may not buy, goes to the house.
+        assert row["difference"]["sold"] == 0
+        assert row["difference"]["revenue"] == 2 * (3 - 12)
+        assert higher["changed"] >= 2
+
+        margin = await typed(
+            replay_command, since=LONG_AGO, sets=("campaign.auto-us.margin.percent=25",)
+        )
+        row = all_of(margin)
+        assert (row["difference"]["sold"], row["difference"]["revenue"]) == (-0, 0)
+        assert row["difference"]["margin"] > 0
+        assert row["difference"]["margin"] == -row["difference"]["payout"]
+
+        fewer = await typed(replay_command, since=LONG_AGO, sets=("offer.bravo.caps.1.leads=1",))
+        row = all_of(fewer)
+        assert row["difference"]["sold"] == 0
+        assert row["difference"]["revenue"] == 9 - 12
+        assert base["revenue"] + row["difference"]["revenue"] == row["after"]["revenue"]
+
+
+async def test_a_changed_market_file_is_tried_before_it_is_applied(house, typed, tmp_path):
+    """`plan --trial`: the file as it stands is no difference, another floor is one; N limits it."""
+    async with Fleet(bidding(PRICES)) as fleet:
+        await sold_leads(house, fleet)
+        file = tmp_path / "next.toml"
+        file.write_text(the_market(fleet))
+        same = await typed(plan, [file], trial=1000)
+        assert all_of(same["trial"])["difference"] == ZERO
+        file.write_text(the_market(fleet, floor="13.00"))
+        other = await typed(plan, [file], trial=1000)
+        assert all_of(other["trial"])["difference"]["revenue"] == 2 * (3 - 12)
+        few = await typed(plan, [file], trial=2)
+        assert few["trial"]["leads"] == 2
+
+
+async def test_what_was_erased_is_left_out_and_what_cannot_be_set_is_said(house, typed):
+    """A person that nobody can read any more is no lead that can be sold again."""
+    async with Fleet(bidding(PRICES)) as fleet:
+        told = await sold_leads(house, fleet)
+        async with house.ledger() as ledger:
+            assert await ledger.erase(told[0]["lead_id"], 1, "test")
+        found = await typed(replay_command, since=LONG_AGO)
+        assert (found["leads"], found["left_out"]) == (12, {"erased": 1})
+        for wrong, word in (
+            ("floor=8", "KIND.ID.KEY"),
+            ("campaign.nobody.floor=8", "no such campaign"),
+            ("campaign.auto-us.flor=8", "flor"),
+            ("campaign.auto-us.floor=-8", "floor"),
+            ("campaign.auto-us.stage.9.floor=1", "there is no 9"),
+        ):
+            with pytest.raises(CommandError, match=word):
+                await typed(replay_command, since=LONG_AGO, sets=(wrong,))

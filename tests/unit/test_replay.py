@@ -1,0 +1,187 @@
+"""The pure parts of a replay: what a timeline tells, what --set means, how sums differ."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchange.configuration.reading import read_sheets, sheet_of
+from exchange.domain.caps import Hold, HoldLine
+from exchange.domain.events import Event, EventName
+from exchange.domain.ids import LeadId, SaleId
+from exchange.domain.money import Micros
+from exchange.domain.reason import Reason
+from exchange.domain.states import SaleState
+from exchange.replay.changing import SettingError, changed, setting_of
+from exchange.replay.clock import JumpingLoop, NobodyGoesOnError
+from exchange.replay.comparing import less, percentile, totals
+from exchange.replay.counting import Counting
+from exchange.replay.recorded import Answer, Posted, Sums, answers_of, posts_of
+from tests.acceptance.market import buyer, campaign, market
+
+MARKET = market(
+    buyer("acme", "http://a.example", offer='caps = [ { leads = 9, per = "day" } ]'),
+    campaign(stages=['method = "auction"\noffers = ["*"]']),
+)
+
+
+def event(name, at_us=0, **what):
+    return Event(at_us=at_us, event=name, **what)
+
+
+def the_market(text=MARKET):
+    return read_sheets([sheet_of("market.toml", text)]).market
+
+
+# What was recorded
+
+
+def test_each_stage_has_its_own_answers_and_the_first_of_an_offer_counts():
+    """A price keeps, whatever became of it; a limit of the moment keeps too, a filter does not."""
+    events = [
+        event(EventName.STAGE, stage=1),
+        event(EventName.BID, offer="a", price=Micros(5), reason=Reason.BELOW_FLOOR, ms=7.0),
+        event(EventName.NO_BID, offer="b", reason=Reason.TIMEOUT, ms=300.0),
+        event(EventName.OFFER_LEFT_OUT, offer="c", reason=Reason.THROTTLED),
+        event(EventName.OFFER_LEFT_OUT, offer="d", reason=Reason.FILTERED),
+        event(EventName.STAGE, stage=2),
+        event(EventName.BID, offer="a", price=Micros(6), ms=8.0),
+    ]
+    assert answers_of(events) == {
+        (1, "a"): Answer(Micros(5), None, 7.0),
+        (1, "b"): Answer(None, Reason.TIMEOUT, 300.0),
+        (1, "c"): Answer(None, Reason.THROTTLED, 0.0),
+        (2, "a"): Answer(Micros(6), None, 8.0),
+    }
+
+
+def test_a_post_in_doubt_takes_until_its_doubt_is_over():
+    """Its own time where it was answered at once; a lower price is told, the asked one is not."""
+    events = [
+        event(EventName.AWARDED, offer="a", sale_id="1", price=Micros(9)),
+        event(EventName.POSTED, 1_000, offer="a", sale_id="1"),
+        event(EventName.REFUSED, 9_000, offer="a", sale_id="1", detail="no", ms=2.0),
+        event(EventName.AWARDED, offer="b", sale_id="2", price=Micros(8)),
+        event(EventName.POSTED, 10_000, offer="b", sale_id="2"),
+        event(EventName.IN_DOUBT, 20_000, offer="b", sale_id="2", ms=10.0),
+        event(EventName.ACCEPTED, 60_000, offer="b", sale_id="2", price=Micros(7), ms=3.0),
+        event(EventName.AWARDED, offer="c", sale_id="3", price=Micros(6)),
+        event(EventName.ACCEPTED, offer="c", sale_id="3", price=Micros(6), ms=4.0),
+    ]
+    assert posts_of(events) == {
+        "a": Posted(SaleState.REFUSED, None, "no", 2.0),
+        "b": Posted(SaleState.ACCEPTED, Micros(7), None, 50.0),
+        "c": Posted(SaleState.ACCEPTED, None, None, 4.0),
+    }
+
+
+# What is changed
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("campaign.auto-us.floor=8", lambda m: m.campaign[0].floor == Decimal(8)),
+        ("campaign.auto-us.margin.percent=20", lambda m: m.campaign[0].margin.percent == 20),
+        ("campaign.auto-us.stage.1.timeout_ms=99", lambda m: m.campaign[0].stage[0].timeout_ms),
+        ("offer.acme.caps.1.leads=3", lambda m: m.buyer[0].offer[0].caps[0].leads == 3),
+        ("offer.acme.where=state == 'TX'", lambda m: m.buyer[0].offer[0].where == "state == 'TX'"),
+        ("offer.acme.paused=true", lambda m: m.buyer[0].offer[0].paused),
+        ("seller.fastquotes.source.search.floor=2.5", lambda m: m.seller[0].source[0].floor),
+        ("vertical.auto_insurance.fields.zip.show=zip3", lambda m: m.vertical[0].fields["zip"]),
+    ],
+)
+def test_a_value_is_set_where_it_stands_in_the_file(text, found):
+    """Steps by dots, lists by number or id; all else stays as it was."""
+    before = the_market()
+    after = changed(before, [setting_of(text)])
+    assert found(after)
+    assert after != before
+    assert changed(before, []) == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "floor=8",
+        "campaign.auto-us=8",
+        "campaign.auto-us.floor",
+        "galaxy.x.floor=8",
+        "campaign.nobody.floor=8",
+        "campaign.auto-us.floors=8",
+        "campaign.auto-us.floor=many",
+        "campaign.auto-us.stage.2.floor=8",
+        "campaign.auto-us.floor.deep=8",
+    ],
+)
+def test_what_cannot_be_set_is_said(text):
+    """With the words that were typed."""
+    with pytest.raises(SettingError, match=text.split("=", maxsplit=1)[0]):
+        changed(the_market(), [setting_of(text)])
+
+
+# What it came to
+
+
+def test_totals_differ_number_by_number():
+    """Money exact, times as they are."""
+    sold = Sums(status="sold", sales=1, revenue=Micros(10), payout=Micros(8), ms=4.0)
+    unsold = Sums(status="unsold", ms=2.0)
+    one, other = totals([sold, unsold]), totals([unsold, unsold])
+    assert (one.leads, one.sold, one.margin, one.p50_ms, one.p95_ms) == (2, 1, 2, 2.0, 4.0)
+    change = less(one, other)
+    assert (change.leads, change.sold, change.revenue, change.p95_ms) == (0, 1, 10, 2.0)
+    assert less(one, one) == less(other, other)
+
+
+@given(st.lists(st.floats(0, 1e6), max_size=40), st.integers(1, 99))
+def test_so_many_do_not_exceed_a_percentile(times, percent):
+    """And of any lower time fewer."""
+    times.sort()
+    found = percentile(times, percent)
+    assert found in {0.0, *(round(one, 3) for one in times)}
+    below = sum(1 for one in times if round(one, 3) <= found)
+    assert below * 100 >= percent * len(times)
+
+
+async def test_a_hold_takes_all_of_its_lines_or_none():
+    """As hold.lua: what is settled stays, at the price paid; the concurrent and released goes."""
+    counting = Counting({("acme", "offer/a|leads|day|0"): 1})
+    lines = (
+        HoldLine("offer/a|leads|day|0", 1, 2, Reason.CAP_AT_AWARD),
+        HoldLine("buyer/acme|spend|day|0", 10, 25, Reason.BUDGET_AT_AWARD),
+        HoldLine("offer/a|concurrent|now|0", 1, 1, Reason.CAP_AT_AWARD, settles=False),
+    )
+
+    def hold(name):
+        return Hold(
+            sale_id=SaleId(name), lead_id=LeadId("l"), buyer_id="acme", held_at_us=0, lines=lines
+        )
+
+    assert await counting.hold(hold("1")) is None
+    assert (await counting.hold(hold("2"))).counter == "offer/a|leads|day|0"
+    assert await counting.settle("acme", SaleId("1"), Micros(7))
+    used = counting.used("acme")
+    assert used == {
+        "offer/a|leads|day|0": 2, "buyer/acme|spend|day|0": 7, "offer/a|concurrent|now|0": 0,
+    }  # fmt: skip
+    assert not await counting.release("acme", SaleId("1"))
+
+
+def test_time_jumps_and_is_the_same_each_time():
+    """A week of waiting takes no time; who waits for nothing that comes is told."""
+
+    async def waits():
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(asyncio.sleep(3600), asyncio.sleep(604_800))
+        return loop.time()
+
+    for _ in range(2):
+        with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+            assert runner.run(waits()) == 604_800
+    loop = JumpingLoop()
+    with pytest.raises(NobodyGoesOnError):
+        loop.run_until_complete(loop.create_future())
+    loop.close()
