@@ -17,6 +17,7 @@ import asyncpg
 import structlog
 from prometheus_client import CollectorRegistry
 
+from exchange.anonymity.census import Census
 from exchange.auction.auction import Auction, AuctionLimits
 from exchange.auction.health import Health, HealthLimits
 from exchange.configuration.holder import SnapshotHolder
@@ -96,6 +97,7 @@ RECOVER_EVERY_S = 2.0
 LOOK_EVERY_S = 1.0
 PULSE_EVERY_S = 1.0
 COUNT_EVERY_S = 1.0
+COUNT_PEOPLE_EVERY_S = 5.0
 TIDY_EVERY_S = 60.0
 TIDIED_AT_ONCE = 1000
 HEARTBEAT_S = 0.005
@@ -371,6 +373,10 @@ class Worker:
     # The story
 
     async def _open_story(self) -> None:
+        self._census = Census(
+            self._ledger.connections, self.vault, self._snapshot, now_us, os.urandom
+        )
+        self._beside(self._census.run(COUNT_PEOPLE_EVERY_S))
         self._tokens = Tokens([self.vault.derive("quotes")], os.urandom)
         self._learning = LearningBooks(self._ledger.connections)
         self._learner = Learner(self._learning, self._snapshot, now_us)
@@ -493,6 +499,7 @@ class Worker:
             claim_secret=self.vault.derive("claims"),
             lessons=self._learner.lessons,
             rates=self._rates,
+            alike=self._census.k,
             word_on=Deciding(self._decisions, self._awaited).word_on,
         )
 

@@ -1,6 +1,7 @@
 """`exchange plan`, `apply` and `export`: the market file and the market."""
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,16 +9,18 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
+from exchange.anonymity.planning import Shown, compared
 from exchange.commands import replay
 from exchange.commands.database import author, database, ledger_key
 from exchange.commands.errors import CommandError
-from exchange.commands.showing import lagging_text, show, tell, warn
+from exchange.commands.showing import lagging_text, show, show_anonymity, tell, warn
 from exchange.configuration import store
 from exchange.configuration.difference import notes
 from exchange.configuration.problem import Finding, MarketFileError
 from exchange.configuration.reading import Reading, finding_of, read_market
 from exchange.configuration.swapping import live_workers, wait_until_swapped
 from exchange.configuration.writing import write_market
+from exchange.ledger.connections import prepare
 from exchange.ledger.vault import Vault
 from exchange.replay.replay import Replayed
 from exchange.settings import Settings
@@ -58,14 +61,18 @@ async def plan(
         warnings = await warnings_of(connection, reading)
         change = await told(store.plan(connection, reading.market), reading)
         workers = await live_workers(connection)
+        shown = await shown_by(connection, reading, settings)
         tried = None if trial is None else await tried_with(connection, reading, trial, settings)
     tell(*circumstances(settings, is_new=is_new, workers=workers))
     if as_json:
-        told_too = {} if tried is None else {"trial": replay.told(tried)}
+        told_too: dict[str, Any] = {"anonymity": shown} if shown else {}
+        if tried is not None:
+            told_too["trial"] = replay.told(tried)
         write_json({"change": change, "warnings": warnings, **told_too})
     else:
         warn(warnings)
         show(change)
+        show_anonymity(shown)
         if tried is not None:
             replay.show(tried)
 
@@ -134,6 +141,16 @@ async def export(*, version: int | None = None, as_json: Json = False, settings:
         write_json(market)
     else:
         sys.stdout.write(write_market(market))
+
+
+async def shown_by(connection: Any, reading: Reading, settings: Settings) -> list[Shown]:
+    """Return how anonymous pings would be where they would show otherwise, and are counted."""
+    present = await store.read_market(connection)
+    if not any(part.anonymity for part in (*present.vertical, *reading.market.vertical)):
+        return []
+    vault = Vault(await ledger_key(connection, settings))
+    await prepare(connection)
+    return await compared(connection, vault, present, reading.market, time.time_ns() // 1000)
 
 
 async def tried_with(connection: Any, reading: Reading, leads: int, settings: Settings) -> Replayed:

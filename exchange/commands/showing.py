@@ -4,8 +4,10 @@ import sys
 from collections.abc import Iterable
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
+from exchange.anonymity.planning import Shown
 from exchange.configuration.difference import Action, Difference, ObjectChange
 from exchange.configuration.problem import Finding
 from exchange.configuration.swapping import Lagging
@@ -22,6 +24,13 @@ WORDS = {
     Action.RETIRE: "retired",
     Action.REVIVE: "revived",
 }
+
+ANONYMITY = (
+    ("nobody else", "alone"),
+    ("fewer than 5", "below_5"),
+    ("fewer than 20", "below_20"),
+    ("fewer than 100", "below_100"),
+)
 
 STEERING = dict.fromkeys(
     (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)),
@@ -55,6 +64,25 @@ def show(difference: Difference) -> None:
     for kind in difference.reordered:
         console.print(Text(f"~ the order of {kind}s", style="yellow"))
     tell(summary(difference))
+
+
+def show_anonymity(shown: Iterable[Shown]) -> None:
+    """Print how many people a ping could be about, as it is and as it would be shown."""
+    console = Console(highlight=False)
+    for one in shown:
+        table = Table(
+            title=f"{one.vertical}: how many people look the same in a ping "
+            f"({one.before.people} people of {one.window_days} days)",
+            title_justify="left",
+        )
+        for name in ("", "as it is", "as planned"):
+            table.add_column(name, justify="right" if name else "left")
+        for label, name in ANONYMITY:
+            table.add_row(
+                label, f"{getattr(one.before, name):.1%}", f"{getattr(one.after, name):.1%}"
+            )
+        table.add_row("median", str(one.before.median), str(one.after.median))
+        console.print(table)
 
 
 def change_text(change: ObjectChange) -> Text:

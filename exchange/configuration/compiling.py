@@ -71,6 +71,7 @@ ONLY_RULE = "qualify"
 STAGE_DECIDES_MS = 120_000
 """An offer's timeout where it names none: the stage's, which is never longer."""
 SECONDS_PER_HOUR = 3600
+S_PER_DAY = 86_400
 
 Read = Callable[[str], Condition]
 """Compiles a condition for one vertical."""
@@ -91,7 +92,8 @@ class Means(NamedTuple):
 def vertical_of(part: VerticalPart) -> Vertical:
     """Return a vertical's compiled schema."""
     fields = {name: field_of(name, field) for name, field in part.fields.items()}
-    return Vertical(part.id, part.name or part.id, fields)
+    window_s = part.anonymity.window_days * S_PER_DAY if part.anonymity else 0
+    return Vertical(part.id, part.name or part.id, fields, window_s)
 
 
 def field_of(name: str, part: FieldPart) -> Field:

@@ -39,11 +39,21 @@ def check_vertical(entry: Entry[VerticalPart]) -> Iterator[Problem]:
     path = (*entry.path, "fields")
     if not entry.part.fields:
         yield Problem(path, "a vertical needs a field")
+    fields = entry.part.fields.values()
     for name, field in entry.part.fields.items():
         yield from _name(name, field, (*path, name))
         yield from _privacy(field, (*path, name))
         yield from _choices(field, (*path, name))
         yield from _limits(field, (*path, name))
+    if entry.part.anonymity is not None and not any(map(is_quasi_shown, fields)):
+        message = 'pings show no field with privacy = "quasi": there is nothing to count'
+        yield Problem((*entry.path, "anonymity"), message)
+
+
+def is_quasi_shown(field: FieldPart) -> bool:
+    """Tell whether pings show something by which people could be told apart."""
+    shown = field.show is not None and field.show is not Show.HIDDEN
+    return field.privacy is Privacy.QUASI and shown
 
 
 def _name(name: str, field: FieldPart, path: Path) -> Iterator[Problem]:

@@ -72,12 +72,21 @@ class FieldPart(Part, frozen=True, kw_only=True):
     """A regular expression that the whole value must match."""
 
 
+class AnonymityPart(Part, frozen=True, kw_only=True):
+    """That it is counted how many people a ping could be about."""
+
+    window_days: Annotated[int, Meta(ge=1, le=366)] = 30
+    """How far back people count."""
+
+
 class VerticalPart(Part, frozen=True, kw_only=True):
     """A kind of lead with its field schema."""
 
     id: Id
     name: Title | None = None
     fields: dict[FieldName, FieldPart]
+    anonymity: AnonymityPart | None = None
+    """Absent: not counted."""
 
 
 class VolumeCapPart(Part, frozen=True, kw_only=True):

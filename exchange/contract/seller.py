@@ -118,6 +118,8 @@ class TimelineEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     model: str | None = None
     expected: ExpectedOut | None = None
     segment: str | None = None
+    people: int | None = None
+    """How many people a ping could be about; told to operators."""
 
 
 class LeadView(msgspec.Struct, frozen=True, kw_only=True):

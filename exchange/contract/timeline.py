@@ -84,6 +84,7 @@ def operator_timeline(
             model=event.model,
             expected=expected(event),
             segment=event.segment,
+            people=event.people,
         )
         for seq, event in enumerate(unfolded(events), start=1)
     )

@@ -55,6 +55,8 @@ class EventName(StrEnum):
     """A hold given back because the buyers who were to share could not all be held."""
     CLOSED_EARLY = "closed_early"
     """An auction that was decided before its time: after `ms`, why, and how much time was left."""
+    ANONYMITY = "anonymity"
+    """How many people the pings that just went out could be about."""
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -88,6 +90,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Offers left out without a word of their own, by reason code; unfolded when read."""
     places: dict[int, str] | None = msgspec.field(default=None, name="pl")
     """The same where they are many: the set of their places in the stage, see domain.places."""
+    people: int | None = msgspec.field(default=None, name="k")
+    """Of `anonymity`: so many look the same in a ping, this one among them."""
     version: int | None = msgspec.field(default=None, name="v")
     """Of the market under which offers were left out: it tells whose places these are, and whose
     filters; what they failed follows from it and the lead, and is not stored."""

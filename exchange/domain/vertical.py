@@ -76,6 +76,8 @@ class Vertical(msgspec.Struct, frozen=True):
     id: str
     name: str
     fields: dict[str, Field]
+    anonymity_window_s: int = 0
+    """How far back people count of whom a ping could be; 0: nobody counts them."""
 
     def __hash__(self) -> int:
         """Let what follows from a vertical be found by it; equal ones have the same id."""

@@ -26,8 +26,8 @@ from exchange.replay.recorded import (
     bought_by,
     ping_of,
     posts_of,
-    submission_of,
 )
+from exchange.story.record import submission
 
 STATEMENTS = sql.parse(Path(__file__).with_name("reading.sql").read_text(encoding="utf-8"))
 EVENTS = msgspec.json.Decoder(list[Event])
@@ -166,17 +166,17 @@ def recorded(rows: Rows, records: Sequence[bytes], market: Snapshot) -> Recorded
     """Return one lead from its rows and its opened records, a ping's before its post's."""
     row, sales = rows.lead, rows.sales
     events = [event for moment in rows.moments for event in EVENTS.decode(moment["events"])]
-    submission = submission_of(records[-1])
+    posted = submission(records[-1])
     quote = rows.quotes[0] if rows.quotes else None
     return Recorded(
         lead_id=LeadId(str(row["lead_id"])),
         campaign_id=row["campaign"],
         version=row["version"],
         received_at_us=row["received_at"],
-        submission=submission,
+        submission=posted,
         pinged=None
         if quote is None
-        else ping_of(records[0], submission, events[0].at_us, quote["price"]),
+        else ping_of(records[0], posted, events[0].at_us, quote["price"]),
         promised=None if quote is None else quote["price"],
         answers=answers_of(events),
         posts=posts_of(events),

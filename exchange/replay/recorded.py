@@ -1,8 +1,6 @@
 """What a lead's timeline says of its buyers: what each answered, and how each post ended; pure."""
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
-from typing import Any, get_type_hints
 
 import msgspec
 
@@ -10,13 +8,13 @@ from exchange.domain import places
 from exchange.domain.eligibility import SENT_BEFORE
 from exchange.domain.events import Event, EventName
 from exchange.domain.ids import LeadId
-from exchange.domain.lead import Fingerprint, Lead
 from exchange.domain.money import Micros
-from exchange.domain.person import Consent, Person
+from exchange.domain.person import Person
 from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import SaleState
 from exchange.domain.submission import Submission
+from exchange.story.record import raw
 
 US_PER_MS = 1000
 OF_THE_MOMENT = frozenset({Reason.THROTTLED, Reason.RATE})
@@ -151,38 +149,7 @@ def bought_by(events: Iterable[Event], campaign_id: str, market: Snapshot) -> fr
     return frozenset(market.offers[name].buyer.id for name in found if name in market.offers)
 
 
-# The sealed record
-
-LEAD_TYPES = get_type_hints(Lead)
-VALUES = frozenset({"fields", "derived"})
-"""No decoder could tell an exact number from a text: they are taken as they are."""
-
-_decode = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
-
-
-def submission_of(record: bytes) -> Submission:
-    """Return a request of a seller as its sealed record has it."""
-    wire = _decode(record)
-    lead, person = wire["lead"], wire.get("person", {})
-    return Submission(
-        lead=lead_of(lead),
-        person=Person(
-            identity=person.get("identity", {}),
-            consent=msgspec.convert(person.get("consent", {}), Consent),
-        ),
-        fingerprint=msgspec.convert(wire.get("fingerprint", {}), Fingerprint),
-        flags=tuple(wire.get("flags", ())),
-    )
-
-
-def lead_of(wire: dict[str, Any]) -> Lead:
-    """Return a lead from its JSON; values keep what they are, exact numbers among them."""
-    known = {
-        name: wire[name] if name in VALUES else msgspec.convert(wire[name], kind)
-        for name, kind in LEAD_TYPES.items()
-        if name in wire
-    }
-    return Lead(**known)
+# The sealed records of a ping and its post
 
 
 def ping_of(record: bytes, posted: Submission, at_us: int, promised: Micros | None) -> Submission:
@@ -190,7 +157,7 @@ def ping_of(record: bytes, posted: Submission, at_us: int, promised: Micros | No
 
     A post that wants no less than was promised says nothing of what its ping wanted.
     """
-    wire = _decode(record)
+    wire = raw(record)
     wanted = posted.lead.min_price
     lead = msgspec.structs.replace(
         posted.lead,

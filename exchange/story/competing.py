@@ -28,6 +28,7 @@ from exchange.domain.reason import Reason
 from exchange.domain.repeating import marks_without, repeating
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
+from exchange.story.anonymity import note_anonymity
 from exchange.story.chain import Chain
 from exchange.story.ending import Course
 from exchange.story.floor_learning import floor_event, floor_for
@@ -364,6 +365,8 @@ class Competing:
             self._chain.note(EventName.PINGED, offers=pinged, at_us=began_us)
         if self._rationing is not None:
             self._rationing.pinged(len(pinged), began_us)
+            if self._vertical.anonymity_window_s:
+                note_anonymity(self._stations, self._chain, self._submission, self._vertical)
         for one in sorted(result.results, key=lambda one: one.ms or 0.0):
             self._note_result(one, began_us + int((one.ms or 0.0) * US_PER_MS))
         if result.early is not None:

@@ -1,11 +1,13 @@
 """A lead's sealed full record, read back as far as what follows from its sale depends on it."""
 
 from decimal import Decimal
+from typing import Any, get_type_hints
 
 import msgspec
 
-from exchange.domain.lead import Facts, Fingerprint, Value
+from exchange.domain.lead import Facts, Fingerprint, Lead, Value
 from exchange.domain.person import Consent, Person
+from exchange.domain.submission import Submission
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -44,6 +46,8 @@ class WireFacts(WireFields, frozen=True):
 
 
 _decode_facts = msgspec.json.Decoder(WireFacts, float_hook=Decimal).decode
+raw = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
+"""A record as it was written, its numbers exact."""
 _decode = msgspec.json.Decoder(WireRecord, float_hook=Decimal).decode
 
 
@@ -59,3 +63,33 @@ def facts(record: bytes) -> Facts:
     wire = _decode_facts(record)
     parts = (wire.person.identity, wire.lead.fields, wire.lead.derived, wire.fields, wire.derived)
     return {n: v for part in parts for n, v in part.items() if isinstance(v, Value)}
+
+
+LEAD_TYPES = get_type_hints(Lead)
+VALUES = frozenset({"fields", "derived"})
+"""No decoder could tell an exact number from a text: they are taken as they are."""
+
+
+def submission(record: bytes) -> Submission:
+    """Return a request of a seller as its record has it; not what it sent beside its schema."""
+    wire = raw(record)
+    person = wire.get("person", {})
+    return Submission(
+        lead=lead_of(wire["lead"]),
+        person=Person(
+            identity=person.get("identity", {}),
+            consent=msgspec.convert(person.get("consent", {}), Consent),
+        ),
+        fingerprint=msgspec.convert(wire.get("fingerprint", {}), Fingerprint),
+        flags=tuple(wire.get("flags", ())),
+    )
+
+
+def lead_of(wire: dict[str, Any]) -> Lead:
+    """Return a lead from its JSON."""
+    known = {
+        name: wire[name] if name in VALUES else msgspec.convert(wire[name], kind)
+        for name, kind in LEAD_TYPES.items()
+        if name in wire
+    }
+    return Lead(**known)

@@ -11,6 +11,7 @@ from exchange.delivery.delivery import Delivered, Parcel
 from exchange.domain.caps import Hold, HoldRefused, Used
 from exchange.domain.exclusivity import Claim
 from exchange.domain.ids import LeadId, SaleId
+from exchange.domain.lead import Fingerprint, Lead
 from exchange.domain.lessons import Lessons, nothing_learned
 from exchange.domain.moment import Moment
 from exchange.domain.money import Micros
@@ -18,6 +19,7 @@ from exchange.domain.offer import Offer
 from exchange.domain.quote import Quote
 from exchange.domain.reason import Reason
 from exchange.domain.turns import Turn
+from exchange.domain.vertical import Vertical
 from exchange.story.deciding import nobody_tells
 from exchange.story.fencing import Written
 
@@ -131,6 +133,8 @@ class Observer(Protocol):
 
     def auction_closed_early(self, campaign_id: str, left_ms: float) -> None:
         """Note an auction that ended before its time, and how much of it was left at most."""
+    def people_alike(self, campaign_id: str, people: int) -> None:
+        """Note how many people a ping could be about."""
 
     def in_doubt(self, change: int) -> None:
         """Note that a sale came into doubt, or out of it."""
@@ -169,6 +173,8 @@ class Stations:
     """What was learned of the market by now."""
     rates: Rates | None = None
     """None: of a market whose offers name none."""
+    alike: Callable[[Lead, Fingerprint, Vertical], int | None] = lambda *_: None
+    """Return how many people look like this lead's in a ping; None where nobody counts them."""
     word_on: Callable[[SaleId], Coroutine[Any, Any, Delivered]] = nobody_tells
     """Return what is decided of a sale elsewhere than in the answer to its post, once it is."""
 

@@ -26,6 +26,8 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 MS_PER_S = 1000.0
 
+PEOPLE = (1.0, 4.0, 9.0, 19.0, 49.0, 99.0, 499.0, 999.0, 9999.0)
+"""Fewer than 2, 5, 10, 20, 50, 100 … people."""
 BUCKETS_S = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
     *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
@@ -80,6 +82,15 @@ class Metrics:
         self.waiting_message_s = self._oldest(
             "messages_oldest_seconds", "For how long the oldest of them has waited"
         )
+        alike = Histogram(
+            "exchange_people_alike",
+            "How many people a ping could be about, by what it shows",
+            ("campaign",),
+            buckets=PEOPLE,
+            registry=registry,
+        )
+        self.alike = Durations(alike, PEOPLE)
+        self._tallies.append(self.alike)
         self.shed = self._counter("shed", "Leads turned away under overload", "cause")
         for cause in ShedCause:  # from the start at 0: the first that is shed is an increase, too
             self.shed.add((cause.value,), 0)
@@ -158,6 +169,9 @@ class Metrics:
         """Show how many messages of all workers wait, and for how long the oldest does."""
         self.waiting_messages.set(waiting)
         self.waiting_message_s.set(oldest_s)
+    def people_alike(self, campaign_id: str, people: int) -> None:
+        """Observe how many people a ping could be about."""
+        self.alike.add((campaign_id,), float(people))
 
     def in_doubt(self, change: int) -> None:
         """Count a sale into doubt (1) or out of it (-1)."""

@@ -49,6 +49,7 @@ class Observer:
         return
 
     stage = offer_answered = offer_left_out = offers_left_out = places_left_out = _nothing
+    people_alike = _nothing
     post_answered = lead_ended = in_doubt = _nothing
 
 

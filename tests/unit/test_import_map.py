@@ -32,6 +32,7 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
     "exchange.learning": [*BASE, "exchange.ledger"],
     # what was written with a sale goes out beside it
     "exchange.notify": [*BASE, "exchange.ledger", "exchange.wire"],
+    "exchange.anonymity": [*BASE, *STATIONS, "exchange.story"],
     "exchange.replay": [*BASE, *STATIONS, "exchange.story", "exchange.wire"],
     "exchange.trying": [*BASE, *STATIONS, "exchange.story", "exchange.wire"],
     "exchange.web": [
