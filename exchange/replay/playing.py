@@ -18,6 +18,7 @@ from exchange.domain.states import LeadStatus, SaleState
 from exchange.domain.submission import Submission
 from exchange.replay.buyers import Admission, Courier, Nowhere, Said, Unheard, Wire
 from exchange.replay.counting import Counting
+from exchange.replay.lessons import Remembered
 from exchange.replay.recorded import Recorded, Sums
 from exchange.story.patience import any_done
 from exchange.story.quoting import Quoting
@@ -109,6 +110,7 @@ class Player:
         self.markets = markets
         self.counting = Counting(settled)
         self.said = Said()
+        self.remembered = Remembered()
 
     async def play(self, lead: Recorded) -> Sums:
         """Return what would have come of this lead."""
@@ -118,6 +120,7 @@ class Player:
         if campaign is None or seller_id not in campaign.sellers or seller_id not in market.sellers:
             return Sums(status=REFUSED)
         self.said.of(lead)
+        self.remembered.of(lead.campaign_id, lead.learned)
         self.counting.original, self.counting.bought = lead.original, lead.bought_by
         books, beside = Books(), list[asyncio.Task[object]]()
         try:
@@ -207,6 +210,7 @@ class Player:
             entropy=chance(f"sale/{lead.lead_id}"),
             spawn=spawn,
             claim_secret=b"replay",
+            lessons=lambda: cast("Any", self.remembered),
             limits=Limits(repeat_first_s=NEVER_S, repeat_longest_s=NEVER_S),
         )
 

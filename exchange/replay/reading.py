@@ -19,6 +19,7 @@ from exchange.domain.snapshot import Snapshot
 from exchange.ledger import sql
 from exchange.ledger.rows import place
 from exchange.ledger.vault import Sealed, Vault
+from exchange.replay.lessons import learned_of
 from exchange.replay.recorded import (
     Recorded,
     Sums,
@@ -180,6 +181,7 @@ def recorded(rows: Rows, records: Sequence[bytes], market: Snapshot) -> Recorded
         promised=None if quote is None else quote["price"],
         answers=answers_of(events),
         posts=posts_of(events),
+        learned=learned_of(events),
         original=None if row["original"] is None else LeadId(str(row["original"])),
         bought_by=bought_by(events, row["campaign"], market),
         end=Sums(

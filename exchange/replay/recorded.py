@@ -14,6 +14,7 @@ from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import SaleState
 from exchange.domain.submission import Submission
+from exchange.replay.lessons import Learned
 from exchange.story.record import raw
 
 US_PER_MS = 1000
@@ -71,6 +72,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """By stage and offer."""
     posts: Mapping[str, Posted]
     """By offer."""
+    learned: Learned
     original: LeadId | None
     """Of a duplicate: the lead that came first."""
     bought_by: frozenset[str]
