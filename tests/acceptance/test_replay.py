@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from bidders.fleet import Fleet, PostFault
+from bidders.fleet import BuyerSpec, Fixed, Fleet, PostFault
+from exchange import app
 from exchange.commands.errors import CommandError
 from exchange.commands.market import plan
 from exchange.commands.replay import replay_command
@@ -182,3 +183,64 @@ async def test_what_was_erased_is_left_out_and_what_cannot_be_set_is_said(house,
         ):
             with pytest.raises(CommandError, match=word):
                 await typed(replay_command, since=LONG_AGO, sets=(wrong,))
+
+
+async def test_a_doubt_takes_as_long_as_it_took_and_ends_as_it_ended(house, typed, monkeypatch):
+    """Never answered and void, late and sold, left for the next: each ends so again."""
+    specs = [
+        BuyerSpec(id="mute", price=Fixed(12.0), post_faults={PostFault.MUTE: 1.0}),
+        BuyerSpec(id="slow", price=Fixed(11.0), post_latency_ms=Fixed(400)),
+        BuyerSpec(id="gone", price=Fixed(14.0), post_faults={PostFault.MUTE: 1.0}),
+        BuyerSpec(id="next", price=Fixed(9.0)),
+    ]
+    monkeypatch.setattr(app, "RECOVER_EVERY_S", 0.1)
+    async with Fleet(specs) as fleet:
+        url, patient = fleet.base_url, {"ping_ms": 2000, "post_ms": 150}
+        one = 'method = "auction"\noffers = ["{}"]'
+        await house.apply(
+            market(
+                buyer("mute", url, **patient, in_doubt_s=1),
+                buyer("slow", url, **patient),
+                buyer("gone", url, **patient, no_answer="advance"),
+                buyer("next", url, ping_ms=2000),
+                campaign("a", stages=[one.format("mute")], lines="auction_deadline_ms = 5000"),
+                campaign("b", stages=[one.format("slow")], lines="auction_deadline_ms = 5000"),
+                campaign(
+                    "c",
+                    stages=[one.format('gone", "next')],
+                    lines="auction_deadline_ms = 5000",
+                ),
+            )
+        )
+        await house.open()
+        told = [(await house.post(person(n), campaign=name)).body for n, name in enumerate("abc")]
+        assert [one["status"] for one in told] == ["unsold", "sold", "sold"]
+        found = await typed(replay_command, since=LONG_AGO)
+        assert (found["leads"], found["unlike_recorded"], found["changed"]) == (3, 0, 0)
+        by_name = {row["campaign"]: row for row in found["campaigns"]}
+        assert by_name["a"]["before"]["p50_ms"] >= 1000
+        assert by_name["b"]["before"]["p50_ms"] >= 400
+        assert by_name["c"]["before"]["revenue"] == 9
+        other = await typed(replay_command, since=LONG_AGO, sets=("offer.gone.paused=true",))
+        [row] = [row for row in other["campaigns"] if row["campaign"] == "c"]
+        assert row["difference"]["revenue"] == 0
+        assert row["difference"]["p50_ms"] <= -150
+
+
+async def test_a_shorter_time_to_answer_is_less_money_in_less_time(house, typed):
+    """Who answered after 120 ms does not answer within 100: the second best pays."""
+    slow = bidding({"acme": "14.00"}, latency_ms=Fixed(120))
+    async with Fleet([*slow, *bidding({"bravo": "12.00"})]) as fleet:
+        await house.apply(the_market_of(fleet, "acme", "bravo"))
+        await house.open()
+        assert (await house.post()).body["price"] == 11.9
+        sets = ("offer.acme.ping.timeout_ms=100",)
+        row = all_of(await typed(replay_command, since=LONG_AGO, sets=sets))
+        assert row["difference"]["revenue"] == -2
+        assert row["difference"]["p50_ms"] < 0
+
+
+def the_market_of(fleet, *names):
+    """One auction of these buyers, who have time."""
+    buyers = (buyer(name, fleet.base_url, ping_ms=2000) for name in names)
+    return market(*buyers, campaign(lines="auction_deadline_ms = 5000"))
