@@ -29,7 +29,9 @@ from exchange.story.story import carried_by
 US_PER_S = 1_000_000
 US_PER_MS = 1000
 NEVER_S = 1e9
-"""Doubts are not repeated here: what came of them is known, and when."""
+LIMITS = Limits(repeat_first_s=NEVER_S, repeat_longest_s=NEVER_S, written_within_s=(0.0,))
+"""Doubts are not repeated here: what came of them is known, and when. The lead of another's claim
+was written."""
 REFUSED = "refused"
 """The market, as it would be, does not take this lead at all."""
 
@@ -46,8 +48,9 @@ class Books:
         self.moments.append(moment)
         return True
 
-    async def lead(self, _lead_id: LeadId) -> None:
-        """Know nothing of former leads."""
+    async def lead(self, _lead_id: LeadId) -> Any:
+        """Know every former lead: whoever came first was written."""
+        return self.moments
 
     async def quote(self, _lead_id: LeadId) -> None:
         """Know nothing of former quotes."""
@@ -211,7 +214,7 @@ class Player:
             spawn=spawn,
             claim_secret=b"replay",
             lessons=lambda: cast("Any", self.remembered),
-            limits=Limits(repeat_first_s=NEVER_S, repeat_longest_s=NEVER_S),
+            limits=LIMITS,
         )
 
 

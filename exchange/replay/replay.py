@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import structlog
 
 from exchange.configuration.past import UNREADABLE
 from exchange.contract.market_file import MarketFile
@@ -17,7 +18,13 @@ from exchange.replay.playing import Player
 from exchange.replay.reading import Reader
 from exchange.replay.recorded import Recorded, Sums
 
+LONGEST_S = 1e8
+"""Some years: nobody waits for so long for anything that comes."""
+FAILED = "failed"
+
 Changing = Callable[[MarketFile], MarketFile]
+
+logger = structlog.get_logger(__name__)
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,10 +85,20 @@ def played(player: Player, leads: list[Recorded]) -> list[Sums]:
     """Play all of these, one after the other, in a time of their own."""
 
     async def each() -> list[Sums]:
-        return [await player.play(lead) for lead in leads]
+        return [await outcome(player, lead) for lead in leads]
 
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         return runner.run(each())
+
+
+async def outcome(player: Player, lead: Recorded) -> Sums:
+    """Return what would have come of a lead; of one that cannot be played, that it cannot."""
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            return await player.play(lead)
+    except Exception as error:  # noqa: BLE001 - one lead of thousands, recorded by another version
+        logger.warning("lead not played", lead_id=lead.lead_id, error=type(error).__name__)
+        return Sums(status=FAILED)
 
 
 def light(lead: Recorded) -> Recorded:
