@@ -133,7 +133,7 @@ class Wire:
             self._said.unrecorded_pings += 1
             return 0.0, Outcome.ANSWERED, STATUS_NO_BID, b""
         if answer.price is not None:
-            ended, status, body = Outcome.ANSWERED, STATUS_OK, bid_of(answer.price)
+            ended, status, body = Outcome.ANSWERED, STATUS_OK, bid_of(answer.price, answer.alone)
         else:
             ended, status = ENDED.get(answer.reason or Reason.NO_BID, (Outcome.TIMEOUT, 0))
             body = b""
@@ -142,10 +142,12 @@ class Wire:
         return answer.ms, ended, status, body
 
 
-def bid_of(price: Micros) -> bytes:
-    """Return a bid in the exchange's own format."""
-    amount: Decimal = to_decimal(price)
-    return _encode({"bid": amount})
+def bid_of(price: Micros, alone: Micros | None) -> bytes:
+    """Return a bid in the exchange's own format, and what it pays to be the only one."""
+    said: dict[str, Decimal] = {"bid": to_decimal(price)}
+    if alone is not None:
+        said["exclusive_bid"] = to_decimal(alone)
+    return _encode(said)
 
 
 class Courier:

@@ -57,7 +57,6 @@ class Books:
 
     def sums(self, received_at_us: int) -> Sums:
         """Return what the lead came to."""
-        awards = {one.award.sale_id: one.award for one in self.moments if one.award is not None}
         accepted = [
             one.sale_end.sale_id
             for one in self.moments
@@ -71,7 +70,7 @@ class Books:
             status=end.lead_end.status.value,
             sales=len(accepted),
             revenue=Micros(sum(one.amount for one in moved if one.debit.startswith("buyer/"))),
-            payout=Micros(sum(awards[sale_id].payout for sale_id in accepted)),
+            payout=Micros(sum(one.amount for one in moved if one.credit.startswith("seller/"))),
             ms=(end.at_us - received_at_us) / US_PER_MS,
         )
 

@@ -26,12 +26,14 @@ SELECT lead_id, number, sealed, wrapped_key
 SELECT lead_id, at, price FROM quote WHERE lead_id = ANY($1::uuid[]);
 
 -- sales --
-SELECT award.lead_id, award.payout,
-       (SELECT coalesce(sum(amount), 0)::bigint FROM transfer
-         WHERE transfer.sale_id = award.sale_id AND debit = 'buyer/' || buyer
-           AND transfer.in_moment = sale_end.in_moment) AS charge
+SELECT award.lead_id,
+       coalesce(sum(amount) FILTER (WHERE debit = 'buyer/' || buyer), 0)::bigint AS charge,
+       coalesce(sum(amount) FILTER (WHERE starts_with(credit, 'seller/')), 0)::bigint AS payout
   FROM award JOIN sale_end USING (sale_id)
- WHERE award.lead_id = ANY($1::uuid[]) AND sale_end.state IN ('accepted', 'returned');
+  LEFT JOIN transfer ON transfer.sale_id = award.sale_id
+   AND transfer.in_moment = sale_end.in_moment
+ WHERE award.lead_id = ANY($1::uuid[]) AND sale_end.state IN ('accepted', 'returned')
+ GROUP BY award.lead_id, award.sale_id;
 
 -- settled --
 -- What counters stood at when the first lead came: $1…$4 names, owners, scopes, begins; $5 when.

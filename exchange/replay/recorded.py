@@ -8,7 +8,7 @@ from exchange.domain import places
 from exchange.domain.eligibility import SENT_BEFORE
 from exchange.domain.events import Event, EventName
 from exchange.domain.ids import LeadId
-from exchange.domain.money import Micros
+from exchange.domain.money import Micros, parse_json
 from exchange.domain.person import Person
 from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
@@ -18,6 +18,7 @@ from exchange.replay.lessons import Learned
 from exchange.story.record import raw
 
 US_PER_MS = 1000
+FOR_IT_ALONE = " for it alone"
 OF_THE_MOMENT = frozenset({Reason.THROTTLED, Reason.RATE})
 """Why an offer was not asked that has nothing to do with lead or market."""
 
@@ -28,6 +29,8 @@ class Answer(msgspec.Struct, frozen=True):
     price: Micros | None
     reason: Reason | None
     ms: float
+    alone: Micros | None = None
+    """What it would pay to be the only one."""
 
 
 class Posted(msgspec.Struct, frozen=True):
@@ -94,12 +97,19 @@ def answers_of(events: Iterable[Event]) -> dict[tuple[int, str], Answer]:
             continue
         place = stage, one.offer
         if one.event is EventName.BID and place not in found:
-            found[place] = Answer(one.price, None, one.ms or 0.0)
+            found[place] = Answer(one.price, None, one.ms or 0.0, alone_in(one.detail))
         elif one.event is EventName.NO_BID or (
             one.event is EventName.OFFER_LEFT_OUT and one.reason in OF_THE_MOMENT
         ):
             found.setdefault(place, Answer(None, one.reason, one.ms or 0.0))
     return found
+
+
+def alone_in(detail: str | None) -> Micros | None:
+    """Return the exclusive price in a bid's line, `30.00 for it alone`."""
+    if detail is None or not detail.endswith(FOR_IT_ALONE):
+        return None
+    return parse_json(detail.split()[0].encode())
 
 
 def posts_of(events: Iterable[Event]) -> dict[str, Posted]:
