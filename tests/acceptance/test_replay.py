@@ -7,11 +7,12 @@ import msgspec
 import pytest
 
 from bidders.fleet import BuyerSpec, Fixed, Fleet, PostFault
+from bidders.fleet.reply import message
 from exchange import app
 from exchange.commands.errors import CommandError
 from exchange.commands.market import plan
 from exchange.commands.replay import replay_command
-from tests.acceptance.buyers import bidding
+from tests.acceptance.buyers import bidding, let_answer
 from tests.acceptance.house import ANN, MASTER_KEY, person, until
 from tests.acceptance.market import buyer, campaign, market
 
@@ -244,3 +245,30 @@ def the_market_of(fleet, *names):
     """One auction of these buyers, who have time."""
     buyers = (buyer(name, fleet.base_url, ping_ms=2000) for name in names)
     return market(*buyers, campaign(lines="auction_deadline_ms = 5000"))
+
+
+async def test_leads_that_are_shared_or_sold_alone_are_so_again(house, typed):
+    """Three buyers together, one who pays more to be alone, one refusal: the same sales again."""
+    prices = {"acme": "7.00", "bravo": "6.00", "cargo": "5.00"}
+    async with Fleet(bidding(prices)) as fleet:
+        buyers = (buyer(name, fleet.base_url, ping_ms=2000) for name in prices)
+        stage = 'method = "auction"\nmax_buyers = 3'
+        await house.apply(
+            market(*buyers, campaign(stages=[stage], lines="auction_deadline_ms = 5000"))
+        )
+        await house.open()
+        together = (await house.post(person(1))).body
+        fleet.change(bidding({"bravo": "6.00"}, post_faults={PostFault.REFUSING: 1.0})[0])
+        fewer = (await house.post(person(2))).body
+        fleet.change(bidding({"bravo": "6.00"})[0])
+        let_answer(fleet, {"cargo": message(b'{"bid": 5.00, "exclusive_bid": 30.00}')})
+        alone = (await house.post(person(3))).body
+        assert [len(one["sales"]) for one in (together, fewer, alone)] == [3, 2, 1]
+        found = await typed(replay_command, since=LONG_AGO)
+        assert (found["unlike_recorded"], found["changed"]) == (0, 0)
+        row = all_of(found)
+        assert row["difference"] == ZERO
+        assert (row["before"]["sales"], row["before"]["revenue"]) == (6, 18 + 12 + 30)
+        sets = ("campaign.auto-us.stage.1.max_buyers=1",)
+        row = all_of(await typed(replay_command, since=LONG_AGO, sets=sets))
+        assert (row["after"]["sales"], row["after"]["revenue"]) == (3, 7 + 7 + 30)
