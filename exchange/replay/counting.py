@@ -7,14 +7,15 @@ from exchange.domain.caps import Hold, HoldLine, HoldRefused, Used
 from exchange.domain.exclusivity import Claim
 from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.money import Micros
+from exchange.domain.turns import Turn, by_lot
 
 IN_MONEY = frozenset({"spend", "balance"})
 
 
 class Counting:
-    """Holds, and settles them; claims and purchases are as they were recorded.
+    """Holds, and settles them; claims, purchases and turns are as they were recorded.
 
-    `original` and `bought` are set for each lead before it is played.
+    `original`, `bought` and `tried` are set for each lead before it is played.
     """
 
     epoch = "replay"
@@ -27,6 +28,7 @@ class Counting:
         self._held: dict[SaleId, tuple[str, tuple[HoldLine, ...]]] = {}
         self.original: LeadId | None = None
         self.bought: frozenset[str] = frozenset()
+        self.tried: Mapping[int, tuple[str, ...]] = {}
 
     # Who came first
 
@@ -50,6 +52,14 @@ class Counting:
 
     async def remember_purchase(self, keys: tuple[str, ...], buyer_id: str, until_us: int) -> None:
         """Remember nothing, likewise."""
+
+    # Whose turn it is
+
+    async def turn(self, turn: Turn) -> tuple[str, ...]:
+        """Give the turn to whoever had it then; of those who were not there by lot."""
+        order = dict.fromkeys((turn.chosen, *self.tried.get(turn.stage, ()), *by_lot(turn)))
+        there = {one.offer_id for one in turn.candidates}
+        return tuple(name for name in order if name in there)
 
     # Caps, budgets, balances
 

@@ -124,6 +124,7 @@ class Player:
         self.said.of(lead)
         self.remembered.of(lead.campaign_id, lead.learned)
         self.counting.original, self.counting.bought = lead.original, lead.bought_by
+        self.counting.tried = lead.tried
         books, beside = Books(), list[asyncio.Task[object]]()
         try:
             if lead.pinged is None:
@@ -199,6 +200,7 @@ class Player:
             monotonic=loop.time,
             entropy=chance(lead.lead_id),
             limits=AuctionLimits(),
+            racing=wire,
         )
         return Stations(
             ledger=books,

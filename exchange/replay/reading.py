@@ -27,6 +27,7 @@ from exchange.replay.recorded import (
     bought_by,
     ping_of,
     posts_of,
+    tried_of,
 )
 from exchange.story.record import submission
 
@@ -181,6 +182,7 @@ def recorded(rows: Rows, records: Sequence[bytes], market: Snapshot) -> Recorded
         promised=None if quote is None else quote["price"],
         answers=answers_of(events),
         posts=posts_of(events),
+        tried=tried_of(events),
         learned=learned_of(events),
         original=None if row["original"] is None else LeadId(str(row["original"])),
         bought_by=bought_by(events, row["campaign"], market),

@@ -1,5 +1,6 @@
 """What a lead's timeline says of its buyers: what each answered, and how each post ended; pure."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -75,6 +76,8 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """By stage and offer."""
     posts: Mapping[str, Posted]
     """By offer."""
+    tried: Mapping[int, tuple[str, ...]]
+    """By stage whose turn it was, as far as that was seen."""
     learned: Learned
     original: LeadId | None
     """Of a duplicate: the lead that came first."""
@@ -96,7 +99,8 @@ def answers_of(events: Iterable[Event]) -> dict[tuple[int, str], Answer]:
         if one.offer is None:
             continue
         place = stage, one.offer
-        if one.event is EventName.BID and place not in found:
+        if one.event is EventName.BID and (place not in found or found[place].price is None):
+            # Also of one that was cut off, and answered while others were posted to.
             found[place] = Answer(one.price, None, one.ms or 0.0, alone_in(one.detail))
         elif one.event is EventName.NO_BID or (
             one.event is EventName.OFFER_LEFT_OUT and one.reason in OF_THE_MOMENT
@@ -110,6 +114,24 @@ def alone_in(detail: str | None) -> Micros | None:
     if detail is None or not detail.endswith(FOR_IT_ALONE):
         return None
     return parse_json(detail.split()[0].encode())
+
+
+def tried_of(events: Iterable[Event]) -> dict[int, tuple[str, ...]]:
+    """Return by stage whose turn it was: who was tried, in order, then who stood in the ranking."""
+    tried: defaultdict[int, list[str]] = defaultdict(list)
+    ranked: defaultdict[int, list[str]] = defaultdict(list)
+    stage = 0
+    for one in events:
+        if one.event is EventName.STAGE:
+            stage = one.stage or stage
+        elif one.event in ATTEMPTS and one.offer is not None:
+            tried[stage].append(one.offer)
+        elif one.event is EventName.RANKED:
+            ranked[stage] += one.offers or ()
+    return {
+        number: tuple(dict.fromkeys((*tried[number], *ranked[number])))
+        for number in {*tried, *ranked}
+    }
 
 
 def posts_of(events: Iterable[Event]) -> dict[str, Posted]:
@@ -138,6 +160,7 @@ def posts_of(events: Iterable[Event]) -> dict[str, Posted]:
     return found
 
 
+ATTEMPTS = frozenset({EventName.HOLD_FAILED, EventName.AWARDED})
 ENDS = {
     EventName.ACCEPTED: SaleState.ACCEPTED,
     EventName.REFUSED: SaleState.REFUSED,

@@ -133,6 +133,7 @@ class Observer(Protocol):
 
     def auction_closed_early(self, campaign_id: str, left_ms: float) -> None:
         """Note an auction that ended before its time, and how much of it was left at most."""
+
     def people_alike(self, campaign_id: str, people: int) -> None:
         """Note how many people a ping could be about."""
 

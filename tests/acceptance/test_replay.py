@@ -272,3 +272,36 @@ async def test_leads_that_are_shared_or_sold_alone_are_so_again(house, typed):
         sets = ("campaign.auto-us.stage.1.max_buyers=1",)
         row = all_of(await typed(replay_command, since=LONG_AGO, sets=sets))
         assert (row["after"]["sales"], row["after"]["revenue"]) == (3, 7 + 7 + 30)
+
+
+async def test_turns_and_auctions_that_are_decided_early_come_out_as_they_did(house, typed):
+    """Round robin with a refusal, and a buy-now price that cuts a slow rival off."""
+    prices = {"acme": "9.00", "bravo": "8.00", "cargo": "7.00", "slow": "50.00"}
+    async with Fleet(bidding(prices)) as fleet:
+        fleet.change(bidding({"slow": "50.00"}, latency_ms=Fixed(5_000.0))[0])
+        turns = 'method = "round_robin"\noffers = ["acme", "bravo", "cargo"]'
+        first = 'method = "first_accept"\noffers = ["acme", "slow"]\nbuy_now = 8.00'
+        lines = "auction_deadline_ms = 20000"
+        await house.apply(
+            market(
+                *(
+                    buyer(name, fleet.base_url, ping_ms=19_000, offer=f"price = {price}")
+                    for name, price in prices.items()
+                ),
+                campaign("turns", stages=[turns], lines=lines),
+                campaign("first", stages=[first], lines=lines),
+            )
+        )
+        await house.open()
+        for number in range(7):
+            if number == 3:
+                fleet.change(bidding({"acme": "9.00"}, post_faults={PostFault.REFUSING: 1.0})[0])
+            assert (await house.post(person(number), campaign="turns")).body["status"] == "sold"
+        fleet.change(bidding({"acme": "9.00"})[0])
+        assert (await house.post(person(9), campaign="first")).body["price"] == 7.65
+        found = await typed(replay_command, since=LONG_AGO)
+        assert (found["leads"], found["unlike_recorded"], found["changed"]) == (8, 0, 0)
+        by_name = {row["campaign"]: row for row in found["campaigns"]}
+        assert by_name["turns"]["before"] == by_name["turns"]["after"]
+        assert by_name["first"]["before"]["revenue"] == 9
+        assert by_name["first"]["before"]["p50_ms"] < 5000
