@@ -1,7 +1,7 @@
 """The buyers of a replay: each says again what it said, after as long as it took then."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -95,6 +95,20 @@ class Admission:
 
     def ended(self, offer: Offer, call: Call, *, sound: bool) -> None:
         """Learn nothing."""
+
+
+class Rates:
+    """Keeps from being asked whom a rate kept."""
+
+    def __init__(self, said: Said) -> None:
+        """Take what was said."""
+        self._said = said
+
+    async def without_turn(self, offers: Iterable[Offer]) -> frozenset[str]:
+        """Return which of these had been asked as often as they may be."""
+        lead = self._said.lead
+        rated = frozenset[str]() if lead is None else lead.rated
+        return rated & {offer.id for offer in offers}
 
 
 class Wire:

@@ -9,7 +9,8 @@ from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.money import Micros
 from exchange.domain.turns import Turn, by_lot
 
-IN_MONEY = frozenset({"spend", "balance"})
+BY_AMOUNT = frozenset({"spend", "balance", "pings"})
+"""What is settled at another amount than was held."""
 
 
 class Counting:
@@ -86,7 +87,7 @@ class Counting:
         for line in self._lines(sale_id):
             if not line.settles:
                 counts[line.counter] -= line.amount
-            elif amount is not None and line.counter.split("|")[1] in IN_MONEY:
+            elif amount is not None and line.counter.split("|")[1] in BY_AMOUNT:
                 counts[line.counter] -= line.amount - amount
         return True
 

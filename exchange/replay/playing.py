@@ -16,7 +16,7 @@ from exchange.domain.quote import Quote
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import LeadStatus, SaleState
 from exchange.domain.submission import Submission
-from exchange.replay.buyers import Admission, Courier, Nowhere, Said, Unheard, Wire
+from exchange.replay.buyers import Admission, Courier, Nowhere, Rates, Said, Unheard, Wire
 from exchange.replay.counting import Counting
 from exchange.replay.lessons import Remembered
 from exchange.replay.recorded import Recorded, Sums
@@ -215,6 +215,7 @@ class Player:
             spawn=spawn,
             claim_secret=b"replay",
             lessons=lambda: cast("Any", self.remembered),
+            rates=Rates(self.said),
             limits=LIMITS,
         )
 

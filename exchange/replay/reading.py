@@ -11,9 +11,11 @@ import msgspec
 from exchange.configuration.past import as_it_was
 from exchange.configuration.store import read_market
 from exchange.contract.market_file import MarketFile
+from exchange.domain.eligibility import SENT_BEFORE
 from exchange.domain.events import Event
 from exchange.domain.ids import LeadId
 from exchange.domain.money import Micros
+from exchange.domain.reason import Reason
 from exchange.domain.recounting import counters
 from exchange.domain.snapshot import Snapshot
 from exchange.ledger import sql
@@ -24,7 +26,7 @@ from exchange.replay.recorded import (
     Recorded,
     Sums,
     answers_of,
-    bought_by,
+    left_out_for,
     ping_of,
     posts_of,
     tried_of,
@@ -36,6 +38,7 @@ EVENTS = msgspec.json.Decoder(list[Event])
 PAGE = 500
 NO_LEAD = "00000000-0000-0000-0000-000000000000"
 US_PER_MS = 1000
+US_PER_S = 1_000_000
 NOBODYS = b"replay"
 """Keys the hashes of pings that nobody gets."""
 
@@ -92,13 +95,17 @@ class Reader:
             if not one.test
         }
         those = list(wanted.values())
+        members = sorted({(offer, one.scope) for one in those for offer in one.offer_ids})
         rows = await self._connection.fetch(
             STATEMENTS["settled"],
             [one.name for one in those],
             [one.buyer_id for one in those],
             [one.scope for one in those],
-            [one.began_s * 1_000_000 for one in those],
+            [one.began_s * US_PER_S for one in those],
+            [one.until_s * US_PER_S for one in those],
             since_us,
+            [offer for offer, _ in members],
+            [scope for _, scope in members],
         )
         return {
             (row["owner"], row["name"]): row[
@@ -185,7 +192,14 @@ def recorded(rows: Rows, records: Sequence[bytes], market: Snapshot) -> Recorded
         tried=tried_of(events),
         learned=learned_of(events),
         original=None if row["original"] is None else LeadId(str(row["original"])),
-        bought_by=bought_by(events, row["campaign"], market),
+        bought_by=frozenset(
+            market.offers[name].buyer.id
+            for name in left_out_for(
+                Reason.DUPLICATE_FOR_BUYER, events, row["campaign"], market, but=SENT_BEFORE
+            )
+            if name in market.offers
+        ),
+        rated=left_out_for(Reason.RATE, events, row["campaign"], market),
         end=Sums(
             status=row["status"],
             sales=len(sales),

@@ -36,23 +36,31 @@ SELECT award.lead_id,
  GROUP BY award.lead_id, award.sale_id;
 
 -- settled --
--- What counters stood at when the first lead came: $1…$4 names, owners, scopes, begins; $5 when.
+-- What counters stood at when the first lead came: $1…$5 names, owners, scopes, begins, ends;
+-- $6 when; $7, $8: offers, and the scope of the account that each belongs to.
 WITH counter AS (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
-               AS counter (name, owner, scope, began)
+    SELECT *
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
+           AS counter (name, owner, scope, began, until)
 ), charged AS (
     SELECT offer, buyer, held_at,
            (SELECT coalesce(sum(amount), 0) FROM transfer
              WHERE transfer.sale_id = award.sale_id AND debit = 'buyer/' || buyer) AS charge
       FROM award JOIN sale_end USING (sale_id) JOIN lead USING (lead_id)
-     WHERE sale_end.state = 'accepted' AND NOT lead.test AND lead.received_at < $5
+     WHERE sale_end.state = 'accepted' AND NOT lead.test AND lead.received_at < $6
 ), scoped AS (
     SELECT 'offer/' || offer AS scope, held_at, charge FROM charged
     UNION ALL
     SELECT 'buyer/' || buyer, held_at, charge FROM charged
+    UNION ALL
+    SELECT 'pilot/' || buyer, held_at, charge FROM charged
+    UNION ALL
+    SELECT member.scope, held_at, charge
+      FROM charged JOIN unnest($7::text[], $8::text[]) AS member (offer, scope) USING (offer)
 )
 SELECT name, owner, count(*) AS leads, sum(charge)::bigint AS money
-  FROM counter JOIN scoped ON scoped.scope = counter.scope AND held_at >= began
+  FROM counter JOIN scoped ON scoped.scope = counter.scope
+   AND held_at >= began AND held_at < until
  GROUP BY name, owner;
 
 -- paid_in --

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from exchange.domain import places
-from exchange.domain.eligibility import SENT_BEFORE
 from exchange.domain.events import Event, EventName
 from exchange.domain.ids import LeadId
 from exchange.domain.money import Micros, parse_json
@@ -83,6 +82,8 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """Of a duplicate: the lead that came first."""
     bought_by: frozenset[str]
     """Buyers who had bought this person inside their own window."""
+    rated: frozenset[str]
+    """Offers that had been asked as often as they may be."""
     end: Sums
 
 
@@ -168,20 +169,24 @@ ENDS = {
 }
 
 
-def bought_by(events: Iterable[Event], campaign_id: str, market: Snapshot) -> frozenset[str]:
-    """Return the buyers who were left out for having bought this person before."""
-    code = Reason.DUPLICATE_FOR_BUYER.value
+def left_out_for(
+    reason: Reason, events: Iterable[Event], campaign_id: str, market: Snapshot, but: str = ""
+) -> frozenset[str]:
+    """Return the offers that were left out for a reason before anybody was asked.
+
+    `but`: not those of which this is said besides.
+    """
     found: set[str] = set()
     for one in events:
-        if one.version is None or one.stage is None or one.detail == SENT_BEFORE:
+        if one.version is None or one.stage is None or (but and one.detail == but):
             continue
-        found.update((one.left_out or {}).get(code, ()))
-        packed = (one.places or {}).get(code)
+        found.update((one.left_out or {}).get(reason.value, ()))
+        packed = (one.places or {}).get(reason.value)
         plan = market.plans.get(campaign_id)
         if packed is not None and plan is not None and one.version == market.version:
             lineup = plan.lineup(one.stage).offer_ids
             found.update(places.picked(lineup, places.unpack(packed)))
-    return frozenset(market.offers[name].buyer.id for name in found if name in market.offers)
+    return frozenset(found)
 
 
 # The sealed records of a ping and its post

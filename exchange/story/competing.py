@@ -363,10 +363,10 @@ class Competing:
         pinged = tuple([one.offer.id for one in result.results if one.pinged])
         if pinged:
             self._chain.note(EventName.PINGED, offers=pinged, at_us=began_us)
-        if self._rationing is not None:
-            self._rationing.pinged(len(pinged), began_us)
             if self._vertical.anonymity_window_s:
                 note_anonymity(self._stations, self._chain, self._submission, self._vertical)
+        if self._rationing is not None:
+            self._rationing.pinged(len(pinged), began_us)
         for one in sorted(result.results, key=lambda one: one.ms or 0.0):
             self._note_result(one, began_us + int((one.ms or 0.0) * US_PER_MS))
         if result.early is not None:

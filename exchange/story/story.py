@@ -148,17 +148,6 @@ class Story:
         denied = await self._volume.admit(submission.lead, snapshot)
         if denied is not None:
             return denied
-        carried = Carried(
-            bids=tuple(
-                bid.bid(snapshot.offers[bid.offer_id])
-                for bid in quote.bids
-                if bid.offer_id in snapshot.offers
-            ),
-            stage=quote.stage,
-            floor=quote.floor,
-            promised=quote.payout,
-            payout_wanted=submission.lead.min_price,
-        )
         carried = carried_by(quote, submission, snapshot)
         sale = LeadSale(self._stations, snapshot, submission, carried)
         try:
