@@ -169,6 +169,7 @@ class Metrics:
         """Show how many messages of all workers wait, and for how long the oldest does."""
         self.waiting_messages.set(waiting)
         self.waiting_message_s.set(oldest_s)
+
     def people_alike(self, campaign_id: str, people: int) -> None:
         """Observe how many people a ping could be about."""
         self.alike.add((campaign_id,), float(people))

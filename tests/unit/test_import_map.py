@@ -32,8 +32,6 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
     "exchange.learning": [*BASE, "exchange.ledger"],
     # what was written with a sale goes out beside it
     "exchange.notify": [*BASE, "exchange.ledger", "exchange.wire"],
-    "exchange.anonymity": [*BASE, *STATIONS, "exchange.story"],
-    "exchange.replay": [*BASE, *STATIONS, "exchange.story", "exchange.wire"],
     "exchange.trying": [*BASE, *STATIONS, "exchange.story", "exchange.wire"],
     "exchange.web": [
         *BASE,
@@ -52,6 +50,8 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
         *("exchange.telemetry", "exchange.web"),
     ],
     "exchange.supervision.roster": [],  # decides; starts, signals and waits for nobody
+    "exchange.anonymity": [*BASE, *STATIONS, "exchange.story"],  # counted beside the sales
+    "exchange.replay": [*BASE, *STATIONS, "exchange.story", "exchange.wire"],
     "exchange.cli": ["exchange"],
     "exchange.commands": ["exchange"],
     "exchange.demo": ["exchange", "bidders"],
