@@ -19,9 +19,12 @@ from exchange.domain.campaign import (
     ReturnsTo,
     SellerTerms,
 )
+from exchange.domain.expected import Chance, Chances, Expecting, RankBy
 from exchange.domain.floor_table import FloorTable, Layer, RuledFloor
 from exchange.domain.ids import ENTROPY_BYTES, LeadId, uuid7
 from exchange.domain.lead import Fingerprint, Source
+from exchange.domain.learned_floors import LearnedFloors
+from exchange.domain.lessons import Lessons
 from exchange.domain.message import Topic, Webhook
 from exchange.domain.money import Micros
 from exchange.domain.offer import (
@@ -43,6 +46,7 @@ from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
 from exchange.domain.vertical import Field, FieldType, Privacy, Show, Vertical
 from tests.making import DOLLAR, a_buyer, a_campaign, a_lead, a_stage
+from tests.making_learning import a_rule
 
 BUYERS = ("acme", "bravo", "cargo", "delta")
 WEBHOOK = Webhook("http://fastquotes/hook", frozenset({Topic.LEAD_RESOLVED}))
@@ -70,6 +74,13 @@ FLOORS = FloorTable(
     (Layer((0,), {("78701",): RuledFloor(Micros(4 * DOLLAR), "78701")}),),
     RuledFloor(Micros(2 * DOLLAR), "default"),
 )
+MIDDLING_MS, LONG_MS = 6_000, 15_000
+LEARN_FLOOR = a_rule(explore_ppm=300_000, minimum=Micros(DOLLAR), maximum=Micros(12 * DOLLAR))
+LESSONS = Lessons(
+    {"auto-us": Chances({"acme": Chance(300_000, 0), "bravo": Chance(900_000, 100_000)})},
+    {"auto-us": LearnedFloors({("*", "*"): Micros(6 * DOLLAR)})},
+)
+"""What every worker has learned."""
 WINDOW_S = 3600
 ZIPS = ("78701", "33101", "10001", "94103")
 
@@ -86,7 +97,7 @@ def scenery(chance: Random, leads: int, sharing: Random) -> Scenery:
 
     In every other one leads may be shared, and offers say with how many, and with whom not.
     """
-    answer_ms = chance.choice((2_000, 6_000, 15_000))
+    answer_ms = chance.choice((2_000, MIDDLING_MS, LONG_MS))
     bidders = BUYERS[: chance.randint(2, len(BUYERS))]
     offers = [an_offer(name, number, chance, leads) for number, name in enumerate(bidders)]
     # One buyer has a second offer: whichever wins, it gets one post for a lead.
@@ -165,12 +176,21 @@ def changed(offer: Offer, chance: Random, leads: int) -> Offer:
 def a_snapshot(version: int, offers: list[Offer], answer_ms: int, most: int) -> Snapshot:
     """Return one version of the market; every other one sells at second price, by floors of rules,
     with a margin that may shrink.
+
+    Where sellers wait neither briefly nor long the others rank by expected value; where they wait
+    long floors are learned, and often drawn.
     """
     is_even = version % 2 == 0
     rule = PriceRuleKind.SECOND_PRICE if is_even else PriceRuleKind.FIRST_PRICE
     asked = [offer.id for offer in offers if offer.ping is not None]
     stages = (
-        a_stage(*asked, price_rule=rule, by_rules=is_even, max_buyers=most),
+        a_stage(
+            *asked,
+            price_rule=rule,
+            by_rules=is_even,
+            max_buyers=most,
+            rank_by=RankBy.PRICE if is_even else RankBy.EXPECTED_VALUE,
+        ),
         a_stage("house", number=2, method=Method.WATERFALL),
     )
     duplicates = DuplicateRule(
@@ -185,6 +205,8 @@ def a_snapshot(version: int, offers: list[Offer], answer_ms: int, most: int) -> 
         sellers={"fastquotes": terms},
         floor=Micros(2 * DOLLAR),
         floors=FLOORS if is_even else None,
+        expecting=Expecting(after_refusal_ppm=500_000) if answer_ms == MIDDLING_MS else None,
+        learn_floor=LEARN_FLOOR if answer_ms == LONG_MS else None,
         answer_deadline_ms=answer_ms,
         auction_deadline_ms=500,
     )

@@ -30,6 +30,7 @@ from tests.simulation.connections import OpenVault, SimulatedConnections
 from tests.simulation.ledger import SimulatedLedger
 from tests.simulation.loop import Process, World
 from tests.simulation.recount import recounting
+from tests.simulation.scenery import LESSONS
 from tests.simulation.server import Server
 
 LEASE_S = 8.0
@@ -216,6 +217,7 @@ class Worker:
             entropy=entropy,
             spawn=self._listen,
             claim_secret=CLAIM_SECRET,
+            lessons=lambda: LESSONS,
             limits=Limits(repeat_longest_s=8.0),
         )
 
