@@ -18,6 +18,7 @@ import msgspec
 
 from bench.errors import UsageError
 from bench.market import LEAD, buyer_name
+from bench.plots import Curves, Line, Plot
 from bench.progress import Bars, progress
 from bench.serving import Serving, fleet, serving, tell
 from bench.target import Target
@@ -221,3 +222,23 @@ def table(found: Calibration) -> str:
     )
     columns = ["| accepts | posts | bare share | estimate |", "| --- | --- | --- | --- |"]
     return "\n".join([head, "", *columns, *rows, "", tail])
+
+
+def plots(found: Calibration) -> tuple[Plot, ...]:
+    """Return what is worth a picture."""
+
+    def line(name: str, values: Sequence[float]) -> Line:
+        return Line(name, tuple(zip((one.truth for one in found.offers), values, strict=True)))
+
+    return (
+        Curves(
+            title="How often posts are accepted",
+            x="in truth",
+            y="as it is taken to be",
+            lines=(
+                line("as it is", [one.truth for one in found.offers]),
+                line("estimate", [one.estimate for one in found.offers]),
+                line("bare share", [one.bare for one in found.offers]),
+            ),
+        ),
+    )

@@ -8,15 +8,15 @@ from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
 from exchange.contract.learning import LearnFloorPart
 from exchange.contract.market_file import CampaignPart, StagePart
-from exchange.domain.campaign import PriceRuleKind
+from exchange.domain.campaign import Method, PriceRuleKind
 from exchange.domain.expected import PPM, Expecting, RankBy
 from exchange.domain.learned_floors import HOURS_PER_DAY, LearnFloor
 from exchange.domain.money import MICROS_PER_CENT, from_decimal
 from exchange.domain.nearest import hint
 from exchange.domain.reserve import STEPS
 
-ASKING = "auction"
-"""The method that asks all and ranks by what they bid; of its bids a floor is learned."""
+RANKING = frozenset({Method.AUCTION, Method.FIRST_ACCEPT})
+"""The methods that rank by what is bid."""
 FLOOR_MAX = STEPS[-1]
 
 
@@ -62,7 +62,7 @@ def learn_floor_of(campaign: CampaignPart) -> LearnFloor | None:
 def first_asking(campaign: CampaignPart) -> tuple[int, StagePart] | None:
     """Return the stage whose floor is learned, with its number; None where none asks."""
     for number, stage in enumerate(campaign.stage, 1):
-        if stage.method == ASKING:
+        if stage.method is Method.AUCTION:
             return number, stage
     return None
 
@@ -71,19 +71,23 @@ def check_learning(campaign: CampaignPart, path: Path) -> Iterator[Problem]:
     """Tell what is wrong with what a campaign learns."""
     for index, stage in enumerate(campaign.stage):
         yield from _second_price(stage, campaign, (*path, "stage", index))
-        if stage.rank_by is RankBy.EXPECTED_VALUE and stage.method != ASKING:
+        if stage.rank_by is RankBy.EXPECTED_VALUE and stage.method not in RANKING:
             place = (*path, "stage", index, "rank_by")
             yield Problem(place, f'a stage "{stage.method}" has no bids to rank')
     if campaign.learn_floor is not None:
         yield from _learn_floor(campaign.learn_floor, (*path, "learn_floor"))
-        if campaign.stage and first_asking(campaign) is None:
-            yield Problem((*path, "learn_floor"), "needs a stage that asks for bids")
+        first = first_asking(campaign)
+        if campaign.stage and first is None:
+            yield Problem((*path, "learn_floor"), f'needs a stage "{Method.AUCTION}"')
+        if first is not None and first[1].max_buyers > 1:
+            place = (*path, "stage", first[0] - 1, "max_buyers")
+            yield Problem(place, "a floor is learned from auctions for one buyer")
 
 
 def _second_price(stage: StagePart, campaign: CampaignPart, path: Path) -> Iterator[Problem]:
     """Tell of a price that follows the next bid, where the next in the ranking is not that bid."""
     by_value = ranked_by(stage, campaign) is RankBy.EXPECTED_VALUE
-    if by_value and stage.method == ASKING and stage.price_rule is PriceRuleKind.SECOND_PRICE:
+    if by_value and stage.method in RANKING and stage.price_rule is PriceRuleKind.SECOND_PRICE:
         yield Problem((*path, "price_rule"), f'needs rank_by = "{RankBy.PRICE}" here')
 
 

@@ -54,6 +54,7 @@ offers = ["acme-tx"]
 """
 
 ADULTS = "qualify = 'age >= 18'"
+DUPLICATES = 'duplicates = { window_hours = 720, on = ["phone"] }'
 LEARN = "learn_floor = { explore = 0.1, "
 
 
@@ -246,6 +247,12 @@ def lined(old, new):
             '"auction"\nrank_by = "expected_value"\nprice_rule = "second_price"',
             "stage[0].price_rule",
             'needs rank_by = "price"',
+        ),
+        (
+            f"{ADULTS}\n{DUPLICATES}\n[[campaign.stage]]\n",
+            f"{LEARN}min = 1, max = 30 }}\n[[campaign.stage]]\nmax_buyers = 2\n",
+            "stage[0].max_buyers",
+            "auctions for one buyer",
         ),
         (ADULTS, f"{LEARN}min = 30, max = 30 }}", "learn_floor.max", "must be more than min"),
         (ADULTS, f"{LEARN}min = 0, max = 30 }}", "learn_floor.min", "must be from 0.01"),
