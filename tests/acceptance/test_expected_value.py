@@ -94,7 +94,9 @@ async def test_the_report_says_what_it_changed(house):
         await by_value(house)
 
         async def counted() -> bool:
-            return bool((await report(house))["changed"]["leads"])
+            told = await report(house)
+            all_paid = told["all"]["realized"] == 9 * told["all"]["leads"]
+            return bool(told["changed"]["leads"] and all_paid)
 
         await until(counted)
         told = await report(house)
