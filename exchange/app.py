@@ -52,6 +52,8 @@ from exchange.market.link import Link
 from exchange.market.market import Market, Terms
 from exchange.market.rates import Rates
 from exchange.market.restoring import Restoring
+from exchange.notify.batching import Batches
+from exchange.notify.batching import Limits as NoticeLimits
 from exchange.notify.keeping import keep
 from exchange.notify.outbox import Outbox
 from exchange.notify.recipients import Recipients
@@ -377,6 +379,16 @@ class Worker:
             self._ledger.connections, self.vault, self._snapshot, now_us, os.urandom
         )
         self._beside(self._census.run(COUNT_PEOPLE_EVERY_S))
+        self._outbox = Outbox(self._ledger.connections)
+        self._notices = Batches(
+            self._outbox,
+            self._metrics,
+            now_us=now_us,
+            entropy=os.urandom,
+            limits=NoticeLimits(every_s=self.settings.notices_every_s),
+        )
+        self._stack.push_async_callback(self._notices.flush)
+        self._beside(self._notices.run())
         self._tokens = Tokens([self.vault.derive("quotes")], os.urandom)
         self._learning = LearningBooks(self._ledger.connections)
         self._learner = Learner(self._learning, self._snapshot, now_us)
@@ -428,7 +440,7 @@ class Worker:
 
     def _open_outbox(self) -> None:
         """Deliver what waits for sellers and buyers, beside the sales."""
-        self._outbox, known = Outbox(self._ledger.connections), Recipients()
+        known = Recipients()
         means = Means(
             wire=self._wire,
             endpoints=self._endpoints,
@@ -500,6 +512,7 @@ class Worker:
             lessons=self._learner.lessons,
             rates=self._rates,
             alike=self._census.k,
+            notice=self._notices.push,
             word_on=Deciding(self._decisions, self._awaited).word_on,
         )
 

@@ -90,6 +90,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     learn_every_s: Duration
     webhook_look_every_s: Duration
     webhook_timeout_s: Duration
+    notices_every_s: Duration
 
     connections_per_host_max: Count
     connect_timeout_ms: Duration

@@ -41,7 +41,7 @@ from exchange.domain.condition_names import names_of
 from exchange.domain.dialect import PingDialect, PostDialect, StatusDialect
 from exchange.domain.formula import Formula, compile_formula
 from exchange.domain.lineup import Lineup, Plan, plan_of
-from exchange.domain.message import Webhook
+from exchange.domain.message import NoticeTerms, Webhook
 from exchange.domain.money import Micros, from_decimal
 from exchange.domain.offer import (
     Billing,
@@ -263,6 +263,7 @@ def offer_of(
         if part.exclusive_price is None
         else from_decimal(part.exclusive_price),
         take_down_to=part.take_down_to,
+        notices=notices_of(part),
         share_with_max=part.share_with_max,
         not_with=frozenset(part.not_with),
         in_flight_max=part.in_flight_max,
@@ -283,6 +284,12 @@ def fit_of(part: OfferPart, vertical: Vertical, read: Read) -> tuple[Points, ...
     if isinstance(part.fit, str):
         return compile_formula(part.fit, names_of(vertical))
     return tuple([Points(read(rule.when), rule.points) for rule in part.fit])
+
+
+def notices_of(part: OfferPart) -> NoticeTerms | None:
+    """Return what an offer is told of its bids, and where."""
+    told = part.notices
+    return None if told is None else NoticeTerms(told.url, frozenset(told.events))
 
 
 def hidden_of(part: OfferPart, vertical: Vertical) -> frozenset[str]:

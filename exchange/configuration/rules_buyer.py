@@ -22,6 +22,7 @@ from exchange.contract.market_file import (
 )
 from exchange.domain.asking import NAMES, named, sample
 from exchange.domain.condition import ConditionError
+from exchange.domain.message import NoticeKind
 from exchange.domain.nearest import hint
 from exchange.domain.offer import HashKind, OnLowerPrice, OnNoAnswer, Per
 
@@ -137,6 +138,8 @@ def called(draft: Draft) -> Iterator[tuple[Path, str]]:
             yield (*offer.path, "post", "url"), post.url
         if post is not None and post.status is not None:
             yield (*offer.path, "post", "status", "url"), post.status.url
+        if offer.part.notices is not None:
+            yield (*offer.path, "notices", "url"), offer.part.notices.url
     for seller in draft.sellers:
         if seller.part.webhook is not None:
             yield (*seller.path, "webhook", "url"), seller.part.webhook.url
@@ -226,6 +229,13 @@ def _delivery(offer: OfferPart, path: Path) -> Iterator[Problem]:
             yield from check_url(terms.url, (*path, key, "url"))
     if offer.post is not None and offer.post.status is not None:
         yield from check_status(offer.post, (*path, "post"))
+    if offer.notices is not None:
+        yield from check_url(offer.notices.url, (*path, "notices", "url"))
+        if offer.ping is None:
+            yield Problem((*path, "notices"), "are for an offer that is asked: it has no ping")
+        if not offer.notices.events:
+            kinds = ", ".join(NoticeKind)
+            yield Problem((*path, "notices", "events"), f"is empty: name some of {kinds}")
     if offer.post is None and offer.ping is not None:
         message = "has no post: nothing is called when it wins a lead"
         yield Problem(path, message, is_warning=True)

@@ -200,6 +200,7 @@ class Compiler:
             },
             credited=stored.credited,
             doors=doors,
+            noticed=frozenset(name for name, offer in offers.items() if offer.notices),
             plans=plans_of(stored.version, campaigns.values(), offers, self._verticals),
         )
 

@@ -137,3 +137,41 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise UnreadableError("the body is nested too deeply") from None
     except msgspec.MsgspecError as error:
         raise UnreadableError(str(error)) from None
+
+
+class PriceBand(msgspec.Struct, frozen=True):
+    """Between which prices a lead was sold to somebody else."""
+
+    low: Decimal
+    high: Decimal | None
+    """None: there is no upper one."""
+
+
+class BidNotice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one bid."""
+
+    ping_id: str | None
+    result: str
+    """`won`, `outbid`, `below_floor`, `late`, `invalid`, `capped`."""
+    at: str
+    test: bool = False
+    bid_id: str | None = None
+    bid: Decimal | None = None
+    """As it was made; None where none was understood."""
+    price: Decimal | None = None
+    """Of `won`: what is paid."""
+    floor: Decimal | None = None
+    """Of `below_floor`."""
+    detail: str | None = None
+    """Of `invalid`: what was wrong with the answer."""
+    price_band: PriceBand | None = None
+    """Where somebody else bought the lead."""
+
+
+class BidNotices(msgspec.Struct, frozen=True, kw_only=True):
+    """The `data` of a message of the type `bid.notices`: what gathered since the last one."""
+
+    offer: str
+    dropped: int
+    """So many more there were, and nobody was there to hear them."""
+    notices: tuple[BidNotice, ...]

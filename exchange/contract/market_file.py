@@ -38,7 +38,7 @@ from exchange.domain.campaign import (
     Weights,
 )
 from exchange.domain.expected import RankBy
-from exchange.domain.message import Topic
+from exchange.domain.message import NoticeKind, Topic
 from exchange.domain.offer import HashKind, OnLowerPrice, OnNoAnswer, Per
 from exchange.domain.seller import UndeclaredSources
 from exchange.domain.vertical import FieldType, Privacy, Show
@@ -250,6 +250,13 @@ class PostPart(Part, frozen=True, kw_only=True):
     status: StatusPart | None = None
 
 
+class NoticesPart(Part, frozen=True, kw_only=True):
+    """Where an offer is told what became of its bids."""
+
+    url: Url
+    events: tuple[NoticeKind, ...] = tuple(NoticeKind)
+
+
 STANDARD = "standard"
 """The exchange's own format; every other one is a mapping."""
 
@@ -326,6 +333,8 @@ class OfferPart(Part, frozen=True, kw_only=True):
     """With how many others it shares a lead at most; absent: as the stage says."""
     not_with: tuple[Id, ...] = ()
     """Buyers with whom it shares none."""
+    notices: NoticesPart | None = None
+    """What it is told of its bids."""
     in_flight_max: Annotated[int, Meta(ge=0, le=100_000)] = 0
     """Calls under way at once; 0: the exchange's own limit."""
     test: bool = False

@@ -40,6 +40,26 @@ class MessageRow(msgspec.Struct, frozen=True):
     topic: Topic
 
 
+class NoticeKind(StrEnum):
+    """What became of a bid."""
+
+    WON = "won"
+    OUTBID = "outbid"
+    BELOW_FLOOR = "below_floor"
+    LATE = "late"
+    """No whole answer by `tmax_ms`."""
+    INVALID = "invalid"
+    CAPPED = "capped"
+    """It stood, and its own cap, budget or balance had no room at the award."""
+
+
+class NoticeTerms(msgspec.Struct, frozen=True):
+    """Where an offer's notices go, and which."""
+
+    url: str
+    kinds: frozenset[NoticeKind]
+
+
 def topic_of_end(webhook: Webhook | None, status: LeadStatus, *, pending: bool) -> Topic | None:
     """Return as what a seller hears of a lead's end; None where it does not ask for it.
 
@@ -57,3 +77,8 @@ def topic_of_end(webhook: Webhook | None, status: LeadStatus, *, pending: bool) 
 def seller_recipient(seller_id: str) -> str:
     """Return the name under which a seller's messages are kept."""
     return f"seller/{seller_id}"
+
+
+def offer_recipient(offer_id: str) -> str:
+    """Return the name under which an offer's notices are kept."""
+    return f"offer/{offer_id}"

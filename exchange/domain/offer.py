@@ -11,6 +11,7 @@ from exchange.domain.condition import Condition
 from exchange.domain.dialect import PingDialect, PostDialect, StatusDialect
 from exchange.domain.formula import Formula
 from exchange.domain.lead import Facts
+from exchange.domain.message import NoticeTerms
 from exchange.domain.money import Micros
 from exchange.domain.pacing import Pace
 from exchange.domain.schedule import Schedule
@@ -206,6 +207,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """With how many others at most it has a lead; 0: alone; None: as many as the stage says."""
     not_with: frozenset[str] = frozenset()
     """Buyers beside whom it has no lead."""
+    notices: NoticeTerms | None = None
+    """What it is told of its bids, beside the answers to posts; None: nothing."""
     in_flight_max: int = 0
     """Calls under way at once; 0: the exchange's own limit."""
     test: bool = False

@@ -36,3 +36,5 @@ class Snapshot(msgspec.Struct, frozen=True):
     """Ways in for sellers who speak their own words."""
     plans: dict[str, Plan] = {}
     """By campaign: the offers of each of its stages, prepared."""
+    noticed: frozenset[str] = frozenset()
+    """Offers that ask for notices of their bids."""

@@ -1,6 +1,6 @@
 """The outbox: messages that wait to be delivered, and the log of every try."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,15 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes | None
     tries: int
     """This one included."""
+
+
+class Written(msgspec.Struct, frozen=True):
+    """A message whose body is made when it is written."""
+
+    id: str
+    at_us: int
+    recipient: str
+    body: bytes
 
 
 class Try(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,9 +81,23 @@ class Outbox:
         """Take the connections to the ledger."""
         self._connections = connections
 
-    async def put(self, message_id: str, at_us: int, to: tuple[str, str], body: bytes) -> None:
-        """Write a message with its body; `to` is its recipient and its topic."""
-        await self._execute("put", message_id, at_us, *to, body)
+    async def put(
+        self, messages: Sequence[Written], topic: str, waiting_max: int
+    ) -> frozenset[str]:
+        """Write messages with their bodies; return the ids of those that were taken.
+
+        A recipient for whom `waiting_max` wait already gets no more.
+        """
+        rows = await self._fetch(
+            "put",
+            [message.id for message in messages],
+            [message.at_us for message in messages],
+            [message.recipient for message in messages],
+            [message.body for message in messages],
+            topic,
+            waiting_max,
+        )
+        return frozenset(row["id"] for row in rows)
 
     async def take(self, rooms: Mapping[str, int], lease_s: float, limit: int) -> list[Due]:
         """Return due messages of these recipients, at most so many of each and in all.

@@ -49,7 +49,16 @@ UPDATE message SET due = now()
  WHERE recipient = $1 AND state = 'waiting' AND tries > 0 AND due > now() + interval '30 seconds';
 
 -- put --
-INSERT INTO message (id, at, recipient, topic, body) VALUES ($1, $2, $3, $4, $5);
+-- Of a recipient for whom so many ($6) wait already nothing is taken.
+INSERT INTO message (id, at, recipient, topic, body)
+SELECT id, at, recipient, $5, body
+  FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::bytea[])
+    AS given (id, at, recipient, body)
+ WHERE (SELECT count(*)
+          FROM (SELECT FROM message
+                 WHERE state = 'waiting' AND message.recipient = given.recipient
+                 LIMIT $6) AS waits) < $6
+RETURNING id::text;
 
 -- replay --
 UPDATE message SET state = 'waiting', tries = 0, due = now(), ended_at = NULL

@@ -1,6 +1,6 @@
 """Who is to be told, as the market is now: by the names under which messages are kept."""
 
-from exchange.domain.message import Webhook, seller_recipient
+from exchange.domain.message import Webhook, offer_recipient, seller_recipient
 from exchange.domain.snapshot import Snapshot
 
 
@@ -21,8 +21,14 @@ class Recipients:
 
 def known(market: Snapshot) -> dict[str, Webhook]:
     """Return where each is told of what."""
-    return {
+    sellers = {
         seller_recipient(seller.id): seller.webhook
         for seller in market.sellers.values()
         if seller.webhook is not None
     }
+    offers = {
+        offer_recipient(offer.id): Webhook(offer.notices.url, frozenset(), offer.secret)
+        for offer in map(market.offers.__getitem__, market.noticed)
+        if offer.notices is not None
+    }
+    return {**sellers, **offers}

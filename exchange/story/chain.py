@@ -10,6 +10,7 @@ from exchange.domain.events import Event, EventName
 from exchange.domain.ids import LeadId
 from exchange.domain.moment import Moment, MomentKind, SaleEnd
 from exchange.story.captures import pack
+from exchange.story.noticing import Noticing
 from exchange.story.patience import any_done
 from exchange.story.telling import Tells
 
@@ -51,6 +52,8 @@ class Chain:
         self._order = asyncio.Lock()
         self.tells: Tells | None = None
         """Makes the message that tells the seller of the lead's end; None: it asks for none."""
+        self.noticing: Noticing | None = None
+        """Gathers what bidders are told; None: nobody asks for it."""
         self.is_pending = False
         """The seller hears `pending`, or may have: what becomes of the lead is news to it."""
         self._begun: asyncio.Future[bool] | None = None
@@ -156,6 +159,8 @@ class Chain:
         self._broken = False
         if moment.lead_end is not None:
             self.ended_at_us = moment.at_us
+        if self.noticing is not None:
+            self.noticing.written(moment)
         return due
 
     def _next(self, kind: MomentKind, rows: dict[str, Any]) -> Moment:

@@ -188,6 +188,8 @@ class Competing:
                     EventName.OFFER_LEFT_OUT, offer=bid.offer.id, reason=Reason.QUOTE_PROMISE
                 )
         self._course.above_floor += len(standing)
+        if self._chain.noticing is not None:
+            self._chain.noticing.stand_again(bids)
         self._note_ranking(standing)
         return tuple(standing)
 
@@ -372,6 +374,8 @@ class Competing:
         if result.early is not None:
             self._note_early(result.early, began_us)
         self._chain.captured(*result.exchanged)
+        if self._chain.noticing is not None:
+            self._chain.noticing.asked(result.results)
         self._course.above_floor += len(result.ranked)
         self._note_ranking(result.ranked, valuing)
 

@@ -22,6 +22,7 @@ from exchange.story.chain import Chain
 from exchange.story.checking import Checking
 from exchange.story.competing import Competing, bought_by
 from exchange.story.ending import Course, Ending, unsold
+from exchange.story.noticing import noticing
 from exchange.story.stations import Stations
 
 US_PER_S = 1_000_000
@@ -56,6 +57,7 @@ class Quoting:
         self._campaign = snapshot.campaigns[self._lead.campaign_id]
         self._course = Course()
         self._chain = Chain(stations.ledger, self._lead.lead_id, stations.now_us)
+        self._chain.noticing = noticing(snapshot, stations.notice, test=self._lead.test)
         self._checking = Checking(snapshot, submission, self._chain)
 
     async def run(self) -> QuoteAnswer:

@@ -26,6 +26,7 @@ from exchange.story.checking import Checking
 from exchange.story.competing import Competing, bought_by
 from exchange.story.concluding import Concluding, Sale
 from exchange.story.ending import PENDING, Course, Ending, unsold
+from exchange.story.noticing import noticing
 from exchange.story.stations import Stations
 from exchange.story.succession import Succession
 from exchange.story.telling import teller
@@ -79,6 +80,7 @@ class LeadSale:
             stations.ledger, self.lead.lead_id, stations.now_us, written=1 if carried else 0
         )
         self._chain.tells = teller(stations, snapshot.sellers.get(self.lead.seller_id))
+        self._chain.noticing = noticing(snapshot, stations.notice, test=self.lead.test)
         self._checking = Checking(snapshot, submission, self._chain)
         sale = Sale(
             seller_id=self.lead.seller_id,

@@ -15,6 +15,7 @@ from exchange.domain.lead import Fingerprint, Lead
 from exchange.domain.lessons import Lessons, nothing_learned
 from exchange.domain.moment import Moment
 from exchange.domain.money import Micros
+from exchange.domain.notice import Notice
 from exchange.domain.offer import Offer
 from exchange.domain.quote import Quote
 from exchange.domain.reason import Reason
@@ -178,6 +179,8 @@ class Stations:
     """Return how many people look like this lead's in a ping; None where nobody counts them."""
     word_on: Callable[[SaleId], Coroutine[Any, Any, Delivered]] = nobody_tells
     """Return what is decided of a sale elsewhere than in the answer to its post, once it is."""
+    notice: Callable[[str, Notice], None] | None = None
+    """Takes what an offer is told of its bid; returns at once."""
 
     def timed(self, stage: str) -> "Timed":
         """Measure a block as a stage of a sale."""

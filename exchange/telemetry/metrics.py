@@ -78,6 +78,8 @@ class Metrics:
         self.post_times = self._seconds("post", "From a post to its answer", "offer")
         self.messages = self._counter("messages", "Webhook calls", "type", "outcome")
         self.message_times = self._seconds("message", "From a webhook's call to its answer", "type")
+        self.notices = self._counter("notices", "Notices to bidders", "kind")
+        self.dropped_notices = self._counter("notices_dropped", "Notices that nobody hears")
         self.waiting_messages = self._oldest("messages_waiting", "Messages not yet delivered")
         self.waiting_message_s = self._oldest(
             "messages_oldest_seconds", "For how long the oldest of them has waited"
@@ -164,6 +166,14 @@ class Metrics:
         """Count a try to deliver a message: delivered, again (it is tried later), failed."""
         self.messages.add((topic, outcome))
         self.message_times.add((topic,), ms / MS_PER_S)
+
+    def noticed(self, kind: str) -> None:
+        """Count a notice: won, outbid, below_floor, late, invalid, capped."""
+        self.notices.add((kind,))
+
+    def notices_dropped(self, notices: int) -> None:
+        """Count notices that there was no room for."""
+        self.dropped_notices.add((), notices)
 
     def messages_wait(self, waiting: int, oldest_s: float) -> None:
         """Show how many messages of all workers wait, and for how long the oldest does."""

@@ -31,6 +31,7 @@ SECTIONS = {
     market_file.OfferPart: "### `[[buyer.offer]]`",
     market_file.PingPart: "### `ping`",
     market_file.PostPart: "### `post`",
+    market_file.NoticesPart: "### `notices`",
     market_file.StatusPart: "### `status`",
     market_file.FormatPart: "### `format`, as a table",
     mapping.MappingPart: "## `[[mapping]]`",
