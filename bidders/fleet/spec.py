@@ -134,13 +134,18 @@ class FleetSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load(path: Path) -> FleetSpec:
-    """Return the fleet of a TOML file; raises `SpecError` that names the file and the place."""
+    """Return the fleet of a TOML file, or of one in JSON, by its name's end.
+
+    Raises `SpecError` that names the file and the place.
+    """
     try:
-        spec = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), FleetSpec)
+        text = path.read_text(encoding="utf-8")
+        raw = msgspec.json.decode(text) if path.suffix == ".json" else tomllib.loads(text)
+        spec = msgspec.convert(raw, FleetSpec)
         checked(spec.buyer)
     except OSError as error:
         raise SpecError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise SpecError(f"{path}: {error}") from None
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from None

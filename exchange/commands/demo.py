@@ -27,14 +27,16 @@ async def demo(  # noqa: PLR0913 - each is an option of its own on the command l
     seed: int = 1,
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
     keep: Annotated[bool, Parameter(negative=())] = False,
+    market: str = "demo",
     settings: Annotated[Settings, Parameter(parse=False)],
     config: Annotated[Path | None, Parameter(parse=False)],
 ) -> int:
     """Sell invented leads to simulated buyers, and check that nothing went wrong.
 
-    Starts a PostgreSQL, a Valkey, the exchange, eighteen buyers with their faults and four sellers,
-    all on this machine; shows how it goes, until Ctrl-C. At the end it compares what the stores,
-    the buyers and the sellers believe; the exit status is 1 if they disagree or nothing was sold.
+    Starts a PostgreSQL, a Valkey, the exchange, a market's buyers with their faults and its
+    sellers, all on this machine; shows how it goes, until Ctrl-C. At the end it compares what the
+    stores, the buyers and the sellers believe; the exit status is 1 if they disagree or nothing was
+    sold.
 
     Parameters
     ----------
@@ -48,8 +50,13 @@ async def demo(  # noqa: PLR0913 - each is an option of its own on the command l
         Write one JSON object as the last line of standard output; all else to standard error.
     keep:
         Keep the stores and logs of this run.
+    market:
+        Which market: a folder of config/, such as `everything`, or a path to one or to a file. Its
+        offers are called at simulated buyers, whatever addresses it says.
     """
-    options = Options(seconds=seconds, rate=rate, seed=seed, keep=keep, config=config)
+    options = Options(
+        seconds=seconds, rate=rate, seed=seed, keep=keep, config=config, market=market
+    )
     try:
         result = await Demo(settings, options, Console(stderr=as_json)).run()
     except asyncio.CancelledError:

@@ -40,7 +40,7 @@ def check_stage(
     if stage.method is Method.BEST_MATCH and not any(entry.part.fit for entry in offers):
         message = "none of its offers says what fits: the best price wins"
         yield Problem((*path, "method"), message, is_warning=True)
-    if stage.early_close and stage.method in ASKING:
+    if stage.early_close and stage.method in {Method.AUCTION, Method.FIRST_ACCEPT}:
         yield from _bounds(offers, path)
 
 

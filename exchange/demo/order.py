@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -46,6 +47,8 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     """How much of all leads comes from here, against the other feeds' shares."""
     door: str | None = None
     """In whose words its seller speaks; None: the contract's."""
+    also: dict[str, Any] = {}
+    """What its requests say beside the lead."""
 
 
 class Mix(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,9 @@ CONSENT_TEXT = (
 CERTIFIED = 0.5
 """How many leads carry a certificate of their consent."""
 
+OF_THE_PERSON = frozenset({"lead", "consent", "tracking"})
+"""What of a request is not about the sale."""
+
 SEARCHED = ("quote", "compare", "cheap", "near me")
 
 
@@ -50,6 +53,7 @@ def lead_body(feed: Feed, person: Somebody, chance: Random, number: int, at_us: 
             "utm_source": feed.source,
             "utm_term": chance.choice(SEARCHED),
         },
+        **feed.also,
     }
 
 
@@ -110,10 +114,8 @@ def ping_body(body: Body, fields: Mapping[str, FieldPart]) -> Body:
         if name in body["lead"] and field.type in {FieldType.PHONE, FieldType.EMAIL}:
             text = str(body["lead"][name]).strip().lower()
             lead[f"{name}_sha256"] = hashlib.sha256(text.encode()).hexdigest()
-    return {name: body[name] for name in ("campaign", "source", "seller_ref")} | {
-        "lead": lead,
-        "consent": {"tcpa": True},
-    }
+    told = {name: value for name, value in body.items() if name not in OF_THE_PERSON}
+    return told | {"lead": lead, "consent": {"tcpa": True}}
 
 
 def without_person(body: Body, fields: Mapping[str, FieldPart]) -> Body:
@@ -145,13 +147,19 @@ def spoiled(body: Body, fields: Mapping[str, FieldPart], chance: Random) -> Body
 def spoiled_lead(body: Body, fields: Mapping[str, FieldPart], chance: Random) -> Body:
     """Return the request with one thing wrong about the person."""
     lead = dict(body["lead"])
-    phone = next(name for name, field in fields.items() if field.type is FieldType.PHONE)
-    email = next(name for name, field in fields.items() if field.type is FieldType.EMAIL)
-    match chance.randrange(3):
-        case 0:
-            lead[phone] = "555-12"
-        case 1:
-            lead[email] = "not an address"
-        case _:
-            del lead[phone]
+    wrong = [
+        (name, WRONG[field.type])
+        for name, field in fields.items()
+        if field.type in WRONG and name in lead
+    ]
+    missing = [name for name in lead if fields[name].post is Required.REQUIRED]
+    name, value = chance.choice([*wrong, *((name, None) for name in missing)])
+    if value is None:
+        del lead[name]
+    else:
+        lead[name] = value
     return {**body, "lead": lead}
+
+
+WRONG = {FieldType.PHONE: "555-12", FieldType.EMAIL: "not an address"}
+"""What no field of this type takes."""

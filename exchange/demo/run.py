@@ -16,6 +16,7 @@ from rich.text import Text
 from exchange.contract.operator import OperatorLeadView
 from exchange.demo.children import ChildError
 from exchange.demo.folder import DemoFolder
+from exchange.demo.played import played
 from exchange.demo.reading import Reading
 from exchange.demo.staging import HOLD_LEASE_S, OK, Options, Stage, set_up
 from exchange.demo.story import story
@@ -49,6 +50,7 @@ class Demo:
     def __init__(self, settings: Settings, options: Options, console: Console) -> None:
         self.settings = settings
         self.options = options
+        self.show = played(options.market, options.seed)
         self.console = console
         self.stop = asyncio.Event()
         self.is_selling = False
@@ -93,12 +95,16 @@ class Demo:
 
     async def _play(self, folder: DemoFolder) -> Result:
         async with AsyncExitStack() as stack:
-            stage = await set_up(folder, self.settings, self.options, stack, self._say)
+            stage = await set_up(folder, self.settings, self.options, self.show, stack, self._say)
             court = await court_of(stage, stack)
             # Test offers are left out, as test leads are left out of every report.
             offers = stage.opened.snapshot.offers.values()
             names = tuple(offer.id for offer in offers if not offer.test)
-            scene = Scene(stage.order.base_url, stage.how_to_open, names)
+            plans = tuple(
+                (one.id, " > ".join(step.method.value for step in one.stages))
+                for one in stage.opened.snapshot.campaigns.values()
+            )
+            scene = Scene(stage.order.base_url, stage.how_to_open, names, plans)
             tally = Tally(now_us())
             watching = await self._sell(stage, court.reading, scene, tally)
             seconds = (now_us() - tally.begun_us) / US_PER_S

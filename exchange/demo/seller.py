@@ -99,7 +99,7 @@ class Seller:
             await self.through_door(SOFTWARE[feed.door](), arrival, due_s, body)
         elif arrival.way is Way.PING and arrival.oddity is Oddity.NONE:
             await self.ping_and_post(arrival, due_s, body)
-        elif arrival.way in {Way.FORM, Way.MULTIPART} and arrival.oddity is not Oddity.INVALID:
+        elif is_form(arrival):
             flat = form_fields(body, feed.fields, self.chance)
             form = aiohttp.FormData(flat, default_to_multipart=arrival.way is Way.MULTIPART)
             await self.post(sending("/v1/leads", arrival.way, arrival, due_s, data=form))
@@ -223,6 +223,12 @@ class Seller:
                 return response.status, await response.read(), None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return 0, b"", type(error).__name__
+
+
+def is_form(arrival: Arrival) -> bool:
+    """Tell whether a request comes as a form; what is spoiled, or says more, is JSON."""
+    is_plain = arrival.oddity is not Oddity.INVALID and not arrival.feed.also
+    return is_plain and arrival.way in {Way.FORM, Way.MULTIPART}
 
 
 def today_of(at_us: int) -> date:

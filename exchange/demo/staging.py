@@ -14,8 +14,9 @@ import msgspec
 
 from exchange.demo.children import Child, ChildError
 from exchange.demo.folder import DemoFolder
-from exchange.demo.market import Opened, open_market, read, read_traffic, write_market
-from exchange.demo.order import Order
+from exchange.demo.market import Opened, open_market
+from exchange.demo.order import Mix, Order
+from exchange.demo.played import Played, profile
 from exchange.ledger.vault import Vault
 from exchange.master_key import master_key
 from exchange.settings import Settings
@@ -35,6 +36,7 @@ SERVING = re.compile(r'"addresses":\["([^"]+)"\].*"event":"serving"')
 TAKEN = "cannot listen on"
 """What an exchange writes into its log when it serves, and when somebody has its port."""
 
+FLEET_FILE = "fleet.json"
 KEY_FILE = "key"
 """In the run's folder: a header with an operator's key, as curl reads it."""
 
@@ -48,6 +50,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     keep: bool
     config: Path | None
+    market: str = "demo"
+    """The folder of config/ whose market is played, or a path."""
 
 
 class FleetReady(msgspec.Struct, frozen=True):
@@ -76,6 +80,7 @@ async def set_up(
     folder: DemoFolder,
     settings: Settings,
     options: Options,
+    show: Played,
     stack: AsyncExitStack,
     say: Callable[[str], None],
 ) -> Stage:
@@ -84,20 +89,19 @@ async def set_up(
         settings, data_dir=folder.path, database_url=None, market_url=None
     )
     say("Starting PostgreSQL, Valkey and the buyers …")
-    fleet_process = await stack.enter_async_context(fleet_of(folder, options))
+    fleet_process = await stack.enter_async_context(fleet_of(folder, options, show))
     seller = await stack.enter_async_context(
         Child("seller", python("exchange.demo.seller"), folder.log("seller"), speaks=True)
     )
     urls = await stack.enter_async_context(EmbeddedStores(folder.path))
     fleet = await ready_fleet(fleet_process)
     say(f"Opening a market of {len(fleet.buyers)} buyers …")
-    market = read(write_market(fleet.base_url, folder.path))
+    market = show.at(fleet.base_url)
     vault = Vault(master_key(own))
     opened = await open_market(urls.database_url, vault, market)
     say("Starting the exchange …")
     wanted = settings.port if free_port(settings.port) == settings.port else 0
     base_url, exchange = await open_exchange(folder, settings, options, stack, wanted)
-    traffic = read_traffic()
     return Stage(
         urls=urls,
         vault=vault,
@@ -105,8 +109,8 @@ async def set_up(
         order=Order(
             base_url=base_url,
             keys=opened.seller_keys,
-            feeds=traffic.feeds(market),
-            mix=traffic.mix,
+            feeds=show.traffic.feeds(market),
+            mix=show.traffic.mix or Mix(),
             rate=options.rate,
             seconds=options.seconds,
             seed=options.seed,
@@ -124,13 +128,15 @@ def python(module: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", module, *arguments)
 
 
-def fleet_of(folder: DemoFolder, options: Options) -> Child:
+def fleet_of(folder: DemoFolder, options: Options, show: Played) -> Child:
     """Return the process of all simulated buyers."""
+    path = folder.path / FLEET_FILE
+    path.write_bytes(profile(show.buyers))
     command = python(
         "bidders",
         "fleet",
         "--profile",
-        "demo",
+        str(path),
         "--port",
         "0",
         "--seed",

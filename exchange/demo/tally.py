@@ -50,6 +50,19 @@ class OfferTally:
         self.lost: Counter[Reason] = Counter()
 
 
+class CampaignTally:
+    """How one campaign fares."""
+
+    def __init__(self) -> None:
+        self.statuses: Counter[str] = Counter()
+        """Leads by what their sellers heard."""
+        self.sold_by: Counter[str] = Counter()
+        """Sold leads by the method of their stage."""
+        self.closed_early = 0
+        self.charge = Micros(0)
+        self.payout = Micros(0)
+
+
 class Tally:
     """Everything counted so far; fed by `hear` and `learn`."""
 
@@ -70,6 +83,7 @@ class Tally:
         self.late_ms_max = 0.0
         self.reasons: Counter[Reason] = Counter()
         self.offers: dict[str, OfferTally] = {}
+        self.campaigns: dict[str, CampaignTally] = {}
         self.revenue = Micros(0)
         self.payout = Micros(0)
         self.last_sold: deque[SoldLead] = deque(maxlen=LAST_SOLD)
@@ -101,6 +115,7 @@ class Tally:
             # Nobody was sold anything, whichever word the seller's platform has no name for.
             status = UNSOLD if heard.status == NOT_SOLD else heard.status
             self.statuses[status or "unreadable"] += 1
+            self.campaign(heard.campaign).statuses[status or "unreadable"] += 1
             self.answer_ms.append(heard.ms)
 
     def learn(self, digest: Digest, heard: Heard | None, now_us: int) -> None:
@@ -114,6 +129,12 @@ class Tally:
         self._learn_of_offers(digest)
         if heard is None:
             return
+        campaign = self.campaign(heard.campaign)
+        campaign.closed_early += digest.closed_early
+        campaign.charge = Micros(campaign.charge + digest.charge)
+        campaign.payout = Micros(campaign.payout + digest.payout)
+        if digest.method is not None:
+            campaign.sold_by[digest.method] += 1
         if not digest.in_doubt:
             self.own_ms.append(max(0.0, heard.ms - heard.late_ms - digest.buyers_ms))
         if digest.winner is not None and heard.lead_id is not None:
@@ -139,14 +160,18 @@ class Tally:
         for one in digest.lost:
             self.offer(one.offer).lost[one.reason] += 1
             self.reasons[one.reason] += 1
-        if digest.winner is not None:
-            won = self.offer(digest.winner)
+        for offer, charge in digest.wins:
+            won = self.offer(offer)
             won.won += 1
-            won.spent = Micros(won.spent + digest.charge)
+            won.spent = Micros(won.spent + charge)
 
     def offer(self, offer_id: str) -> OfferTally:
         """Return the numbers of one offer."""
         return self.offers.setdefault(offer_id, OfferTally())
+
+    def campaign(self, campaign_id: str) -> CampaignTally:
+        """Return the numbers of one campaign."""
+        return self.campaigns.setdefault(campaign_id, CampaignTally())
 
     def requests_per_s(self, now_us: int) -> float:
         """Return how many requests were answered each second lately."""

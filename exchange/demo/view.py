@@ -45,6 +45,8 @@ class Scene(msgspec.Struct, frozen=True):
     """The command that shows a lead; `LEAD` stands for its id."""
     offers: tuple[str, ...]
     """All offers, in the order of the market file."""
+    campaigns: tuple[tuple[str, str], ...] = ()
+    """All campaigns, in that order, and the methods of their stages."""
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -263,5 +265,33 @@ def plain_line(tally: Tally, now_us: int) -> str:
 
 
 def finished(scene: Scene, tally: Tally, size: Size) -> Group:
-    """Return the last picture: how the offers fared, and why they did not get more."""
-    return Group(buyers(scene.offers, tally, size), reasons(tally, size))
+    """Return the last picture: campaigns side by side, how the offers fared, and why not better."""
+    return Group(
+        campaigns(scene, tally, size), buyers(scene.offers, tally, size), reasons(tally, size)
+    )
+
+
+def campaigns(scene: Scene, tally: Tally, size: Size) -> Panel:
+    """Return all campaigns side by side: how each sells, and what came of it."""
+    table = Table(box=None, expand=True, header_style="dim", pad_edge=False)
+    table.add_column("campaign", no_wrap=True, overflow="ellipsis", min_width=12)
+    if size.is_wide:
+        table.add_column("stages", overflow="fold", ratio=1)
+    for name, width in (("leads", 5), ("sold", 5), ("buyers pay", 10), ("sellers get", 11)):
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
+    table.add_column("sold by", overflow="fold", ratio=1)
+    for name, stages in scene.campaigns:
+        one = tally.campaign(name)
+        ways = [f"{method} {count:,}" for method, count in one.sold_by.most_common()]
+        if one.closed_early:
+            ways.append(f"({one.closed_early:,} closed early)")
+        table.add_row(
+            name,
+            *((stages,) if size.is_wide else ()),
+            f"{one.statuses.total():,}",
+            Text(f"{one.statuses['sold']:,}", style="green"),
+            dollars(one.charge),
+            dollars(one.payout),
+            ", ".join(ways),
+        )
+    return Panel(table, title="Campaigns")

@@ -12,7 +12,8 @@ import pytest
 
 from exchange.commands.serve import bound
 from exchange.configuration.reading import read_market
-from exchange.demo.market import secrets_of, shipped
+from exchange.demo.market import secrets_of
+from exchange.demo.played import shipped
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = [*shipped(), ROOT / "config/demo/market.toml"]

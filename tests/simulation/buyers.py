@@ -5,7 +5,7 @@ says it, when, and whether a word of it arrives, is chance.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 import msgspec
@@ -168,8 +168,16 @@ class Wire:
         self._network = network
         self._process = process
 
-    async def fan_out(self, calls: Sequence[Call], deadline_at: float) -> None:
-        """Send every call at once; when this returns, each has its outcome."""
+    async def fan_out(
+        self,
+        calls: Sequence[Call],
+        deadline_at: float,
+        on_answer: Callable[[Call], bool] | None = None,
+    ) -> None:
+        """Send every call at once; when this returns, each has its outcome.
+
+        `on_answer` hears of each as it ends.
+        """
         now = self._process.time()
         if len(calls) == 1 and not calls[0].repeatable:
             await Posting(self._network, self._process, calls[0]).ended
@@ -179,6 +187,8 @@ class Wire:
             call.begun_at = now
             self._network.bid(call, min(deadline_at, now + call.timeout_ms / 1000), now)
             last = max(last, call.ended_at)
+            if on_answer is not None:
+                self._process.call_at(call.ended_at, on_answer, call)
         woken = self._process.create_future()
         self._process.call_at(last, wake, woken)
         try:

@@ -18,6 +18,7 @@ from exchange.domain.campaign import (
     PriceRuleKind,
     ReturnsTo,
     SellerTerms,
+    Weights,
 )
 from exchange.domain.expected import Chance, Chances, Expecting, RankBy
 from exchange.domain.floor_table import FloorTable, Layer, RuledFloor
@@ -49,6 +50,8 @@ from tests.making import DOLLAR, a_buyer, a_campaign, a_lead, a_stage
 from tests.making_learning import a_rule
 
 BUYERS = ("acme", "bravo", "cargo", "delta")
+HOUSES = ("house", "lodge")
+"""Who takes what is left."""
 WEBHOOK = Webhook("http://fastquotes/hook", frozenset({Topic.LEAD_RESOLVED}))
 SELLER = Seller(id="fastquotes", name="Fast Quotes", sources={}, webhook=WEBHOOK)
 SOURCE = Source(id="search", channel="search")
@@ -85,6 +88,16 @@ WINDOW_S = 3600
 ZIPS = ("78701", "33101", "10001", "94103")
 
 
+class Plan(msgspec.Struct, frozen=True):
+    """How leads are handed out."""
+
+    method: Method
+    """Of what is left when the auction is over."""
+    early_close: bool
+    """Where the auction sells to one, at the first price."""
+    max_buyers: int
+
+
 class Scenery(msgspec.Struct, frozen=True):
     """The market in all versions that it will have, and how long its sellers wait."""
 
@@ -104,14 +117,18 @@ def scenery(chance: Random, leads: int, sharing: Random) -> Scenery:
     own = msgspec.structs.replace(offers[0].caps[0], scope="offer/acme-2")
     of_buyer = [cap for cap in offers[0].caps if cap.scope == "buyer/acme"]
     offers.append(msgspec.structs.replace(offers[0], id="acme-2", caps=(own, *of_buyer)))
-    offers.append(a_house(chance, leads))
-    most = sharing.choice((1, 1, 2, 3))
-    if most > 1:
+    offers += [a_house(name, chance, leads) for name in HOUSES]
+    plan = Plan(
+        method=chance.choice((Method.WATERFALL, Method.ROUND_ROBIN, Method.WEIGHTED)),
+        early_close=chance.random() < 1 / 2,
+        max_buyers=sharing.choice((1, 1, 2, 3)),
+    )
+    if plan.max_buyers > 1:
         offers = [on_terms(offer, sharing) for offer in offers]
-    snapshots = [a_snapshot(1, offers, answer_ms, most)]
+    snapshots = [a_snapshot(1, offers, answer_ms, plan)]
     for version in range(2, 2 + chance.randrange(5)):
         offers = [changed(offer, chance, leads) for offer in offers]
-        snapshots.append(a_snapshot(version, offers, answer_ms, most))
+        snapshots.append(a_snapshot(version, offers, answer_ms, plan))
     return Scenery(tuple(snapshots), answer_ms)
 
 
@@ -138,7 +155,8 @@ def an_offer(name: str, number: int, chance: Random, leads: int) -> Offer:
         chance.choice((5, 20)),
         status=StatusTerms(f"http://{name}/status/{{sale.id}}", 1000) if number % 2 else None,
     )
-    ping = PingTerms(f"http://{name}/ping", 200, Micros(1000 * DOLLAR))
+    most = chance.choice((5, 20, 1000))
+    ping = PingTerms(f"http://{name}/ping", 200, Micros(most * DOLLAR))
     return Offer(
         id=name, buyer=buyer, vertical_id="auto", caps=tuple(caps), ping=ping, post=post,
         hash_key=b"k" * 32,
@@ -152,9 +170,9 @@ def on_terms(offer: Offer, sharing: Random) -> Offer:
     return msgspec.structs.replace(offer, share_with_max=limit, not_with=rivals - {offer.buyer.id})
 
 
-def a_house(chance: Random, leads: int) -> Offer:
+def a_house(name: str, chance: Random, leads: int) -> Offer:
     """Return who takes what nobody bid for, unasked."""
-    offer = an_offer("house", 0, chance, leads)
+    offer = an_offer(name, 0, chance, leads)
     prices = (PriceRule(None, Micros(2 * DOLLAR)),)
     return msgspec.structs.replace(offer, ping=None, prices=prices, priority=1)
 
@@ -173,7 +191,7 @@ def changed(offer: Offer, chance: Random, leads: int) -> Offer:
     return msgspec.structs.replace(offer, caps=caps, floor=floor, paused=chance.random() < 1 / 8)
 
 
-def a_snapshot(version: int, offers: list[Offer], answer_ms: int, most: int) -> Snapshot:
+def a_snapshot(version: int, offers: list[Offer], answer_ms: int, plan: Plan) -> Snapshot:
     """Return one version of the market; every other one sells at second price, by floors of rules,
     with a margin that may shrink.
 
@@ -183,15 +201,18 @@ def a_snapshot(version: int, offers: list[Offer], answer_ms: int, most: int) -> 
     is_even = version % 2 == 0
     rule = PriceRuleKind.SECOND_PRICE if is_even else PriceRuleKind.FIRST_PRICE
     asked = [offer.id for offer in offers if offer.ping is not None]
+    weights = Weights.ACCEPTANCE if plan.method is Method.WEIGHTED else Weights.FIXED
+    is_plain = not is_even and plan.max_buyers == 1
     stages = (
         a_stage(
             *asked,
             price_rule=rule,
             by_rules=is_even,
-            max_buyers=most,
+            max_buyers=plan.max_buyers,
             rank_by=RankBy.PRICE if is_even else RankBy.EXPECTED_VALUE,
+            early_close=plan.early_close and is_plain,
         ),
-        a_stage("house", number=2, method=Method.WATERFALL),
+        a_stage(*HOUSES, number=2, method=plan.method, weights=weights),
     )
     duplicates = DuplicateRule(
         WINDOW_S, ("phone",), MatchOn.ANY, Against.SOLD, DuplicateScope.CAMPAIGN

@@ -208,6 +208,7 @@ class Worker:
                 monotonic=process.time,
                 entropy=entropy,
                 limits=AuctionLimits(),
+                racing=wire,
             ),
             delivery=Delivery(wire, endpoints, now_us=self.now_us, late_grace_ms=1000),
             tokens=self.tokens,

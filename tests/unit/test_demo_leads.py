@@ -18,18 +18,11 @@ from hypothesis import strategies as st
 from exchange.configuration.snapshots import Compiler, Stored
 from exchange.demo.arrivals import arrivals
 from exchange.demo.foreign import NOT_SOLD, SOFTWARE, Said
-from exchange.demo.market import (
-    CONFIG,
-    FLEET_URL,
-    read,
-    read_traffic,
-    secrets_of,
-    shipped,
-    write_market,
-)
+from exchange.demo.market import secrets_of
 from exchange.demo.order import Mix, Oddity, Order, Way
 from exchange.demo.people import somebody
 from exchange.demo.places import places, telephone
+from exchange.demo.played import played
 from exchange.demo.requests import (
     form_fields,
     is_for_ping,
@@ -61,7 +54,7 @@ def everywhere():
 
 @cache
 def market():
-    return read([*shipped(), CONFIG / "demo" / "market.toml"])
+    return played("demo", seed=1).market
 
 
 @cache
@@ -72,7 +65,7 @@ def snapshot():
     return Compiler(lambda name: derive(name, name.encode().ljust(32, b"."))).snapshot(stored)
 
 
-FEEDS = read_traffic().feeds(market())
+FEEDS = played("demo", seed=1).traffic.feeds(market())
 ONE_OF_EACH = tuple({feed.campaign: feed for feed in FEEDS}.values())
 
 
@@ -254,21 +247,6 @@ def test_a_seed_brings_the_same_arrivals_again_and_another_one_others():
     """Runs can be repeated."""
     assert list(arrivals(an_order())) == list(arrivals(an_order()))
     assert list(arrivals(an_order())) != list(arrivals(an_order(seed=2)))
-
-
-def test_the_market_is_pointed_at_the_fleet(tmp_path):
-    """Nothing of the written address remains, and the market is still whole."""
-    files = write_market("http://127.0.0.1:45678", tmp_path)
-    assert FLEET_URL not in files[-1].read_text()
-    urls = [
-        terms.url
-        for buyer in read(files).buyer
-        for offer in buyer.offer
-        for terms in (offer.ping, offer.post)
-        if terms is not None
-    ]
-    assert len(urls) >= 24
-    assert all(url.startswith("http://127.0.0.1:45678/") for url in urls)
 
 
 def test_feeds_are_those_of_the_market():

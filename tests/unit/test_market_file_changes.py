@@ -21,7 +21,7 @@ from exchange.configuration.objects import (
 )
 from exchange.configuration.reading import read_market, read_sheets, sheet_of
 from exchange.configuration.writing import inline, write_market
-from exchange.demo.market import shipped
+from exchange.demo.played import shipped
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,8 +16,8 @@ from exchange.commands.serve import bound
 from exchange.contract.seller import LeadAnswer, QuoteAnswer
 from exchange.demo.children import Child, ChildError
 from exchange.demo.folder import DemoFolder
-from exchange.demo.market import CONFIG, read, read_traffic, shipped
 from exchange.demo.order import Heard, Oddity, Order, Way
+from exchange.demo.played import played
 from exchange.demo.staging import Options, free_port, open_exchange, python
 from exchange.demo.watching import DECODER, ENCODER
 from exchange.settings import load_settings
@@ -94,7 +94,7 @@ async def serving(doors: Doors) -> AsyncIterator[str]:
 
 
 def an_order(base_url: str, **changes) -> Order:
-    market = read([*shipped(), CONFIG / "demo/market.toml"])
+    show = played("demo", seed=3)
     plain = {
         "base_url": base_url,
         "keys": {
@@ -103,7 +103,7 @@ def an_order(base_url: str, **changes) -> Order:
             "homequotes": "key-3",
             "pinepost": "key-4",
         },
-        "feeds": read_traffic().feeds(market),
+        "feeds": show.traffic.feeds(show.market),
         "rate": 60.0,
         "seconds": 1.5,
         "seed": 3,
