@@ -86,3 +86,25 @@ def test_a_demo_that_is_interrupted_while_it_starts_leaves_nothing(tmp_path):
     assert process.returncode == 130
     assert list((tmp_path / "demo").iterdir()) == []
     assert left_behind(tmp_path) == []
+
+
+def test_the_market_of_everything_is_played_side_by_side(tmp_path):
+    """Every campaign of config/everything sells, and nothing disagrees at the end."""
+    process = demo(tmp_path, "--market", "everything", "--seconds", "12", "--rate", "25")
+    out, err = process.communicate(timeout=150)
+    told = err.decode()
+    last = json.loads(out.splitlines()[-1])
+    assert last["violations"] == [], told
+    assert process.returncode == 0, told
+    for method in ("first_accept", "best_match", "rule", "own_team", "round_robin", "weighted"):
+        assert re.search(rf"{method} [1-9]", told), told
+    assert "closed early" in told
+    assert left_behind(tmp_path) == []
+
+
+def test_a_market_that_is_not_there_is_told_in_a_line(tmp_path):
+    """Nothing is started, and the markets that are there are named."""
+    out, err = demo(tmp_path, "--market", "nothing").communicate(timeout=60)
+    assert out == b""
+    assert b"exchange: there is no market 'nothing'" in err
+    assert left_behind(tmp_path) == []
