@@ -186,7 +186,10 @@ class Rebuilding:
             await asyncio.sleep(TURN_EVERY_S)
 
     async def _restore_rest(self, recount: Recount, snapshot: Snapshot) -> None:
-        """Let claims stand, and requests and purchases be remembered, as the books say."""
+        """Let claims stand, and requests and purchases be remembered, as the books say.
+
+        Turns are not restored: they are no truth, and where they were lost they begin anew.
+        """
         now_us = self._terms.now_us()
         await self._state.keep(await read_claims(recount, snapshot, self._terms, now_us))
         await self._state.recall(await read_requests(recount, self._terms, now_us))
