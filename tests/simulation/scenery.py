@@ -155,7 +155,7 @@ def an_offer(name: str, number: int, chance: Random, leads: int) -> Offer:
         chance.choice((5, 20)),
         status=StatusTerms(f"http://{name}/status/{{sale.id}}", 1000) if number % 2 else None,
     )
-    most = chance.choice((5, 20, 1000))
+    most = chance.choice((4, 8, 1000))
     ping = PingTerms(f"http://{name}/ping", 200, Micros(most * DOLLAR))
     return Offer(
         id=name, buyer=buyer, vertical_id="auto", caps=tuple(caps), ping=ping, post=post,

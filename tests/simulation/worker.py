@@ -51,7 +51,7 @@ class Observer:
 
     stage = offer_answered = offer_left_out = offers_left_out = places_left_out = _nothing
     people_alike = _nothing
-    post_answered = lead_ended = in_doubt = _nothing
+    post_answered = lead_ended = in_doubt = auction_closed_early = _nothing
 
 
 class Around:
