@@ -17,7 +17,12 @@ KEYS = [
 def demo(folder: Path, *options: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         (sys.executable, "-m", "exchange.cli", "demo", "--json", *options),
-        env={**os.environ, "EXCHANGE_DATA_DIR": str(folder), "EXCHANGE_PORT": "0"},
+        env={
+            **os.environ,
+            "EXCHANGE_DATA_DIR": str(folder),
+            "EXCHANGE_PORT": "0",
+            "COLUMNS": "200",  # no cell of a table is broken
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
