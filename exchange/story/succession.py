@@ -70,7 +70,7 @@ class InTurn(Succession):
             refused = self._tried.offer.id
         self._left = list(await self._turning.take(self._left, refused=refused, chosen=chosen))
         if self._tried is None and not self._is_promised:
-            self._told(self._left)
+            self._told(tuple(self._left))
         self._tried = self._left[0]
 
 

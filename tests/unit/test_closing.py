@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from exchange.domain.bid import Bid, Contender
 from exchange.domain.closing import Closing, Race
+from exchange.domain.expected import Chance, Chances, Valuing
 from exchange.domain.money import Micros
 from exchange.domain.offer import PingTerms
 from exchange.domain.ranking import fitting, rank, worth
@@ -31,18 +32,24 @@ def contender(number, most, floor, priority):
     return one
 
 
+def expected(fits):
+    """Return a ranking by expected value: the chances of an offer follow from any number of it."""
+    chances = {name: Chance(10**6 - 300_000 * fit, 0) for name, fit in fits.items()}
+    return Valuing(Chances(chances))
+
+
 def bid_of(one, dollars):
     return Bid(offer=one.offer, price=Micros(dollars * DOLLAR))
 
 
-@given(offers, st.randoms(use_true_random=False), st.booleans())
-def test_it_is_decided_just_when_no_answer_that_may_come_changes_the_winner(told, chance, by_fit):
+@given(offers, st.randoms(use_true_random=False), st.sampled_from(["price", "fit", "value"]))
+def test_it_is_decided_just_when_no_answer_that_may_come_changes_the_winner(told, chance, rule):
     """Checked against all that the silent could bid: none, and the most that each may."""
     contenders = [
         contender(n, most, floor, prio) for n, (most, _, floor, prio, _) in enumerate(told)
     ]
     fits = {f"o-{n}": fit for n, (*_, fit) in enumerate(told)}
-    by = fitting(fits) if by_fit else worth
+    by = {"price": worth, "fit": fitting(fits), "value": expected(fits).worth}[rule]
     race = Race(contenders, Closing(by_bounds=True), by)
     order = list(range(len(told)))
     chance.shuffle(order)

@@ -4,6 +4,7 @@ import pytest
 
 from exchange.configuration.problem import MarketFileError
 from exchange.configuration.reading import read_sheets, sheet_of
+from exchange.configuration.writing import write_market
 from exchange.domain.campaign import Method
 
 MARKET = """\
@@ -71,6 +72,14 @@ def test_every_method_has_a_market(method):
     assert read(method, GOOD[method]).warnings == ()
 
 
+@pytest.mark.parametrize("method", Method)
+def test_a_market_of_every_method_is_written_as_it_was_read(method):
+    """`exchange export`, and a change through the admin API, lose no key."""
+    market = read(method, GOOD[method]).market
+    again = read_sheets([sheet_of("again.toml", write_market(market))]).market
+    assert again == market
+
+
 @pytest.mark.parametrize(
     ("method", "more", "key", "says"),
     [
@@ -81,6 +90,14 @@ def test_every_method_has_a_market(method):
         ("first_accept", "", "stage[0].buy_now", "is missing: neither the stage nor any"),
         ("round_robin", "early_close = true", "stage[0].early_close", "nobody is asked"),
         ("own_team", 'offers = ["team", "acme"]', "stage[0].offers[1]", "is no offer of the own"),
+        (
+            "auction",
+            'early_close = true\nprice_rule = "second_price"',
+            "early_close",
+            "all have bid",
+        ),
+        ("auction", "early_close = true\nmax_buyers = 2", "max_buyers", "sells to one buyer"),
+        ("weighted", "max_buyers = 2", "max_buyers", "sells to one buyer"),
         ("weighted", 'weights = "aceptance"', "stage[0].weights", 'mean "acceptance"?'),
     ],
 )
