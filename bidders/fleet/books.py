@@ -50,6 +50,7 @@ class Book:
         self.posts = 0
         self.repeats = 0
         self.asked = 0
+        self.notices: Counter[str] = Counter()
         self.unreadable = 0
         self.unsigned = 0
         self.faults: Counter[str] = Counter()
@@ -73,6 +74,7 @@ class Book:
             "posts": self.posts,
             "repeats": self.repeats,
             "asked": self.asked,
+            "notices": dict(sorted(self.notices.items())),
             "unreadable": self.unreadable,
             "unsigned": self.unsigned,
             "faults": dict(sorted(self.faults.items())),

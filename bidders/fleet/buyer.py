@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal
 
+import msgspec
+
 from bidders.fleet.books import Belief, Book, Sale
 from bidders.fleet.chance import Dice
 from bidders.fleet.misconduct import (
@@ -13,13 +15,22 @@ from bidders.fleet.misconduct import (
     spoil_answer,
     spoil_bid,
 )
-from bidders.fleet.reply import Reply, chunked, message
+from bidders.fleet.reply import NO_CONTENT, Reply, chunked, message
 from bidders.fleet.spec import BuyerSpec, PostFault, Speaking
 from bidders.fleet.speech import SPEECHES, PostHead
 from bidders.signature import Signatures
+from exchange.contract.buyer import BidNotices
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A message with notices."""
+
+    data: BidNotices
+
 
 CENT = Decimal("0.01")
 UNSIGNED = Reply(message(b'{"error":"bad signature"}', 401))
+NOTICES = msgspec.json.Decoder(Told)
 NO_SALE = Reply(message(b'{"error":"no such sale"}', 404))
 UNREADABLE = Reply(message(b'{"error":"not of the contract"}', 400))
 
@@ -121,6 +132,19 @@ class Buyer:
             return None
         sale.belief = later_belief(sale.fault)
         return self.plainly(sale, self.spec.post_latency_ms.at(MIDDLE))
+
+    def hear(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Take notices of bids, and count them by what they say."""
+        if not self.signatures.accept(headers, body):
+            self.book.unsigned += 1
+            return UNSIGNED
+        try:
+            told = NOTICES.decode(body).data.notices
+        except (ValueError, RecursionError):
+            self.book.unreadable += 1
+            return UNREADABLE
+        self.book.notices.update(one.result for one in told)
+        return Reply(NO_CONTENT)
 
     def remember(self, token: str, price: Decimal) -> None:
         """Remember a bid until its post comes, or too many others came."""

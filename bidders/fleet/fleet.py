@@ -44,7 +44,8 @@ class Desk(msgspec.Struct, frozen=True):
 class Fleet:
     """Buyers that answer at `{base_url}/{id}/ping` and `/post` while the `async with` lasts.
 
-    What became of a sale they say at `{base_url}/{id}/status/{sale_id}`.
+    What became of a sale they say at `{base_url}/{id}/status/{sale_id}`; notices of their bids
+    they hear at `{base_url}/{id}/notices`.
 
     Every number and fault comes from the seed, the buyer's id and the ping's or sale's id.
     `books` has each buyer's record, with its last `keep` requests whole; `GET /_fleet/books`
@@ -98,6 +99,7 @@ class Fleet:
         self.buyers[spec.id] = buyer
         self.desks[f"/{spec.id}/ping"] = Desk(book, buyer.ping)
         self.desks[f"/{spec.id}/post"] = Desk(book, buyer.post)
+        self.desks[f"/{spec.id}/notices"] = Desk(book, buyer.hear)
 
     async def received(self, buyer: str, *, pings: int = 0, posts: int = 0, asked: int = 0) -> Book:
         """Return this buyer's book as soon as it counts so many pings, posts and questions."""

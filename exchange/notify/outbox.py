@@ -13,6 +13,9 @@ from exchange.ledger.connections import Connections
 STATEMENTS = sql.parse((Path(__file__).parent / "outbox.sql").read_text(encoding="utf-8"))
 
 
+COUNTED_MAX = 100_000
+
+
 class Due(msgspec.Struct, frozen=True, kw_only=True):
     """A message that this worker is to deliver now."""
 
@@ -72,6 +75,17 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     before: str | None = None
     """The id of the last one that was seen."""
     limit: int = 100
+
+
+class Keeping(msgspec.Struct, frozen=True, kw_only=True):
+    """For how long messages are kept."""
+
+    waiting_s: float = 2 * 86_400.0
+    """One that nobody takes, as its recipient left the market, is given up after this."""
+    delivered_s: float = 3 * 86_400.0
+    failed_s: float = 30 * 86_400.0
+    at_once: int = 20_000
+    """Deleted at once."""
 
 
 class Outbox:
@@ -154,14 +168,14 @@ class Outbox:
         return await self._kept(rows)
 
     async def waiting(self) -> tuple[int, int | None]:
-        """Return how many messages wait, and since when the oldest one does."""
-        [row] = await self._fetch("waiting")
+        """Return how many messages wait, counted up to a bound, and since when the oldest does."""
+        [row] = await self._fetch("waiting", COUNTED_MAX)
         return row["waiting"], row["since"]
 
-    async def tidy(self, give_up_s: float, keep_s: float, limit: int) -> None:
+    async def tidy(self, kept: Keeping) -> None:
         """Give up what nobody takes any more, and delete what ended long ago."""
-        await self._execute("give_up", give_up_s)
-        await self._execute("expire", keep_s, limit)
+        await self._execute("give_up", kept.waiting_s)
+        await self._execute("expire", kept.delivered_s, kept.failed_s, kept.at_once)
 
     async def _kept(self, rows: list[Any]) -> list[Kept]:
         logs: dict[str, list[Try]] = {row["id"]: [] for row in rows}

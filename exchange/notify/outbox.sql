@@ -88,7 +88,10 @@ SELECT message_id::text, at, ms, status, detail
   FROM delivery WHERE message_id = ANY($1::uuid[]) ORDER BY message_id, at;
 
 -- waiting --
-SELECT count(*) AS waiting, min(at) AS since FROM message WHERE state = 'waiting';
+-- How many wait, counted up to $1, and since when the oldest does.
+SELECT (SELECT count(*) FROM (SELECT FROM message WHERE state = 'waiting' LIMIT $1) AS some)
+           AS waiting,
+       (SELECT at FROM message WHERE state = 'waiting' ORDER BY at LIMIT 1) AS since;
 
 -- give_up --
 -- Whose recipient is not in the market any more.
@@ -96,6 +99,11 @@ UPDATE message SET state = 'failed', ended_at = now()
  WHERE state = 'waiting' AND at < now() - make_interval(secs => $1) AND due < now();
 
 -- expire --
+-- What was delivered is kept for so many seconds ($1), what failed for as many as $2.
 DELETE FROM message
  WHERE ctid = ANY (ARRAY(SELECT ctid FROM message
-                          WHERE ended_at < now() - make_interval(secs => $1) LIMIT $2));
+                          WHERE ended_at < now() - make_interval(secs => $1)
+                            AND (state = 'delivered'
+                                 OR ended_at < now() - make_interval(secs => $2))
+                          ORDER BY ended_at
+                          LIMIT $3));

@@ -151,9 +151,9 @@ class Recovery:
             lead = await self._archive.open_lead(lead_id)
             if lead is None and not await self._never_to_be(lead_id):
                 lead = await self._archive.open_lead(lead_id)
-            self._left_open.discard(lead_id)
             if lead is None:
                 await self._owe(lead_id)
+            self._left_open.discard(lead_id)
             if lead is None or lead.worker_id != self._leases.worker_id:
                 self._leases.closed(lead_id)  # ended after all, never to be written, or another's
             else:

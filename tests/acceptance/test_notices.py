@@ -6,7 +6,7 @@ from bidders.fleet import BuyerSpec, Fixed, Fleet, PingFault
 from tests.acceptance.audit import audit
 from tests.acceptance.buyers import bidding
 from tests.acceptance.hooked import a_hook
-from tests.acceptance.house import person
+from tests.acceptance.house import person, until
 from tests.acceptance.market import buyer, campaign, market
 
 SOON = {"webhook_look_every_s": 0.05, "notices_every_s": 0.1}
@@ -148,3 +148,27 @@ async def test_many_leads_leave_few_messages_and_an_endpoint_that_is_down_stops_
             await house.call("POST", f"{path.partition('?')[0]}/{one['id']}/replay", key=key)
         found = await heard(hook, 30)
         assert len(found["second"]) == 30
+
+
+async def test_a_simulated_buyer_hears_notices_as_a_real_one_would(house):
+    """Signed under its own secret; its book counts them by what they say."""
+    async with Fleet(bidding({"high": "12.00", "second": "9.00"})) as fleet:
+        lines = f'notices = {{ url = "{fleet.base_url}/second/notices" }}'
+        await house.apply(
+            market(
+                buyer("high", fleet.base_url),
+                buyer("second", fleet.base_url, offer=lines),
+                campaign(),
+            )
+        )
+        secret = await house.key("signing", "second")
+        fleet.change(bidding({"second": "9.00"}, secret=secret)[0])
+        await house.open(**SOON)
+        assert (await house.post()).body["status"] == "sold"
+        book = fleet.books["second"]
+
+        async def told():
+            return bool(book.notices)
+
+        await until(told)
+        assert (book.notices, book.unsigned) == ({"outbid": 1}, 0)
