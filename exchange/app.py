@@ -290,7 +290,6 @@ class Worker:
         link = Link(self.urls.market_url, timeout_s=settings.market_timeout_ms * MS)
         terms = Terms(
             lease_s=int(settings.hold_lease_s),
-            claim_lease_s=int(settings.claim_lease_s),
             rooms_interval_s=settings.caps_read_every_ms * MS,
             once_s=settings.idempotency_hours * S_PER_HOUR,
         )
@@ -473,12 +472,12 @@ class Worker:
             self._snapshot,
             RecountTerms(
                 worker_id=self.worker_id,
-                claim_lease_s=int(settings.claim_lease_s),
                 once_s=settings.idempotency_hours * S_PER_HOUR,
                 claim_secret=self.vault.derive("claims"),
                 now_us=now_us,
                 entropy=os.urandom,
             ),
+            written=self._story.written,
         )
 
     def _stations(self) -> Stations:
@@ -607,6 +606,7 @@ class Worker:
             spec_links=links.Links(self.vault.derive(links.DERIVED_AS)),
             public_url=settings.public_url or "",
             worker_id=self.worker_id,
+            is_gone=self._leases.is_gone,
             now_us=now_us,
             monotonic=time.monotonic,
             entropy=os.urandom,

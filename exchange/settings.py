@@ -84,7 +84,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     caps_read_every_ms: Duration
     worker_lease_s: Duration
     hold_lease_s: Duration
-    claim_lease_s: Duration
     idempotency_hours: Count
     seal_every_s: Duration
     learn_every_s: Duration

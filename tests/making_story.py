@@ -176,6 +176,9 @@ class Scene:
     async def at(self, version):
         return self.snapshot if version == self.snapshot.version else None
 
+    async def quote(self, lead_id):
+        del lead_id
+
     async def timeline(self, lead_id):
         del lead_id
         return []

@@ -135,6 +135,7 @@ class Script:
         self.posted = []
         self.rejected = []
         self.abandoned = []
+        self.asking = {}
         self.standings = {}
         self.error = None
         self.written = True

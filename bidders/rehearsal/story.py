@@ -74,6 +74,7 @@ class ScriptedStory:
         self.pace = pace
         self.leads: OrderedDict[str, Told] = OrderedDict()
         self.tries: Counter[object] = Counter()
+        self.asking: dict[LeadId, LeadId] = {}
         self.used: set[LeadId] = set()
         self.timers: set[asyncio.TimerHandle] = set()
 

@@ -47,7 +47,6 @@ async def both_stores(settings: Settings) -> AsyncIterator[Both]:
                 market = Market(link, worker=NAME, clock=now_us)
                 terms = Terms(
                     worker_id=None,
-                    claim_lease_s=int(settings.claim_lease_s),
                     once_s=settings.idempotency_hours * S_PER_HOUR,
                     claim_secret=vault.derive("claims"),
                     now_us=now_us,

@@ -177,6 +177,15 @@ class Leases:
             if worker.is_dead and worker.worker_id != self.worker_id
         ]
 
+    async def is_gone(self, worker_id: str) -> bool:
+        """Tell whether this one has no lease any more: what it began, others end.
+
+        Errors: LedgerUnavailable.
+        """
+        if worker_id == self.worker_id or not self.trusts_leases:
+            return False
+        return all(one.is_dead for one in await self.workers() if one.worker_id == worker_id)
+
     async def take_over(self, dead_id: str) -> list[OpenLead] | None:
         """Answer for a dead worker's open leads from now on; None if it lives, or is another's.
 

@@ -83,7 +83,8 @@ FINISH = Function.read("finish")
 FORGET = Function.read("forget")
 
 EPOCH = Function.read("epoch")
-MARK = Function.read("mark")
+SHUT = Function.read("shut")
+OPEN = Function.read("open")
 CLOSE = Function.read("close")
 STANDING = Function.read("standing")
 RESTORE = Function.read("restore")
@@ -116,7 +117,8 @@ FUNCTIONS = (
     FINISH,
     FORGET,
     EPOCH,
-    MARK,
+    SHUT,
+    OPEN,
     CLOSE,
     STANDING,
     RESTORE,

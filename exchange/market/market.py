@@ -56,8 +56,6 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
     lease_s: int = 30
     """A hold whose award is not written by then is looked into by the sweeper."""
-    claim_lease_s: int = 60 * 60
-    """A claim of a lead that never ends is given up after that: more than any lead is in doubt."""
     ended_s: int = 120
     """How long the end of a hold is remembered, for calls that come twice or too late."""
     rooms_interval_s: float = 0.2
@@ -98,7 +96,6 @@ class Market:
         self._worker = worker
         self._clock = clock
         self._lease_us = terms.lease_s * 1_000_000
-        self._claim_lease_ms = terms.claim_lease_s * 1000
         self._ended_ms = terms.ended_s * 1000
         self._rooms = Rooms(link, interval_s=terms.rooms_interval_s)
         self._reading: asyncio.Task[None] | None = None
@@ -168,14 +165,13 @@ class Market:
     async def claim(self, claim: Claim) -> LeadId | None:
         """Claim a person for this lead; return the lead that came first, None: it is ours.
 
-        Ours while the lead is being sold, for the claim's lease; `keep_claim` makes it last.
+        Ours for its window from now on, unless it is given back; `keep_claim` begins that anew.
         """
-        lease_ms = min(claim.window_s * 1000, self._claim_lease_ms)
 
         def ask(epoch: str) -> asyncio.Future[LeadId | None]:
             wanted, of = with_epoch(claim, epoch)
             return self._link.call(
-                function.CLAIM, wanted, (claim.lead_id, lease_ms, *of), lead_or_none
+                function.CLAIM, wanted, (claim.lead_id, claim.window_s * 1000, *of), lead_or_none
             )
 
         return await self._insist(ask)

@@ -1,11 +1,13 @@
-"""Market state put right from the books: what is there is read, closed, written anew, and marked.
+"""Market state put right from the books: what is there is closed, read, written anew, and opened.
 
 A part of it (a buyer, the claims of a campaign, the requests of a seller) is sold by only while it
 is of the epoch that the exchange knows; all of it is of that epoch once the key `epoch` says so.
+What is closed under a name is opened by that name alone, in one step: if the data are lost between
+the two, or are those of another server, so is the name, and nothing is opened that was emptied.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,8 +20,8 @@ from exchange.market.link import Caller
 from exchange.market.market import Standing, kind_of, leads_by_sale, settled_and_held
 from exchange.market.once import OnceKey, name_of
 
-BUILDING = "building {}"
-"""What the whole's epoch says until it is built."""
+CLOSED = "closed:"
+"""What an epoch begins with that is being put right."""
 
 AT_ONCE = 200
 """Calls in one write: what is sold meanwhile never waits behind thousands."""
@@ -76,19 +78,30 @@ class Restoring:
         found: bytes | None = await self._link.call(function.EPOCH, (keys.EPOCH,))
         return "" if found is None else found.decode()
 
-    async def begin(self, epoch: str) -> None:
-        """Say that market state is being built for this epoch, and is not whole."""
-        await self._link.call(function.MARK, (keys.EPOCH,), (BUILDING.format(epoch),))
+    async def epochs(self, tags: Sequence[str]) -> list[str]:
+        """Return of which epoch each part is; '' where it was lost, or never made."""
+        calls = [(function.EPOCH, (keys.epoch(tag),), ()) for tag in tags]
+        return ["" if one is None else one.decode() for one in await self._all(calls)]
 
-    async def make_whole(self, epoch: str) -> bool:
+    async def shut(self, tags: Sequence[str], name: str, for_s: float | None = None) -> None:
+        """Close these parts, in which nothing is held, until they are opened by this name."""
+        arguments = closed(name), milliseconds(for_s)
+        await self._all([(function.SHUT, (keys.epoch(tag),), arguments) for tag in tags])
+
+    async def open(self, tags: Sequence[str], name: str, epoch: str, server: str) -> bool:
+        """Open what was shut by this name in this server; False where anything of it was lost."""
+        arguments = closed(name), epoch
+        calls = [(function.OPEN, (keys.epoch(tag),), arguments) for tag in tags]
+        return all(await self._all(calls, server))
+
+    async def shut_all(self, name: str) -> None:
+        """Say that market state is being built, and is not whole."""
+        await self._link.call(function.SHUT, (keys.EPOCH,), (closed(name), ""))
+
+    async def open_all(self, name: str, epoch: str, server: str) -> bool:
         """Say that all of it is of this epoch; False where what was built meanwhile was lost."""
-        arguments = (epoch, BUILDING.format(epoch))
-        return bool(await self._link.call(function.MARK, (keys.EPOCH,), arguments))
-
-    async def mark(self, tags: Iterable[str], epoch: str) -> None:
-        """Say that these parts are of this epoch, but for those that somebody puts right now."""
-        calls = [(function.MARK, (keys.epoch(tag),), (epoch,)) for tag in tags]
-        await self._all(calls)
+        call = function.OPEN, (keys.EPOCH,), (closed(name), epoch)
+        return all(await self._all([call], server))
 
     async def standing(self, buyer_ids: Sequence[str]) -> dict[str, Standing]:
         """Return what is held and settled of each buyer, each as of one moment."""
@@ -97,42 +110,31 @@ class Restoring:
         ]
         return dict(zip(buyer_ids, map(standing_of, await self._all(calls)), strict=True))
 
-    async def close(self, buyer_ids: Sequence[str], name: str, for_s: float) -> dict[str, Standing]:
+    async def close(
+        self, buyer_ids: Sequence[str], name: str, for_s: float | None
+    ) -> dict[str, Standing]:
         """Close these buyers, at most for so long, and return what stays as it is now."""
+        for_ms = milliseconds(for_s)
         calls = [
             (
                 function.CLOSE,
                 (keys.counters(one), keys.holds(one), keys.epoch(keys.tag(one))),
-                (f"closed:{name}", round(for_s * 1000)),
+                (closed(name), for_ms),
             )
             for one in buyer_ids
         ]
         return dict(zip(buyer_ids, map(standing_of, await self._all(calls)), strict=True))
 
-    async def restore(self, restored: Restored, name: str, epoch: str, now_us: int) -> bool:
-        """Put a buyer right that was closed under this name; False where it is closed no more."""
-        buyer_id = restored.buyer_id
+    async def restore(
+        self, wanted: Sequence[Restored], name: str, epoch: str, now_us: int
+    ) -> list[str]:
+        """Put buyers right that were closed by this name; return those that are so no more."""
         until_us = now_us + self._lease_us
-        arguments: list[str | int] = [
-            f"closed:{name}",
-            epoch,
-            len(restored.settled),
-            len(restored.gone),
-        ]
-        for counter, amount in restored.settled.items():
-            arguments += (counter, amount)
-        arguments += restored.gone
-        for hold in restored.holds:
-            arguments += (hold.sale_id, record_of(hold, until_us), until_us)
-        touched = (
-            keys.counters(buyer_id),
-            keys.holds(buyer_id),
-            keys.leases(buyer_id),
-            keys.epoch(keys.tag(buyer_id)),
-            *(keys.ended(buyer_id, hold.sale_id) for hold in restored.holds),
-        )
-        await self._link.call(function.ENROL, (keys.BUYERS,), (buyer_id,))
-        return bool(await self._link.call(function.RESTORE, touched, arguments))
+        enrolling = [(function.ENROL, (keys.BUYERS,), (one.buyer_id,)) for one in wanted]
+        await self._all(enrolling)
+        calls = [restoring(one, name, epoch, until_us) for one in wanted]
+        replies = await self._all(calls)
+        return [one.buyer_id for one, done in zip(wanted, replies, strict=True) if not done]
 
     async def holders(self, claims: Sequence[Claim]) -> list[list[LeadId | None]]:
         """Return for each claim which lead has each of its keys."""
@@ -169,12 +171,49 @@ class Restoring:
         ]
         await self._all(calls)
 
-    async def _all(self, calls: Sequence[tuple[function.Function, Any, Any]]) -> list[Any]:
+    async def _all(
+        self, calls: Sequence[tuple[function.Function, Any, Any]], server: str = ""
+    ) -> list[Any]:
+        """Make these calls; where `server` names one, none of them is made in another: [0]."""
         replies: list[Any] = []
         for start in range(0, len(calls), AT_ONCE):
+            if server not in {"", self._link.server}:
+                return [0]
             part = calls[start : start + AT_ONCE]
+            # What waits for a connection fails where that comes up to another server.
             replies += await asyncio.gather(*[self._link.call(*call) for call in part])
         return replies
+
+
+def milliseconds(for_s: float | None) -> int | str:
+    """Return a time as the functions take it; '' where it has no end."""
+    return "" if for_s is None else round(for_s * 1000)
+
+
+def closed(name: str) -> str:
+    """Return what the epoch of a part says while it is closed under this name."""
+    return f"{CLOSED}{name}"
+
+
+def restoring(
+    restored: Restored, name: str, epoch: str, until_us: int
+) -> tuple[function.Function, Sequence[str], Sequence[str | int]]:
+    """Return the call that puts a buyer right, with leases until then."""
+    buyer_id = restored.buyer_id
+    arguments: list[str | int] = [closed(name), epoch, len(restored.settled), len(restored.gone)]
+    for counter, amount in restored.settled.items():
+        arguments += (counter, amount)
+    arguments += restored.gone
+    for hold in restored.holds:
+        arguments += (hold.sale_id, record_of(hold, until_us), until_us)
+    touched = (
+        keys.counters(buyer_id),
+        keys.holds(buyer_id),
+        keys.leases(buyer_id),
+        keys.epoch(keys.tag(buyer_id)),
+        *(keys.ended(buyer_id, hold.sale_id) for hold in restored.holds),
+    )
+    return function.RESTORE, touched, arguments
 
 
 def standing_of(reply: Sequence[Sequence[bytes]]) -> Standing:

@@ -112,6 +112,12 @@ class Chain:
         if not self._begun.result():
             raise Fenced
 
+    async def is_begun(self) -> bool:
+        """Tell whether what was begun is durable, as soon as that is known."""
+        assert self._begun is not None, "a moment was begun"
+        await any_done((self._begun,), None)
+        return self._begun.exception() is None and self._begun.result()
+
     async def write(self, kind: MomentKind, *, noting: Sequence[Event] = (), **rows: Any) -> None:
         """Write a moment with all events noted so far; raise Fenced where its number is taken.
 

@@ -129,7 +129,8 @@ class Reconciling:
         whose = {line.whose for line in found.differences if line.part in OF_BUYERS}
         now_us = self._terms.now_us()
         async with self._books() as recount:
-            await rebuilding.restore_buyers(recount, self._present(), sorted(whose))
+            if not await rebuilding.restore_buyers(recount, self._present(), sorted(whose)):
+                await rebuilding.ensure()  # lost meanwhile: somebody builds all of it anew
             marks = await self._marks(recount, now_us)
         await self._state.keep(marks.claims)
         await self._state.recall(marks.requests)
@@ -168,7 +169,7 @@ class Reconciling:
     async def _marks(self, recount: Recount, now_us: int) -> Marks:
         snapshot = self._present()
         return Marks(
-            await read_claims(recount, snapshot, self._terms, now_us),
+            await read_claims(recount, snapshot, now_us),
             await read_requests(recount, self._terms, now_us),
             await read_purchases(recount, snapshot, self._terms, now_us),
         )

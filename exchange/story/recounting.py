@@ -41,7 +41,6 @@ class Terms:
 
     worker_id: str | None
     """None: a command that holds and awards nothing."""
-    claim_lease_s: int
     once_s: int
     claim_secret: bytes
     now_us: Callable[[], int]
@@ -127,30 +126,24 @@ def restored(buyer_id: str, books: Books, standing: Standing, snapshot: Snapshot
     )
 
 
-async def read_claims(
-    recount: Recount, snapshot: Snapshot, terms: Terms, now_us: int
-) -> list[Kept]:
+async def read_claims(recount: Recount, snapshot: Snapshot, now_us: int) -> list[Kept]:
     """Return every claim that should stand, with how long it still does."""
     rules = [one.duplicates for one in snapshot.campaigns.values() if one.duplicates]
     if not rules:
         return []
-    longest_s = max(*(rule.window_s for rule in rules), terms.claim_lease_s)
+    longest_s = max(rule.window_s for rule in rules)
     keeps_all = any(rule.against is Against.ALL for rule in rules)
     rows = await recount.claims(now_us - longest_s * US_PER_S)
-    kept = (kept_of(row, terms, now_us, keeps_all=keeps_all) for row in rows)
+    kept = (kept_of(row, now_us, keeps_all=keeps_all) for row in rows)
     return [one for one in kept if one is not None]
 
 
-def kept_of(row: ClaimRow, terms: Terms, now_us: int, *, keeps_all: bool) -> Kept | None:
+def kept_of(row: ClaimRow, now_us: int, *, keeps_all: bool) -> Kept | None:
     """Return a claim as it should stand now, None where it should not."""
     claim = _decode_claim(row.packed)
-    if row.status is None:
-        for_s = min(claim.window_s, terms.claim_lease_s)
-    elif row.status == SOLD or (keeps_all and not claim.until_end):
-        for_s = claim.window_s
-    else:
+    if row.status not in {None, SOLD} and (claim.until_end or not keeps_all):
         return None
-    left_us = row.since_us + for_s * US_PER_S - now_us
+    left_us = row.since_us + claim.window_s * US_PER_S - now_us
     return Kept(claim, left_us // US_PER_MS) if left_us > 0 else None
 
 

@@ -169,6 +169,11 @@ class LeadSale:
         sold = tuple(self._concluding.sold)
         return Ending(status=LeadStatus.SOLD, sales=sold) if sold else PENDING
 
+    async def is_on_books(self) -> bool:
+        """Tell whether the lead's own row is durable, as soon as this story knows."""
+        await self._on_books.wait()
+        return await self._chain.is_begun() if self._begun else self.ending is not None
+
     # Its steps
 
     async def _first_to_come(self) -> Ending | None:
@@ -310,7 +315,7 @@ class LeadSale:
         try:
             await claim_asked
         except MarketUnavailable:
-            logger.warning("claim left to its lease", lead_id=self.lead.lead_id)
+            logger.warning("claim left to whoever meets it", lead_id=self.lead.lead_id)
 
     def _end_claim(self, ending: Ending) -> "asyncio.Future[None] | None":
         """Ask that the claim holds for its whole window, or is given back of an unsold lead."""
@@ -329,4 +334,4 @@ class LeadSale:
         try:
             await self._stations.market.unclaim(self._claimed)
         except MarketUnavailable:
-            logger.warning("claim left to its lease", lead_id=self.lead.lead_id)
+            logger.warning("claim left to whoever meets it", lead_id=self.lead.lead_id)

@@ -41,6 +41,9 @@ US_PER_S = 1_000_000
 LOOK_AGAIN_S = 1.0
 """A lead that nobody was told to wait for ends without a notice; then this is how late we learn."""
 
+LOOK_SOON_S = 0.005
+"""How often it is looked whether a request that has its key has its story."""
+
 ENDS_WITHIN_S = 0.05
 """A lead that no buyer was awarded by its answer deadline has its end this soon after it."""
 
@@ -110,6 +113,8 @@ class Story:
         self._under_way: dict[asyncio.Task[Ending], LeadSale] = {}
         self.left_open: set[LeadId] = set()
         """Leads whose story broke off; recovery ends them."""
+        self.asking: dict[LeadId, LeadId] = {}
+        """Requests that have their Idempotency-Key, or may: what the lead of each is called."""
 
     # What sellers ask for
 
@@ -213,6 +218,23 @@ class Story:
     async def abandon(self, lead_id: LeadId) -> bool:
         """Make sure that a lead of which nothing is written never will be; idempotent."""
         return await fence(self._archive, self._stations.ledger, lead_id, self._stations.now_us())
+
+    async def written(self) -> None:
+        """Return once every lead that has begun here by now is on the books, or never will be.
+
+        What broke off before its first write was known is looked into. Errors: LedgerUnavailable.
+        """
+        asking = dict(self.asking)
+        while asking := {owner: lead for owner, lead in asking.items() if owner in self.asking}:
+            if {sale.lead.lead_id for sale in self._under_way.values()}.issuperset(asking.values()):
+                break
+            await asyncio.sleep(LOOK_SOON_S)
+        await asyncio.gather(*[self._written(sale) for sale in tuple(self._under_way.values())])
+        await asyncio.gather(*[self.abandon(lead_id) for lead_id in tuple(self.left_open)])
+
+    async def _written(self, sale: LeadSale) -> None:
+        if not await sale.is_on_books():
+            await self.abandon(sale.lead.lead_id)
 
     # Telling a story
 

@@ -1,6 +1,6 @@
 """What the HTTP edge is given: each station by the few methods that are called here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Protocol
@@ -57,6 +57,12 @@ class Tokens(Protocol):
 
 class Story(Protocol):
     """The way of a lead, as a whole."""
+
+    asking: dict[LeadId, LeadId]
+    """Requests that have their Idempotency-Key, or may, by owner: what the lead of each is called.
+
+    Until its story has begun, a request stands on nothing but that key.
+    """
 
     async def sell(self, submission: Submission, snapshot: Snapshot) -> LeadAnswer | Denial:
         """Sell the lead; the answer is durable, and comes by the answer deadline.
@@ -209,6 +215,11 @@ def nothing_used(_holder: str) -> Used:
     return {}
 
 
+async def nobody_is(_worker_id: str) -> bool:
+    """Tell of no worker that it is gone: where there is but one."""
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
     """All that the HTTP edge needs, handed in where the program is put together."""
@@ -242,6 +253,8 @@ class Doors:
     public_url: str
     """Where the exchange is reached from outside; empty: as each request came."""
     worker_id: str
+    is_gone: Callable[[str], Awaitable[bool]] = nobody_is
+    """Tell whether a worker ends nothing any more that it began."""
     now_us: Callable[[], int]
     monotonic: Callable[[], float]
     """Seconds, finer than the event loop's clock."""

@@ -86,6 +86,9 @@ def body_digest(content_type: str, body: bytes, secret: bytes) -> bytes:
 SELLS_WITHIN_S = 0.1
 """A story that is left less than this after a wait is not begun: it could ask nobody."""
 
+LOOKS_EVERY_S = 1.0
+"""How often whoever waits for a first request looks whether it was cut off."""
+
 
 class Repeats:
     """Runs posts with an Idempotency-Key, each once."""
@@ -120,20 +123,29 @@ class Repeats:
         self, attempt: Attempt, first: Callable[[], Awaitable[bytes]]
     ) -> bytes | None:
         """Begin, repeat or follow; None where the key was freed meanwhile: try again."""
+        asking = self.doors.story.asking
+        asking[attempt.owner] = attempt.lead_of(attempt.owner)
         try:
-            state = await self.doors.once.begin(attempt.key, attempt.body, attempt.owner)
-        except MarketUnavailable:
-            self.free_later(attempt)  # it may have begun: a server that hangs does it afterwards
-            raise
-        match state:
-            case New():
+            state = await self.ask(attempt)
+            if isinstance(state, New):
                 return await self.begin(attempt, first)
+        finally:
+            del asking[attempt.owner]
+        match state:
             case Done():
                 return await self.repeat(attempt, state)
             case Running():
                 return await self.follow(attempt, state)
             case OtherBody():
                 raise DeniedError(Kind.KEY_REUSED)
+
+    async def ask(self, attempt: Attempt) -> New | Running | Done | OtherBody:
+        """Begin the first request of this key, or hear what became of it."""
+        try:
+            return await self.doors.once.begin(attempt.key, attempt.body, attempt.owner)
+        except MarketUnavailable:
+            self.free_later(attempt)  # it may have begun: a server that hangs does it afterwards
+            raise
 
     async def begin(self, attempt: Attempt, first: Callable[[], Awaitable[bytes]]) -> bytes:
         """Run the first request and keep its answer, unless it is one that is not kept."""
@@ -210,18 +222,22 @@ class Repeats:
         return encode(standing.answer)
 
     async def follow(self, attempt: Attempt, first: Running) -> bytes | None:
-        """Wait for the first request's answer; None where the key was freed for another try."""
+        """Wait for the first request's answer; None where the key was freed for another try.
+
+        Its end may come from elsewhere: from recovery, which knows of no key, where its worker is
+        gone. So now and then the ledger is asked for both.
+        """
         lead_id = attempt.lead_of(first.lead_id)
-        answer = await self.known(attempt, lead_id)
-        if answer is not None:
-            return answer
-        if not self.was_cut_off(first):
-            state = await self.wait(attempt)
+        while (answer := await self.known(attempt, lead_id)) is None:
+            left_s = attempt.until_s - asyncio.get_running_loop().time()
+            if left_s <= 0 or await self.was_cut_off(first):
+                return await self.settle(attempt, first.lead_id)
+            state = await self.wait(attempt, min(left_s, LOOKS_EVERY_S))
             if state is None:
                 return None
             if isinstance(state, Done):
                 return await self.repeat(attempt, state)
-        return await self.settle(attempt, first.lead_id)
+        return answer
 
     async def settle(self, attempt: Attempt, owner: LeadId) -> bytes | None:
         """Answer from the ledger, or free a key whose request left nothing there; 409 else."""
@@ -234,9 +250,11 @@ class Repeats:
             return None
         raise self.under_way()
 
-    def was_cut_off(self, first: Running) -> bool:
-        """Tell whether this worker began the first request and does not run it any more."""
-        return first.worker == self.doors.worker_id and first.lead_id not in self.running
+    async def was_cut_off(self, first: Running) -> bool:
+        """Tell whether nobody runs the first request any more: its worker is gone, or broke off."""
+        if first.worker == self.doors.worker_id:
+            return first.lead_id not in self.running
+        return await self.doors.is_gone(first.worker)
 
     async def known(self, attempt: Attempt, lead_id: LeadId) -> bytes | None:
         """Return the answer of a lead that has ended though nobody finished its key."""
@@ -247,12 +265,11 @@ class Repeats:
             return None
         return encode(standing.answer)
 
-    async def wait(self, attempt: Attempt) -> Running | Done | None:
-        """Wait for the first request until this one's answer deadline; 409 if the worker closes."""
-        left_s = max(0.0, attempt.until_s - asyncio.get_running_loop().time())
+    async def wait(self, attempt: Attempt, within_s: float) -> Running | Done | None:
+        """Wait for the first request, so long; 409 if the worker closes."""
         try:
             return await self.doors.under_way.unless_closing(
-                self.doors.once.ended(attempt.key, left_s)
+                self.doors.once.ended(attempt.key, within_s)
             )
         except ClosingError:
             raise self.under_way() from None

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import aiohttp
 import pytest
@@ -221,7 +222,7 @@ async def test_a_post_cut_off_by_a_crash_is_409_until_it_is_recovered(house):
         await house.key("seller", "fastquotes")
         process = await house.start(worker_lease_s=1.0)
         cut_off = asyncio.ensure_future(house.post(headers=KEY, timeout_ms=900))
-        await fleet.received("acme", posts=1)
+        await posted(fleet, cut_off)
         await process.kill()
         with pytest.raises(aiohttp.ClientError):
             await cut_off
@@ -235,3 +236,45 @@ async def test_a_post_cut_off_by_a_crash_is_409_until_it_is_recovered(house):
         assert (said(answer)["status"], answer.body["price"]) == ("sold", 10.2)
         assert len(fleet.books["acme"].accepted()) == 1
         assert (fleet.books["acme"].pings, await leads(house)) == (1, 1)
+
+
+async def test_whoever_waits_when_a_crash_cuts_the_first_off_hears_of_it_soon(house):
+    """On another worker, a minute before its own deadline: 409, and later the outcome."""
+    async with acme(PostFault.MUTE) as fleet:
+        into = campaign(lines="answer_deadline_ms = 60000")
+        await house.apply(market(buyer("acme", fleet.base_url, ping_ms=800, post_ms=60_000), into))
+        await house.key("seller", "fastquotes")
+        await house.open(worker_lease_s=1.0)
+        process = await house.start(worker_lease_s=1.0)
+        cut_off = asyncio.ensure_future(house.post(headers=KEY, base=1))
+        await posted(fleet, cut_off)
+        waiting = asyncio.ensure_future(house.post(headers=KEY, base=0))
+        await until(lambda: is_awaited(house))
+        await process.kill()
+        with pytest.raises(aiohttp.ClientError):
+            await cut_off
+        for answer in (await asyncio.wait_for(waiting, 15), await house.post(headers=KEY)):
+            assert (answer.status, answer.body["type"]) == (409, "/problems/under-way")
+            assert answer.headers["Retry-After"]
+        (sale_id,) = fleet.books["acme"].sales
+        key = await house.key("buyer", "acme")
+        said_yes = {"path": f"/v1/sales/{sale_id}/confirm", "json": {"accepted": True}}
+        confirmed = await house.call("POST", key=key, **said_yes)
+        assert (confirmed.status, confirmed.body["state"]) == (200, "accepted")
+        answer = await house.post(headers=KEY)
+        assert (said(answer)["status"], answer.body["price"]) == ("sold", 10.2)
+        assert (fleet.books["acme"].pings, await leads(house)) == (1, 1)
+
+
+async def is_awaited(house: House) -> bool:
+    """Tell whether somebody waits for the first request of the one key."""
+    (record,) = await house.market_keys("*once*")
+    async with house.market() as market:
+        return bool(await market.hget(record, "awaited"))
+
+
+async def posted(fleet: Fleet, request: "asyncio.Future[Any]") -> None:
+    """Return once the buyer has the post of this request, which hears nothing before."""
+    received = asyncio.ensure_future(fleet.received("acme", posts=1))
+    await asyncio.wait({received, request}, return_when=asyncio.FIRST_COMPLETED)
+    assert received.done(), request.result()

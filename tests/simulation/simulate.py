@@ -148,7 +148,10 @@ def is_at_rest(valkey: Valkey, server: Server, cluster: Cluster) -> bool:
     return (
         not any(valkey.hashes(":holds").values())
         and all(lead.end is not None for lead in server.books.leads.values() if lead.row)
-        and all(worker.is_ready and worker.is_at_rest for worker in cluster.workers)
+        and all(
+            worker.is_ready and worker.is_at_rest and not worker.process.is_away
+            for worker in cluster.workers
+        )
     )
 
 

@@ -88,7 +88,8 @@ KEYS = {
     function.PRUNE: "c", function.ENROL: "b", function.ENROLLED: "b",
     function.REMEMBER: "p", function.BOUGHT_BY: "p", function.BEGIN: "ox",
     function.AWAIT: "o", function.FINISH: "o", function.FORGET: "o",
-    function.EPOCH: "x", function.MARK: "x", function.CLOSE: "chx", function.STANDING: "ch",
+    function.EPOCH: "x", function.SHUT: "x", function.OPEN: "x", function.CLOSE: "chx",
+    function.STANDING: "ch",
     function.RESTORE: "chlxe", function.HOLDERS: "kk", function.OWNER: "o", function.RECALL: "o",
 }  # fmt: skip
 """Which keys each function takes, by a letter for each kind."""
@@ -115,7 +116,9 @@ def a_program(chance: Random, calls: int):
             "bought_by": (chance.randrange(100),),
             "begin": (chance.choice("xy"), lead, "w1", 9000, ""),
             "finish": (lead, chance.choice(("", "done")), "once"), "forget": (lead, "once"),
-            "mark": (chance.choice("12"),), "close": ("closed:n", 90_000),
+            "shut": (chance.choice(("closed:n", "closed:o")), chance.choice(("", 90_000))),
+            "open": (chance.choice(("closed:n", "closed:o")), chance.choice("12")),
+            "close": ("closed:n", chance.choice(("", 90_000))),
             "restore": (
                 "closed:n", "1", 1, 1, line()[0], chance.randrange(9), f"s{chance.randrange(12)}",
                 sale, f"{lead}\nw1\n7\na|leads|day|0\n2\nn", chance.randrange(100),

@@ -38,7 +38,7 @@ RECOVER_EVERY_S = 2.0
 LOOK_EVERY_S = 1.0
 DRAIN_S = 5.0
 """So long a worker that stops waits for its leads."""
-TERMS = Terms(lease_s=10, claim_lease_s=600, rooms_interval_s=2.0)
+TERMS = Terms(lease_s=10, rooms_interval_s=2.0)
 MARKET_URL = "unix:///valkey?db=0"
 CLAIM_SECRET = b"c" * 32
 
@@ -176,12 +176,12 @@ class Worker:
             lambda: self.snapshot,
             RecountTerms(
                 worker_id=self.name,
-                claim_lease_s=TERMS.claim_lease_s,
                 once_s=TERMS.once_s,
                 claim_secret=CLAIM_SECRET,
                 now_us=self.now_us,
                 entropy=self.chance.randbytes,
             ),
+            written=self.story.written,
         )
 
     def _doors(self) -> Any:
@@ -191,6 +191,7 @@ class Worker:
             story=self.story,
             under_way=self.under_way,
             worker_id=self.name,
+            is_gone=self.leases.is_gone,
             limits=SimpleNamespace(retry_after_s=1),
         )
 

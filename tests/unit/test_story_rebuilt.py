@@ -1,11 +1,13 @@
-"""Market state is lost between a hold and its post: the sale is held again, or is none."""
+"""Market state is lost while a lead is being sold: its hold, its claim and its key are not."""
+
+import asyncio
 
 from exchange.delivery.answer import Accepted
 from exchange.domain.caps import HoldRefused
 from exchange.domain.moment import MomentKind
 from exchange.domain.reason import Reason
 from exchange.domain.states import SaleState
-from tests.making_story import Done, Scene
+from tests.making_story import Done, Fault, Scene
 
 
 class Losing(Scene):
@@ -65,3 +67,61 @@ async def test_while_nothing_is_lost_nothing_is_held_twice():
     await scene.sell()
     await scene.end()
     assert [done.what for done in scene.journal].count("hold") == 1
+
+
+class Slow(Scene):
+    """A ledger that takes its time over a lead's first moment."""
+
+    def __init__(self, *answers, **more):
+        super().__init__(*answers, **more)
+        self.go_on = asyncio.Event()
+
+    async def commit(self, moment):
+        if moment.number == 1 and moment.kind is not MomentKind.VOID:
+            await self.go_on.wait()
+        return await super().commit(moment)
+
+
+async def test_whoever_reads_the_books_anew_waits_for_a_lead_that_has_begun():
+    """It has its claim and its key by what was lost, and is on no book yet."""
+    scene = Slow(Accepted())
+    selling = asyncio.create_task(scene.sell())
+    await asyncio.sleep(0)
+    assert scene.story.under_way
+    written = asyncio.create_task(scene.story.written())
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not written.done()
+    scene.go_on.set()
+    await written
+    assert scene.moments[1].lead is not None
+    assert (await selling).status == "sold"
+    await scene.end()
+
+
+async def test_a_lead_whose_first_write_is_not_known_is_settled_before():
+    """It might still come to be, after the books were read: that is made impossible."""
+    scene = Scene(Accepted(), faults={"lead": Fault.DOWN})
+    await scene.sell()
+    await scene.end()
+    assert scene.story.left_open
+    await scene.story.written()
+    assert [moment.kind for moment in scene.moments.values()] == [MomentKind.VOID]
+
+
+async def test_a_request_that_has_its_key_and_no_story_yet_is_waited_for():
+    """Between the two it stands on nothing but what was lost."""
+    scene = Slow(Accepted())
+    scene.story.asking["owner"] = scene.submission.lead.lead_id
+    written = asyncio.create_task(scene.story.written())
+    await asyncio.sleep(0.02)
+    assert not written.done()
+    selling = asyncio.create_task(scene.sell())
+    await asyncio.sleep(0.02)
+    assert not written.done()
+    scene.go_on.set()
+    await selling
+    del scene.story.asking["owner"]
+    await written
+    assert scene.moments[1].lead is not None
+    await scene.end()

@@ -147,7 +147,7 @@ async def test_who_waited_long_enough_hears_409(edge):
     (sold,) = edge.script.sold
     lead_id = sold[0].lead.lead_id
     pending = an_answer(lead_id, status="pending", price=None, sales=())
-    edge.script.standings[lead_id] = a_standing(lead_id, answer=pending)
+    edge.script.standings[lead_id] = a_standing(lead_id, answer=pending, is_open=True)
     status, headers, problem = await edge.post(body=BRIEF, headers=KEY)
     assert (status, problem["type"]) == (409, "/problems/under-way")
     assert headers["Retry-After"] == "1"
@@ -176,7 +176,7 @@ async def test_a_sale_that_broke_off_is_not_run_again(edge):
     await edge.script.begun.wait()
     lead_id = edge.script.sold[0][0].lead.lead_id
     pending = an_answer(lead_id, status="pending", price=None, sales=())
-    edge.script.standings[lead_id] = a_standing(lead_id, answer=pending)
+    edge.script.standings[lead_id] = a_standing(lead_id, answer=pending, is_open=True)
     edge.script.error = LedgerUnavailable()
     edge.script.go_on.set()
     assert (await first)[0] == 503

@@ -1,0 +1,98 @@
+"""A claim that stands though its lead has the person no more turns nobody away."""
+
+import os
+
+import msgspec
+import pytest
+
+from exchange.domain.exclusivity import Claim
+from exchange.domain.moment import LeadEnd
+from exchange.domain.reason import Reason
+from exchange.domain.states import LeadStatus
+from exchange.ledger.stored import StoredLead
+from exchange.story import claiming
+from exchange.story.stations import Limits, Stations
+from tests.making import NOW_US
+from tests.making_story import Observer
+
+WANTED = Claim(
+    scope="campaign:auto", keys=("phone",), lead_id="second", window_s=3600, until_end=True
+)
+
+
+class Stores:
+    """Market state in which `first` has the person, and what the ledger says of that lead."""
+
+    def __init__(self, status=None, *, is_written=True):
+        self.holder = "first"
+        self.moments = []
+        end = None if status is None else LeadEnd(status=status, reason=Reason.DEADLINE)
+        self.stored = StoredLead(
+            lead_id="first", received_at_us=NOW_US, row=None, last_number=2, pending=False,
+            end=end, ended_at_us=NOW_US, sales=(),
+        )  # fmt: skip
+        self.is_written = is_written
+        self.stations = Stations(
+            ledger=self, market=self, auction=self, delivery=self, tokens=self,
+            observer=Observer(), now_us=lambda: NOW_US, monotonic=float, entropy=os.urandom,
+            spawn=self, claim_secret=b"s", limits=Limits(written_within_s=(0.0, 0.0)),
+        )  # fmt: skip
+
+    async def claim(self, claim):
+        if self.holder in {None, claim.lead_id}:
+            self.holder = claim.lead_id
+            return None
+        return self.holder
+
+    look_up = claim
+
+    async def unclaim(self, claim):
+        if self.holder == claim.lead_id:
+            self.holder = None
+
+    async def lead(self, lead_id):
+        assert lead_id == "first"
+        return self.stored if self.is_written else None
+
+    async def quote(self, _lead_id):
+        return None
+
+    async def commit(self, moment):
+        self.moments.append(moment)
+        return True
+
+
+@pytest.mark.parametrize("status", [LeadStatus.UNSOLD, LeadStatus.REJECTED])
+async def test_a_claim_that_was_not_given_back_is_taken_over(status):
+    """Market state was away when the first lead ended unsold: its person may come again."""
+    stores = Stores(status)
+    assert await claiming.claim(stores.stations, WANTED) is None
+    assert stores.holder == "second"
+    assert not stores.moments, "a lead that has its end needs no fence"
+
+
+async def test_to_a_ping_such_a_person_is_new():
+    """It sees what a post would."""
+    assert await claiming.look_up(Stores(LeadStatus.UNSOLD).stations, WANTED) is None
+
+
+@pytest.mark.parametrize("status", [None, LeadStatus.SOLD])
+async def test_a_lead_that_is_sold_or_being_sold_keeps_its_person(status):
+    """The second one is a duplicate."""
+    stores = Stores(status)
+    assert await claiming.claim(stores.stations, WANTED) == "first"
+    assert await claiming.look_up(stores.stations, WANTED) == "first"
+    assert stores.holder == "first"
+
+
+async def test_where_every_lead_counts_an_unsold_one_keeps_its_person():
+    """`against = "all"`: whoever came is known for the whole window."""
+    wanted = msgspec.structs.replace(WANTED, until_end=False)
+    assert await claiming.claim(Stores(LeadStatus.UNSOLD).stations, wanted) == "first"
+
+
+async def test_a_lead_that_was_never_written_is_made_impossible_first():
+    """Then its claim goes to whoever met it."""
+    stores = Stores(is_written=False)
+    assert await claiming.claim(stores.stations, WANTED) is None
+    assert [moment.lead_id for moment in stores.moments] == ["first"]
