@@ -90,6 +90,7 @@ KEYS = {
     function.AWAIT: "o", function.FINISH: "o", function.FORGET: "o",
     function.EPOCH: "x", function.SHUT: "x", function.OPEN: "x", function.CLOSE: "chx",
     function.STANDING: "ch",
+    function.TURN: "tu", function.RATE: "rs",
     function.RESTORE: "chlxe", function.HOLDERS: "kk", function.OWNER: "o", function.RECALL: "o",
 }  # fmt: skip
 """Which keys each function takes, by a letter for each kind."""
@@ -123,6 +124,11 @@ def a_program(chance: Random, calls: int):
                 "closed:n", "1", 1, 1, line()[0], chance.randrange(9), f"s{chance.randrange(12)}",
                 sale, f"{lead}\nw1\n7\na|leads|day|0\n2\nn", chance.randrange(100),
             ),
+            "turn": (
+                chance.choice("012"), chance.choice("aw"), chance.choice(("", "x")), "",
+                90_000, 90_000, "x", chance.randint(1, 3), "y", 2, "z", 1,
+            ),
+            "rate": (chance.randrange(150) * 10**6, 2, 40 * 10**6, 1, 9 * 10**6),
             "recall": (lead, "w1", 9000, chance.choice(("", "done"))),
         }.get(called.name, ())  # fmt: skip
 
