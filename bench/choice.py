@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from bench.plots import Bars, Plot
 from bench.rounds import middle, spread
 from exchange.domain.bid import Bid
 from exchange.domain.choice import Sharing, choose
@@ -129,3 +130,9 @@ def table(found: Choosing) -> str:
         for one in found.costs
     ]
     return "\n".join(lines) + "\n"
+
+
+def plots(found: Choosing) -> tuple[Plot, ...]:
+    """Return what is worth a picture."""
+    bars = tuple((f"{one.bids} bids, {one.kind}", one.cpu_us) for one in found.costs)
+    return (Bars(title="CPU a choice", unit="µs", bars=bars),)

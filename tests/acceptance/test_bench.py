@@ -35,6 +35,7 @@ PROMISED = {
     "overload": {"peak", "goodput", "shed_p99_ms", "levels"},
     "soak": {"slope_mib_per_hour", "memory_mib_most", "tasks_after", "by_minute", "samples"},
     "eligibility": {"leads", "sizes"},
+    "choice": {"rounds", "costs"},
     "calibration": {"error", "bare_error", "expected", "realized", "by_price", "offers"},
     "lead_cost": {"leads", "buyers", "rounds", "candidates"},
 }

@@ -166,6 +166,50 @@ async def give_back(house: House, lead_id: str) -> None:
         )
 
 
+async def test_a_campaign_that_begins_to_learn_knows_what_was_before(house):
+    """The ledger has it: nothing is learned anew that was sold by price."""
+    async with Fleet(bidding({"acme": "12.00", "bravo": "9.00"})) as fleet:
+        fleet.change(bidding({"acme": "12.00"}, post_faults=REFUSING)[0])
+        await house.apply(market_of(fleet, lines=""))
+        await house.open(**SOON)
+        for number in range(TAUGHT):
+            await house.post(person(number))
+        await house.apply(market_of(fleet))
+        known = await learned(house, 2 * TAUGHT)
+        assert {name: (one["posts"], one["taken"]) for name, one in known.items()} == {
+            "acme": (TAUGHT, 0),
+            "bravo": (TAUGHT, TAUGHT),
+        }
+        await by_value(house)
+
+
+async def test_two_workers_count_every_post_once(house):
+    """Of all workers one at a time learns for a campaign; each knows what any of them learned."""
+    async with Fleet(bidding({"acme": "12.00", "bravo": "9.00"})) as fleet:
+        fleet.change(bidding({"acme": "12.00"}, post_faults=REFUSING)[0])
+        await house.apply(market_of(fleet))
+        for _ in range(2):
+            await house.open(**SOON)
+        for number in range(2 * TAUGHT):
+            await house.post(person(number), base=number % 2)
+        await learned(house, 2 * TAUGHT)
+        for base in range(2):
+            first: list[str] = []
+
+            async def ranked(base: int = base, first: list[str] = first) -> bool:
+                answer = await house.post(person(100 * (base + 1) + len(first)), base=base)
+                timeline = await house.timeline(answer.body["lead_id"], base)
+                first.append(offers(timeline, "ranked")[0])
+                return first[-1] == "bravo"
+
+            await until(ranked)
+        [(posts,)] = await house.fetch(
+            "SELECT count(*) FROM sale_end JOIN award USING (sale_id) WHERE state <> 'void'"
+        )
+        known = await learned(house, posts)
+        assert sum(one["posts"] for one in known.values()) == posts
+
+
 async def test_a_quote_promises_the_bid_of_most_worth(house):
     """A ping is ranked alike, and its post keeps the order that the quote had."""
     async with Fleet(bidding({"acme": "12.00", "bravo": "9.00"})) as fleet:
