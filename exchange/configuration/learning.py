@@ -97,6 +97,9 @@ def _learn_floor(part: LearnFloorPart, path: Path) -> Iterator[Problem]:
     for name, amount in (("min", part.min), ("max", part.max)):
         if not _in_cents(amount):
             yield Problem((*path, name), f"must be from 0.01 to {FLOOR_MAX // 1_000_000}, in cents")
+    if not part.explore:
+        message = "nothing is tried: what lower floors would earn is not known for long"
+        yield Problem((*path, "explore"), message, is_warning=True)
     if part.hours < 1 or HOURS_PER_DAY % part.hours:
         yield Problem((*path, "hours"), "must divide the day: 1, 2, 3, 4, 6, 8, 12 or 24")
     try:

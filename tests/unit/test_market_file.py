@@ -333,6 +333,12 @@ def test_an_offer_with_nothing_to_offer_is_refused():
         ('[ "fast" ]', "[]", "campaign[0]", "nobody can post"),
         ('id = "acme"', 'id = "acme"\ncurrency = "CAD"', "offers[0]", "pays in CAD"),
         ("price = 9.00", "price = 9.00\nfloor = 10", "price", "below the offer's own floor"),
+        (
+            "qualify = 'age >= 18'",
+            "learn_floor = { explore = 0, min = 1.00, max = 9.00 }",
+            "learn_floor.explore",
+            "nothing is tried",
+        ),
     ],
 )
 def test_what_is_odd_but_possible_is_a_warning(old, new, key, says):
