@@ -14,6 +14,7 @@ from exchange.domain.floor_table import RuledFloor
 from exchange.domain.ids import LeadId
 from exchange.domain.keyed import hmac_sha256
 from exchange.domain.lead import ConsentMarks, Fingerprint, Source, Value
+from exchange.domain.legs import QuotedLeg
 from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
 
@@ -30,6 +31,7 @@ class StandingBid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     ttl_s: int | None = None
     buyer_name: str | None = None
     consent_text: str | None = None
+    exclusive_price: Micros | None = None
     token: str | None = None
 
     @classmethod
@@ -43,6 +45,7 @@ class StandingBid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             ttl_s=bid.ttl_s,
             buyer_name=bid.buyer_name,
             consent_text=bid.consent_text,
+            exclusive_price=bid.exclusive_price,
             token=bid.token,
         )
 
@@ -57,6 +60,7 @@ class StandingBid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             ttl_s=self.ttl_s,
             buyer_name=self.buyer_name,
             consent_text=self.consent_text,
+            exclusive_price=self.exclusive_price,
             token=self.token,
         )
 
@@ -97,8 +101,15 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     """The floor that the campaign's rules gave the ping: it holds for these bids to the end."""
     stage: int = 0
     """The stage whose bids stand."""
-    legs: tuple[str, ...] = ()
-    """The ids under which the ping's answer named its parts."""
+    legs: tuple[QuotedLeg, ...] = ()
+    """Its parts, one for each buyer that was to get the lead; their bids come first."""
+    alone: bool = False
+    """The one leg was quoted to a buyer that is alone, in a stage where others may share."""
+
+    @property
+    def least(self) -> Micros:
+        """Return the least that any sale of it must pay the seller, whoever buys."""
+        return min((leg.payout for leg in self.legs), default=self.payout)
 
     def __repr__(self) -> str:
         """Name the lead; fields and bids are nobody's business."""

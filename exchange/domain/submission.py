@@ -16,6 +16,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """What was noticed and let pass: undeclared_source, disposable_email, md5_hash …"""
     warnings: tuple[str, ...] = ()
     """Sentences for the seller, in the answer to a ping."""
+    legs: frozenset[str] | None = None
+    """Which parts of its quote a post is for; None: all."""
     idempotency_key: bytes | None = None
     """Digest of account, path and key; None where the seller sent no key."""
 

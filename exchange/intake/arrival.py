@@ -41,7 +41,7 @@ def inherit_controls(controls: Controls, quote: Quote, errors: Errors) -> Contro
     """Return what a post asks for, its ping's word where it says nothing itself.
 
     Campaign, source and test are the ping's. Where the post names no `min_price`, what was promised
-    is insisted on; a lower one permits less.
+    is insisted on, of several legs the least; a lower one permits less.
     """
     for field, said, quoted in (
         ("campaign", controls.campaign_id, quote.campaign_id),
@@ -54,7 +54,7 @@ def inherit_controls(controls: Controls, quote: Quote, errors: Errors) -> Contro
         campaign_id=quote.campaign_id,
         source_id=quote.source.id,
         seller_ref=controls.seller_ref or quote.seller_ref,
-        min_price=quote.payout if controls.min_price is None else controls.min_price,
+        min_price=quote.least if controls.min_price is None else controls.min_price,
         timeout_ms=controls.timeout_ms,
         test=quote.test,
         already_sold=max(controls.already_sold or 0, quote.already_sold),
@@ -65,7 +65,7 @@ def inherit_controls(controls: Controls, quote: Quote, errors: Errors) -> Contro
 
 def check_legs(controls: Controls, quote: Quote | None, errors: Errors) -> None:
     """Write down a choice of legs that no quote offered."""
-    offered = frozenset(quote.legs) if quote is not None else frozenset()
+    offered = {leg.leg_id for leg in quote.legs} if quote is not None else set()
     if controls.legs is not None and not controls.legs <= offered:
         errors.keep("legs", NO_LEG)
 

@@ -207,6 +207,7 @@ class Intake:
             fingerprint=reading.recognition.fingerprint,
             flags=tuple([flag for flag, is_so in noticed if is_so]),
             warnings=(MD5_WARNING,) if reading.recognition.gave_md5 else (),
+            legs=controls.legs,
             idempotency_key=arrival.idempotency_key,
         )
 

@@ -115,8 +115,9 @@ def sealed_length(content: bytes) -> int:
 def shortened(quote: Quote) -> Quote:
     """Return the quote with its worst quarter of bids, or its longest field, left out."""
     bids, fields = quote.bids, quote.fields
-    if len(bids) > 1:
-        bids = bids[: len(bids) - max(1, len(bids) // 4)]
+    needed = max(1, len(quote.legs))
+    if len(bids) > needed:
+        bids = bids[: max(needed, len(bids) - max(1, len(bids) // 4))]
     elif fields:
         longest = max(fields, key=lambda name: len(str(fields[name])))
         fields = {name: value for name, value in fields.items() if name != longest}

@@ -76,6 +76,8 @@ BOUGHT_BY = Function.read("bought_by")
 
 TURN = Function.read("turn")
 RATE = Function.read("rate")
+QUOTED = Function.read("quoted")
+KEEP_QUOTE = Function.read("keep_quote")
 
 BEGIN = Function.read("begin")
 AWAIT = Function.read("await")
@@ -112,6 +114,8 @@ FUNCTIONS = (
     BOUGHT_BY,
     TURN,
     RATE,
+    QUOTED,
+    KEEP_QUOTE,
     BEGIN,
     AWAIT,
     FINISH,

@@ -83,3 +83,8 @@ def turn(scope: str, lead_id: str) -> str:
 def once(account: str, digest: bytes) -> str:
     """What became of the request with an Idempotency-Key."""
     return f"{{{account}}}:once:{digest.hex()}"
+
+
+def quote(seller_id: str, digest: bytes) -> str:
+    """What a seller was quoted for a ping."""
+    return f"{{seller:{seller_id}}}:quote:{digest.hex()}"

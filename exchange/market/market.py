@@ -198,6 +198,21 @@ class Market:
         """Give a turn of a stage; return its candidates in the order in which it is theirs."""
         return self._turns.take(turn)
 
+    # What was quoted for the same ping
+
+    async def quoted(self, seller_id: str, digest: bytes) -> bytes | None:
+        """Return what was kept of a seller's quote for this ping, while that holds."""
+        reply: bytes | None = await self._link.call(
+            function.QUOTED, (keys.quote(seller_id, digest),)
+        )
+        return reply
+
+    async def keep_quote(self, seller_id: str, digest: bytes, kept: bytes, for_ms: int) -> None:
+        """Keep a quote for so long, for whoever sends the same ping again."""
+        await self._link.call(
+            function.KEEP_QUOTE, (keys.quote(seller_id, digest),), (kept, max(1, for_ms))
+        )
+
     # Caps, budgets and balances
 
     async def hold(self, hold: Hold) -> HoldRefused | None:

@@ -24,6 +24,7 @@ from exchange.domain.lineup import Lineup
 from exchange.domain.money import Micros, to_text
 from exchange.domain.offer import Offer
 from exchange.domain.paying import Terms
+from exchange.domain.pricing import split
 from exchange.domain.reason import Reason
 from exchange.domain.repeating import marks_without, repeating
 from exchange.domain.snapshot import Snapshot
@@ -102,6 +103,15 @@ class Competing:
         """On what the lead is sold in the stage that was put up last."""
         assert self._terms is not None, "a stage has been put up"
         return self._terms
+
+    def wants(self, payout: Micros) -> None:
+        """Let the seller get at least this from now on."""
+        self._payout_wanted = payout
+
+    def payout_of(self, bid: Bid) -> Micros:
+        """Return what the seller gets of a bid that pays all it bid."""
+        terms = self.terms
+        return split(bid.price, terms.seller.margin_of(bid.offer.id), terms.wanted).payout
 
     async def compete(self, stage: Stage, posted_to: frozenset[str]) -> tuple[Bid, ...]:
         """Return the bids that stand in this stage, best first; note a result for every offer."""

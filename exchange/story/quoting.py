@@ -2,15 +2,18 @@
 
 import msgspec
 
-from exchange.contract.seller import QuoteAnswer, ReasonOut
+from exchange.contract.seller import Leg, QuoteAnswer, ReasonOut
 from exchange.contract.timeline import utc_text
 from exchange.domain.bid import Bid
-from exchange.domain.campaign import Stage
+from exchange.domain.campaign import Method, Stage
+from exchange.domain.choice import Choice, Sharing, choose, in_turn, sharing_of
+from exchange.domain.dealing import dealt
 from exchange.domain.events import EventName
 from exchange.domain.floor_table import RuledFloor
+from exchange.domain.legs import QuotedLeg
 from exchange.domain.moment import MomentKind, QuoteRow
 from exchange.domain.money import Micros, to_decimal
-from exchange.domain.paying import Terms, deals
+from exchange.domain.paying import Deal
 from exchange.domain.quote import Quote, StandingBid, digests
 from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
@@ -23,6 +26,8 @@ from exchange.story.checking import Checking
 from exchange.story.competing import Competing, bought_by
 from exchange.story.ending import Course, Ending, unsold
 from exchange.story.noticing import noticing
+from exchange.story.requoting import keep, quoted_before
+from exchange.story.sale import TAKEN
 from exchange.story.stations import Stations
 
 US_PER_S = 1_000_000
@@ -35,14 +40,21 @@ _record = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class Promise(msgspec.Struct, frozen=True):
-    """What the best bid of a stage lets the exchange promise."""
+    """What the best bids of a stage let the exchange promise."""
 
     stage: Stage
     bids: tuple[Bid, ...]
-    payout: Micros
+    """Those of its legs first."""
+    legs: tuple[QuotedLeg, ...]
+    alone: bool
     expires_at_us: int
     floor: RuledFloor | None
     """What the campaign's rules gave as its floor."""
+
+    @property
+    def payout(self) -> Micros:
+        """Return what all legs together pay the seller."""
+        return Micros(sum(leg.payout for leg in self.legs))
 
 
 class Quoting:
@@ -61,8 +73,16 @@ class Quoting:
         self._checking = Checking(snapshot, submission, self._chain)
 
     async def run(self) -> QuoteAnswer:
-        """Ask for prices and promise the best; the promise is durable on return."""
-        ending = self._checking.judged() or await self._repeats() or self._checking.scored()
+        """Ask for prices and promise the best; the promise is durable on return.
+
+        The very same ping gets the very same quote, while that holds.
+        """
+        ending = self._checking.judged() or await self._repeats()
+        if ending is None:
+            before = await quoted_before(self._stations, self._submission)
+            if before is not None:
+                return before
+        ending = ending or self._checking.scored()
         outcome = ending or await self._ask()
         if isinstance(outcome, Ending):
             return await self._decline(outcome)
@@ -89,22 +109,59 @@ class Quoting:
             only_asks=True,
         )
         for stage in self._campaign.stages:
+            if self._lead.already_sold >= stage.max_buyers:
+                competing.leave_out_all(stage, Reason.SUPPRESSED, TAKEN)
+                continue
             bids = await competing.compete(stage, frozenset())
-            if bids:
-                return self._promised(stage, bids, competing.terms)
+            if bids and (promise := self._promised(stage, bids, competing)) is not None:
+                return promise
         return unsold(self._course)
 
-    def _promised(self, stage: Stage, bids: tuple[Bid, ...], terms: Terms) -> Promise:
-        """Rest the promise on the best bid: it is quoted no longer than that bid stands.
+    def _promised(
+        self, stage: Stage, bids: tuple[Bid, ...], competing: Competing
+    ) -> Promise | None:
+        """Rest the promise on who would get the lead now: it is quoted no longer than they bid.
 
-        Under second price it is what that bid pays beside the others: should they not stand any
-        more when the lead is posted, the promise itself is the winner's floor.
+        Under second price it is what they pay beside the others: should those not stand any more
+        when the lead is posted, the promise itself is what the winners pay.
         """
-        best = bids[0]
-        ttl_s = min(self._campaign.quote_ttl_s, best.ttl_s or self._campaign.quote_ttl_s)
-        now_us = self._stations.now_us()
-        (deal,) = deals(bids[:1], bids[1:], terms)
-        return Promise(stage, bids, deal.payout, now_us + ttl_s * US_PER_S, terms.floors.rule)
+        sharing = sharing_of(self._lead, stage)
+        choice = self._chosen(stage, bids, sharing, competing)
+        if choice is None:
+            return None
+        chosen = {bid.offer.id for bid in choice.bids}
+        others = tuple(bid for bid in bids if bid.offer.id not in chosen)
+        made = dealt(choice, others, sharing, competing.terms, ())
+        longest_s = self._campaign.quote_ttl_s
+        ttl_s = min(longest_s, *(bid.ttl_s or longest_s for bid in choice.bids))
+        return Promise(
+            stage=stage,
+            bids=(*choice.bids, *others),
+            legs=tuple(self._leg(number, deal) for number, deal in enumerate(made, 1)),
+            alone=choice.alone,
+            expires_at_us=self._stations.now_us() + ttl_s * US_PER_S,
+            floor=competing.terms.floors.rule,
+        )
+
+    def _chosen(
+        self, stage: Stage, bids: tuple[Bid, ...], sharing: Sharing, competing: Competing
+    ) -> Choice | None:
+        if stage.max_buyers == 1:
+            return Choice(bids[:1])
+        if stage.method is Method.AUCTION:
+            return choose(bids, sharing, competing.worth)
+        return in_turn(bids, sharing)
+
+    def _leg(self, number: int, deal: Deal) -> QuotedLeg:
+        """Return one buyer's part, by the name that it wants to be shown, or that is disclosed."""
+        buyer = deal.bid.offer.buyer
+        return QuotedLeg(
+            leg_id=str(number),
+            offer_id=deal.bid.offer.id,
+            price=deal.price,
+            payout=deal.payout,
+            buyer=deal.bid.buyer_name or (buyer.name if self._campaign.disclose_buyer else None),
+        )
 
     # What is written and said
 
@@ -131,16 +188,21 @@ class Quoting:
             return await self._decline(TOO_LONG)
         self._chain.note(EventName.QUOTED, payout=promise.payout, stage=promise.stage.number)
         await self._write(LeadStatus.QUOTED, None, promise)
-        return QuoteAnswer(
+        answer = QuoteAnswer(
             ping_id=token,
             status=LeadStatus.QUOTED.value,
             price=to_decimal(promise.payout),
             currency=self._campaign.currency,
             expires_at=utc_text(promise.expires_at_us),
-            legs=(),
+            legs=tuple(
+                Leg(leg.leg_id, to_decimal(leg.payout), leg.buyer, bid.consent_text)
+                for leg, bid in zip(promise.legs, promise.bids, strict=False)
+            ),
             reason=None,
             warnings=self._submission.warnings or msgspec.UNSET,
         )
+        await keep(self._stations, self._submission, answer, promise.expires_at_us)
+        return answer
 
     async def _write(
         self, status: LeadStatus, reason: Reason | None, promise: Promise | None
@@ -186,4 +248,6 @@ class Quoting:
             score=self._checking.score,
             floor=promise.floor,
             stage=promise.stage.number,
+            legs=promise.legs,
+            alone=promise.alone,
         )

@@ -11,6 +11,7 @@ from exchange.domain.campaign import Against, Stage
 from exchange.domain.events import EventName
 from exchange.domain.exclusivity import Claim
 from exchange.domain.floor_table import RuledFloor
+from exchange.domain.legs import Kept
 from exchange.domain.moment import LeadEnd, LeadRow, MomentKind
 from exchange.domain.money import Micros
 from exchange.domain.paying import deals
@@ -34,6 +35,7 @@ from exchange.story.together import Together
 
 logger = structlog.get_logger()
 _pack = msgspec.msgpack.Encoder().encode
+NOT_QUOTED = "the seller chose among those who were quoted"
 TAKEN = "others have it, or may have it"
 _record = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -48,7 +50,12 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
     floor: RuledFloor | None
     """What the campaign's rules gave the ping as its floor."""
     payout_wanted: Micros
-    """The promise, unless the seller permits less now, or wants more."""
+    """The promise, unless the seller permits less now, or wants more; of several legs the least."""
+    wanted_later: Micros
+    """The same of the stages after its own: there somebody takes the best leg's place."""
+    kept: Kept
+    left_out: tuple[tuple[str, Reason, str], ...] = ()
+    """Offers whose bids stood and that are not to have it: why, and in words."""
 
 
 class LeadSale:
@@ -95,7 +102,12 @@ class LeadSale:
             stations, snapshot, submission, self._chain, self._course, self._concluding
         )
         self._together = Together(
-            stations, self._chain, self.lead, self._awarding, self._concluding
+            stations,
+            self._chain,
+            self.lead,
+            self._awarding,
+            self._concluding,
+            None if carried is None else carried.kept,
         )
 
     @property
@@ -206,6 +218,9 @@ class LeadSale:
             if not self._awarding.may_award():
                 competing.leave_out_all(stage, self._awarding.too_late())
                 continue
+            if self._is_quoted_elsewhere(stage):
+                competing.leave_out_all(stage, Reason.SUPPRESSED, NOT_QUOTED)
+                continue
             if self._is_taken(stage):
                 competing.leave_out_all(stage, Reason.SUPPRESSED, TAKEN)
                 continue
@@ -227,6 +242,11 @@ class LeadSale:
                     return Ending(status=LeadStatus.SOLD, sales=(sold,))
         return unsold(self._course)
 
+    def _is_quoted_elsewhere(self, stage: Stage) -> bool:
+        """Tell whether the seller chose who gets the lead, and nobody of this stage."""
+        carried = self._carried
+        return carried is not None and carried.kept.is_chosen and stage.number != carried.stage
+
     def _is_taken(self, stage: Stage) -> bool:
         """Tell whether as many as the stage allows have the lead already, or may have it.
 
@@ -237,9 +257,15 @@ class LeadSale:
 
     async def _ranked(self, competing: Competing, stage: Stage) -> tuple[Bid, ...]:
         """Return the bids of a stage: asked now, or those that a quote brought."""
-        if self._is_carried(stage):
-            assert self._carried is not None, "a quote brought bids"
-            return competing.stand_again(self._carried.bids, stage, self._carried.floor)
+        carried = self._carried
+        if carried is not None and stage.number == carried.stage:
+            for offer_id, why, detail in carried.left_out:
+                self._chain.note(
+                    EventName.OFFER_LEFT_OUT, offer=offer_id, reason=why, detail=detail
+                )
+            standing = competing.stand_again(carried.bids, stage, carried.floor)
+            competing.wants(carried.wanted_later)
+            return standing
         return await competing.compete(stage, frozenset(self._awarding.posted_to))
 
     def _in_order(self, competing: Competing, stage: Stage, ranked: tuple[Bid, ...]) -> Succession:

@@ -50,6 +50,12 @@ class Market(Protocol):
     def unclaim(self, claim: Claim) -> Awaitable[None]:
         """Give back what this lead claimed."""
 
+    async def quoted(self, seller_id: str, digest: bytes) -> bytes | None:
+        """Return what was kept of a seller's quote for this ping, while that holds."""
+
+    async def keep_quote(self, seller_id: str, digest: bytes, kept: bytes, for_ms: int) -> None:
+        """Keep a quote for so long, for whoever sends the same ping again."""
+
     async def hold(self, hold: Hold) -> HoldRefused | None:
         """Reserve all lines, or none and say which had no room."""
 

@@ -20,6 +20,7 @@ from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.stored import Capture, StoredLead
 from exchange.market.errors import MarketUnavailable
 from exchange.story.captures import published
+from exchange.story.carrying import carried_by
 from exchange.story.chain import Broken, Fenced
 from exchange.story.ending import Ending, answer
 from exchange.story.explaining import Screened, explained
@@ -28,7 +29,7 @@ from exchange.story.patience import any_done
 from exchange.story.quoting import Quoting
 from exchange.story.reading import as_original, standing
 from exchange.story.record import facts
-from exchange.story.sale import Carried, LeadSale
+from exchange.story.sale import LeadSale
 from exchange.story.stations import Stations
 from exchange.story.veiling import veiled
 from exchange.story.volume import Volume

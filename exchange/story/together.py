@@ -8,16 +8,15 @@ is; each award is durable before its post; the posts run side by side.
 import asyncio
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
 from exchange.domain.bid import Bid
 from exchange.domain.campaign import Method, Stage
-from exchange.domain.choice import Choice, Sharing, Taken, Worth, choose, in_turn, sharing_of
+from exchange.domain.choice import Choice, Sharing, Taken, choose, in_turn, sharing_of
+from exchange.domain.dealing import dealt
 from exchange.domain.events import EventName
 from exchange.domain.lead import Lead
+from exchange.domain.legs import Kept
 from exchange.domain.moment import MomentKind
 from exchange.domain.money import Micros
-from exchange.domain.paying import deals
 from exchange.domain.reason import Reason
 from exchange.story.awarding import Awarding
 from exchange.story.chain import Chain
@@ -44,13 +43,15 @@ class Together:
         lead: Lead,
         awarding: Awarding,
         concluding: Concluding,
+        kept: Kept | None = None,
     ) -> None:
-        """Take the lead, and who awards it and sees its posts through."""
+        """Take the lead, who awards it and sees its posts through, and what was quoted of it."""
         self._stations = stations
         self._chain = chain
         self._lead = lead
         self._awarding = awarding
         self._concluding = concluding
+        self._kept = kept
         self._has_it: list[Taken] = []
 
     async def sell(self, bids: Sequence[Bid], stage: Stage, competing: Competing) -> Ending | None:
@@ -85,7 +86,7 @@ class Together:
         """Begin the posts of who is to come in now; return the bids that are left over."""
         while True:
             sharing = self._sharing(stage, posts.values())
-            choice = self._chosen(left, stage, sharing, competing.worth)
+            choice = self._chosen(left, stage, sharing, competing)
             if choice is None:
                 return left
             chosen = {bid.offer.id for bid in choice.bids}
@@ -116,28 +117,27 @@ class Together:
         )
 
     def _chosen(
-        self, left: Iterable[Bid], stage: Stage, sharing: Sharing, worth: Worth
+        self, left: Iterable[Bid], stage: Stage, sharing: Sharing, competing: Competing
     ) -> Choice | None:
         posted_to = self._awarding.posted_to
         bids = [bid for bid in left if bid.offer.buyer.id not in posted_to]
+        if self._kept is not None and self._kept.stage == stage.number:
+            taken = [one.offer.id for one in sharing.taken]
+            bids = self._kept.takers(bids, taken, competing.payout_of)
         if stage.method is Method.AUCTION:
-            return choose(bids, sharing, worth)
+            return choose(bids, sharing, competing.worth)
         return in_turn(bids, sharing)
 
     def _wins(
         self, choice: Choice, others: Sequence[Bid], sharing: Sharing, competing: Competing
     ) -> list[Won]:
         """Make a sale of each bid that was chosen, at its price and on its terms."""
-        have_it = {one.offer.buyer.id for one in sharing.taken}
-        sent = self._awarding.posted_to | have_it
-        bids = [at_its_price(bid, choice) for bid in choice.bids]
-        if choice.alone:
-            others = as_one(choose(others, sharing))
         wins = []
-        for deal in deals(bids, others, competing.terms, sent):
+        for deal in dealt(choice, others, sharing, competing.terms, self._awarding.posted_to):
             here = 1 if choice.alone else sharing.buyers_max_of(deal.bid.offer)
             told = here + sharing.elsewhere
-            wins.append(self._awarding.win(deal, competing.score, here, told))
+            promised = deal if self._kept is None else self._kept.as_promised(deal)
+            wins.append(self._awarding.win(promised, competing.score, here, told))
         return wins
 
     async def _hold_all(self, wins: Sequence[Won]) -> frozenset[str]:
@@ -204,20 +204,3 @@ class Together:
                     detail=detail or OTHERS_BRING_MORE,
                     stage=stage.number,
                 )
-
-
-def at_its_price(bid: Bid, choice: Choice) -> Bid:
-    """Return the bid as it is to be sold: at its exclusive price where it is alone."""
-    if not choice.alone:
-        return bid
-    sold: Bid = msgspec.structs.replace(bid, price=choice.price_of(bid), exclusive_price=None)
-    return sold
-
-
-def as_one(choice: Choice | None) -> list[Bid]:
-    """Return a choice as one bid of all it brings: what who is alone is measured against."""
-    if choice is None:
-        return []
-    total = Micros(sum(choice.price_of(bid) for bid in choice.bids))
-    rival: Bid = msgspec.structs.replace(choice.bids[0], price=total, exclusive_price=None)
-    return [rival]

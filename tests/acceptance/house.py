@@ -221,7 +221,9 @@ class House:
         """Return how many rows of each table, and keys of market state, leads have left so far."""
         counts = ", ".join(f"(SELECT count(*) FROM {name}) AS {name}" for name in LEAD_TABLES)
         rows = await self.fetch(f"SELECT {counts}")
-        return {**rows[0], "market": len(await self.market_keys())}
+        # What was quoted is kept for whoever sends the same ping again, as long as it holds.
+        kept = [key for key in await self.market_keys() if ":quote:" not in key]
+        return {**rows[0], "market": len(kept)}
 
     async def market_keys(self, pattern: str = "*") -> list[str]:
         """Return which keys market state holds."""

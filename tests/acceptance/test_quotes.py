@@ -51,7 +51,8 @@ async def test_a_quote_is_sold_at_its_price_and_nobody_is_pinged_again(house, do
         await opened(house, fleet)
         ping = await house.post(PING, path="/v1/pings", seller_ref="A-7")
         assert ping.body["status"] == "quoted"
-        assert (ping.body["price"], ping.body["currency"], ping.body["legs"]) == (10.2, "USD", [])
+        assert (ping.body["price"], ping.body["currency"]) == (10.2, "USD")
+        assert ping.body["legs"] == [{"leg_id": "1", "price": 10.2}]
         ends = datetime.fromisoformat(ping.body["expires_at"]) - datetime.now(UTC)
         assert 295 < ends.total_seconds() <= 300
         assert Counter({name: book.pings for name, book in fleet.books.items()}) == {
@@ -251,7 +252,7 @@ async def test_a_quote_is_honoured_by_any_worker_and_after_the_market_changed(ho
     async with Fleet(bidding(PRICES)) as fleet:
         await opened(house, fleet)
         await house.open()
-        first, second = await quoted(house), await quoted(house)
+        first, second = await quoted(house), await quoted(house, seller_ref="another")
         assert (await posted(house, first, base=1)).body["price"] == 10.2
         await house.apply(
             market(
@@ -291,7 +292,8 @@ async def test_a_ping_claims_nothing_and_its_post_claims(house):
     """Two quotes of one person may stand beside each other; only one of them becomes a sale."""
     async with Fleet(bidding(PRICES)) as fleet:
         await opened(house, fleet, lines="duplicates = { window_hours = 1 }")
-        tokens = [await quoted(house, {**PING, "phone": ANN["phone"]}) for _ in range(3)]
+        lead = {**PING, "phone": ANN["phone"]}
+        tokens = [await quoted(house, lead, seller_ref=str(number)) for number in range(3)]
         assert await house.market_keys("*claim*") == []
         answers = await asyncio.gather(*(posted(house, token) for token in tokens))
         assert Counter(answer.body["status"] for answer in answers) == {"sold": 1, "duplicate": 2}

@@ -5,6 +5,8 @@ import json
 import msgspec
 import pytest
 
+from exchange.domain.legs import QuotedLeg
+from exchange.domain.money import Micros
 from exchange.domain.person import Person
 from exchange.domain.submission import Submission
 from tests.making import DOLLAR
@@ -154,7 +156,8 @@ def test_a_post_needs_what_neither_it_nor_its_ping_said():
 
 
 def test_a_leg_must_be_one_of_the_quotes():
-    quote = a_quote(legs=("leg-1",))
+    leg = QuotedLeg(leg_id="leg-1", offer_id="o", price=Micros(9), payout=Micros(8))
+    quote = a_quote(legs=(leg,))
     assert isinstance(post(PERSON, quote, legs=["leg-1"]), Submission)
     assert errors({"lead": PERSON, "legs": ["leg-2"]}, quote=quote) == {("legs", "bad_value")}
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.domain.bid import Bid
-from exchange.domain.ids import LeadId
+from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.lead import ConsentMarks, Fingerprint
+from exchange.domain.legs import QuotedLeg
 from exchange.domain.money import Micros
 from exchange.domain.quote import StandingBid, digests, merge
 from exchange.intake.tokens import TOKEN_LENGTH_MAX, Expired, Forged, Tokens, TooLongError
@@ -38,7 +39,11 @@ FULL = a_quote(
     min_price=Micros(4 * DOLLAR),
     exclude_buyers=frozenset({"best"}),
     score=71,
-    legs=("leg-1",),
+    legs=(
+        QuotedLeg(
+            leg_id="leg-1", offer_id="o1", price=Micros(9), payout=Micros(8), sale_id=SaleId("s")
+        ),
+    ),
 )
 
 

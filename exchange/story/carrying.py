@@ -1,0 +1,70 @@
+"""What a quote brings into its post: the bids that may still buy, and what is insisted on."""
+
+from exchange.domain.legs import Kept, QuotedLeg, chosen
+from exchange.domain.quote import Quote
+from exchange.domain.reason import Reason
+from exchange.domain.snapshot import Snapshot
+from exchange.domain.submission import Submission
+from exchange.story.sale import Carried
+
+NOT_NAMED = "the consent does not name this buyer"
+NOT_POSTED = "not among the legs that were posted"
+
+
+def carried_by(quote: Quote, submission: Submission, snapshot: Snapshot) -> Carried:
+    """Return what the post of a quote carries, of offers that are still in the market."""
+    named = submission.person.consent.named_buyers
+    legs = chosen(quote.legs, submission.legs, named, names_of(quote, snapshot))
+    is_chosen = submission.legs is not None or is_named(quote, named)
+    wanted = submission.lead.min_price
+    insists = wanted >= quote.least
+    best = max((leg.payout for leg in legs), default=quote.payout)
+    least = min((leg.payout for leg in legs), default=quote.payout)
+    posted = {leg.offer_id for leg in legs}
+    return Carried(
+        bids=tuple(
+            bid.bid(snapshot.offers[bid.offer_id])
+            for bid in quote.bids
+            if bid.offer_id in snapshot.offers and (not is_chosen or bid.offer_id in posted)
+        ),
+        stage=quote.stage,
+        floor=quote.floor,
+        promised=quote.payout,
+        payout_wanted=max(wanted, least) if insists else wanted,
+        wanted_later=max(wanted, best) if insists else wanted,
+        kept=Kept(
+            legs=legs,
+            stage=quote.stage,
+            alone=quote.alone,
+            is_chosen=is_chosen,
+            insists=insists,
+        ),
+        left_out=tuple(
+            (bid.offer_id, *why_not(bid.offer_id, quote, submission))
+            for bid in quote.bids
+            if is_chosen and bid.offer_id not in posted
+        ),
+    )
+
+
+def is_named(quote: Quote, named: tuple[str, ...]) -> bool:
+    """Tell whether a consent chooses by names, of which the quote told the seller some."""
+    return bool(named) and any(leg.buyer for leg in quote.legs)
+
+
+def names_of(quote: Quote, snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
+    """Return what the buyer of each leg may be called by a consent, beside the leg's own name."""
+    offers = {leg.offer_id: snapshot.offers.get(leg.offer_id) for leg in quote.legs}
+    return {
+        name: () if offer is None else (offer.buyer.id, offer.buyer.name)
+        for name, offer in offers.items()
+    }
+
+
+def why_not(offer_id: str, quote: Quote, submission: Submission) -> tuple[Reason, str]:
+    """Return why an offer whose bid stood does not get what the seller posts."""
+    leg: QuotedLeg | None = next((one for one in quote.legs if one.offer_id == offer_id), None)
+    is_posted = submission.legs is None or (leg is not None and leg.leg_id in submission.legs)
+    if leg is not None and is_posted:
+        return Reason.CONSENT, NOT_NAMED
+    return Reason.SUPPRESSED, NOT_POSTED

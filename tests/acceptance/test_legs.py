@@ -1,0 +1,236 @@
+"""A quote in parts: each leg is one buyer's promise, and the post chooses among them.
+
+The very same ping hears the very same quote.
+"""
+
+import pytest
+
+from bidders.fleet import Fleet, PostFault
+from bidders.fleet.reply import message
+from tests.acceptance.audit import audit
+from tests.acceptance.buyers import bidding, let_answer
+from tests.acceptance.house import ANN, person
+from tests.acceptance.market import buyer, campaign, market
+from tests.acceptance.timelines import offers, reasons
+
+PING = {name: ANN[name] for name in ("zip", "birth_date", "currently_insured")}
+IDENTITY = {name: ANN[name] for name in ("first_name", "last_name", "phone", "email")}
+REFUSING = {PostFault.REFUSING: 1.0}
+FOUR = {"acme": "7.00", "bravo": "6.00", "cargo": "5.00", "delta": "4.00"}
+SHARED = 'method = "auction"\nmax_buyers = 3'
+
+
+async def opened(house, fleet, *stages, lines="", own=None):
+    buyers = (
+        buyer(name, fleet.base_url, ping_ms=900, offer=(own or {}).get(name, ""))
+        for name in fleet.specs
+    )
+    await house.apply(market(*buyers, campaign(stages=stages or (SHARED,), lines=lines)))
+    await house.open()
+
+
+async def ping(house, lead=PING, **control):
+    answer = await house.post(lead, path="/v1/pings", **control)
+    assert answer.status == 200, answer.body
+    return answer.body
+
+
+async def post(house, token, lead=IDENTITY, **control):
+    nothing = {"campaign": None, "source": None}
+    return await house.post(lead, path=f"/v1/pings/{token}/post", **{**nothing, **control})
+
+
+def bought(body):
+    return sorted((sale["price"] for sale in body["sales"]), reverse=True)
+
+
+def pinged(fleet):
+    return sum(book.pings for book in fleet.books.values())
+
+
+def refuse(fleet, *names):
+    for name in names:
+        fleet.change(bidding({name: FOUR[name]}, post_faults=REFUSING)[0])
+
+
+async def test_a_shared_quote_has_a_leg_for_each_buyer_and_its_post_sells_them_all(house):
+    """The price is their sum; nobody is pinged again."""
+    async with Fleet(bidding(FOUR)) as fleet:
+        await opened(house, fleet)
+        quote = await ping(house)
+        answer = await post(house, quote["ping_id"])
+        assert pinged(fleet) == 4
+        await audit(house, fleet)
+    assert quote["price"] == 15.3
+    assert quote["legs"] == [
+        {"leg_id": "1", "price": 5.95},
+        {"leg_id": "2", "price": 5.1},
+        {"leg_id": "3", "price": 4.25},
+    ]
+    assert (answer.body["status"], answer.body["price"]) == ("sold", 15.3)
+
+
+async def test_a_post_sells_the_legs_that_it_names_and_nobody_else_takes_their_place(house):
+    """Not who was quoted beside them, not who was not, not where one of them refuses."""
+    async with Fleet(bidding(FOUR)) as fleet:
+        await opened(house, fleet, SHARED, 'method = "auction"\noffers = ["delta"]')
+        quote = await ping(house)
+        unknown = await post(house, quote["ping_id"], legs=["1", "9"])
+        answer = await post(house, quote["ping_id"], legs=["1", "3"])
+        timeline = await house.timeline(answer.body["lead_id"])
+        refuse(fleet, "bravo")
+        second = await ping(house, {**PING, "zip": "78702"})
+        refused = await post(house, second["ping_id"], person(1) | {"zip": "78702"}, legs=["2"])
+        await audit(house, fleet)
+    assert (unknown.status, unknown.body["errors"][0]["field"]) == (422, "legs")
+    assert bought(answer.body) == [5.95, 4.25]
+    assert reasons(timeline, "offer_left_out") == {"bravo": "suppressed", "delta": "suppressed"}
+    assert (refused.body["status"], refused.body["reason"]["reason"]) == ("unsold", "all_refused")
+
+
+async def test_who_takes_the_place_of_a_leg_pays_no_less_unless_the_seller_permits_it(house):
+    """4.00 is below every leg; a lower `min_price` lets it in, beside those who accepted."""
+    async with Fleet(bidding(FOUR)) as fleet:
+        await opened(house, fleet)
+        refuse(fleet, "bravo")
+        strict = await post(house, (await ping(house))["ping_id"])
+        other = {**PING, "zip": "78702"}
+        second = await ping(house, other)
+        permitted = await post(
+            house, second["ping_id"], {**person(1), "zip": "78702"}, min_price=3.00
+        )
+        await audit(house, fleet)
+    assert bought(strict.body) == [5.95, 4.25]
+    assert bought(permitted.body) == [5.95, 4.25, 3.4]
+
+
+async def test_a_dearer_rival_takes_the_place_of_the_leg_that_kept_it_out(house):
+    """It pays more than the leg that fell through, and did not fit beside it."""
+    prices = {"acme": "9.00", "bravo": "6.00", "cargo": "5.00", "delta": "9.50"}
+    async with Fleet(bidding(prices)) as fleet:
+        own = {"delta": 'not_with = ["acme", "bravo"]'}
+        await opened(house, fleet, own=own)
+        quote = await ping(house)
+        fleet.change(bidding({"acme": "9.00"}, post_faults=REFUSING)[0])
+        fleet.change(bidding({"bravo": "6.00"}, post_faults=REFUSING)[0])
+        answer = await post(house, quote["ping_id"])
+        timeline = await house.timeline(answer.body["lead_id"])
+        await audit(house, fleet)
+    assert [leg["price"] for leg in quote["legs"]] == [7.65, 5.1, 4.25]
+    assert bought(answer.body) == [8.07, 4.25]
+    assert offers(timeline, "posted")[-1] == "delta"
+
+
+async def test_a_quote_for_one_alone_is_never_broken_up_below_its_price(house):
+    """Refused, it is unsold: those who share pay less each; a lower `min_price` permits them."""
+    async with Fleet(bidding(FOUR)) as fleet:
+        alone = message(b'{"bid": 4.00, "exclusive_bid": 20.00}', 200, b"application/json")
+        let_answer(fleet, {"delta": alone})
+        await opened(house, fleet)
+        quote = await ping(house)
+        sold = await post(house, quote["ping_id"])
+        refuse(fleet, "delta")
+        let_answer(fleet, {"delta": alone})
+        other = {**PING, "zip": "78702"}
+        strict = await post(
+            house, (await ping(house, other))["ping_id"], {**person(1), "zip": "78702"}
+        )
+        third = {**PING, "zip": "78703"}
+        permitted = await post(
+            house,
+            (await ping(house, third))["ping_id"],
+            {**person(2), "zip": "78703"},
+            min_price=2.00,
+        )
+    assert [leg["price"] for leg in quote["legs"]] == [17]
+    assert bought(sold.body) == [17]
+    assert strict.body["status"] == "unsold"
+    assert bought(permitted.body) == [5.95, 5.1, 4.25]
+
+
+async def test_a_consent_that_names_buyers_chooses_among_the_legs_that_were_named(house):
+    """By the name that a buyer wants to be shown; who is not named does not get the lead."""
+    async with Fleet(bidding(FOUR)) as fleet:
+        say = b'{"bid": %b, "buyer_name": "%b", "consent_text": "I agree to be called by %b."}'
+        let_answer(
+            fleet,
+            {
+                name: message(say % (price, shown, shown), 200, b"application/json")
+                for name, price, shown in (
+                    ("acme", b"7.00", b"Acme of Texas"),
+                    ("bravo", b"6.00", b"Bravo Direct"),
+                )
+            },
+        )
+        await opened(house, fleet)
+        quote = await ping(house)
+        answer = await post(
+            house,
+            quote["ping_id"],
+            consent={"tcpa": True, "named_buyers": ["bravo direct", "Cargo", "Somebody Else"]},
+        )
+        timeline = await house.timeline(answer.body["lead_id"])
+        await audit(house, fleet)
+    assert quote["legs"][0] == {
+        "leg_id": "1",
+        "price": 5.95,
+        "buyer": "Acme of Texas",
+        "consent_text": "I agree to be called by Acme of Texas.",
+    }
+    assert bought(answer.body) == [5.1, 4.25]
+    assert reasons(timeline, "offer_left_out") == {"acme": "consent", "delta": "suppressed"}
+
+
+async def test_disclosed_buyers_are_named_in_legs(house):
+    """In a campaign that discloses who buys, also of a quote for one."""
+    async with Fleet(bidding(FOUR)) as fleet:
+        await opened(house, fleet, 'method = "auction"', lines="disclose_buyer = true")
+        quote = await ping(house)
+    assert quote["legs"] == [{"leg_id": "1", "price": 5.95, "buyer": "Acme"}]
+
+
+# The same ping again
+
+
+async def test_the_same_ping_hears_the_same_quote_and_asks_nobody(house):
+    """At any worker; another field, name or least price is another ping."""
+    async with Fleet(bidding(FOUR)) as fleet:
+        await opened(house, fleet)
+        await house.open()
+        lead = {**PING, "phone": ANN["phone"]}
+        first = await ping(house, lead)
+        again = await ping(house, dict(reversed(lead.items())), base=1)
+        assert pinged(fleet) == 4
+        others = [
+            await ping(house, {**lead, "zip": "78702"}),
+            await ping(house, {**lead, "phone": "(512) 555-0177"}),
+            await ping(house, lead, min_price=1.00),
+            await ping(house, lead, source="other-source"),
+        ]
+        assert pinged(fleet) == 20
+        rows = await house.fetch("SELECT count(*) AS n FROM quote")
+    assert again == first
+    assert len({one["ping_id"] for one in (first, *others)}) == 5
+    assert rows[0]["n"] == 5
+
+
+@pytest.mark.parametrize("how", ["used", "expired"])
+async def test_a_quote_that_cannot_be_posted_any_more_is_not_told_again(house, how):
+    """Used, or about to end: the same ping asks anew."""
+    async with Fleet(bidding(FOUR)) as fleet:
+        await opened(house, fleet, lines="quote_ttl_s = 1" if how == "expired" else "")
+        first = await ping(house)
+        if how == "used":
+            assert (await post(house, first["ping_id"])).body["status"] == "sold"
+        again = await ping(house)
+        assert pinged(fleet) == 8
+    assert again["ping_id"] != first["ping_id"]
+
+
+async def test_a_ping_without_a_quote_is_asked_again(house):
+    """What was unsold may be sold now."""
+    async with Fleet(bidding({"acme": "3.00"})) as fleet:
+        await opened(house, fleet, lines="floor = 5.00")
+        assert (await ping(house))["status"] == "unsold"
+        fleet.change(bidding({"acme": "6.00"})[0])
+        assert (await ping(house))["status"] == "quoted"
