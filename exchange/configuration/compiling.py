@@ -375,6 +375,7 @@ def campaign_of(
         auction_deadline_ms=part.auction_deadline_ms,
         answer_deadline_ms=part.answer_deadline_ms,
         quote_ttl_s=part.quote_ttl_s,
+        hold_quotes=part.hold_quotes,
         qualify=tuple((rule, read(text)) for rule, text in rules_of(part).items()),
         min_score=part.min_score,
         location=part.location,

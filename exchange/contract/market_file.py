@@ -448,6 +448,8 @@ class CampaignPart(Part, frozen=True, kw_only=True):
     auction_deadline_ms: Annotated[int, Meta(ge=100, le=30_000)] = 1000
     answer_deadline_ms: Annotated[int, Meta(ge=100, le=120_000)] = 30_000
     quote_ttl_s: Annotated[int, Meta(ge=1, le=86_400)] = 300
+    hold_quotes: bool = False
+    """Holds room in caps and budgets for what is quoted, until the quote expires."""
     qualify: Text | dict[Id, Text] = msgspec.field(default_factory=dict)
     """A condition, or conditions by the id with which they reject."""
     min_score: Annotated[int, Meta(ge=0, le=100)] = 0

@@ -195,6 +195,8 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
     auction_deadline_ms: int
     answer_deadline_ms: int
     quote_ttl_s: int
+    hold_quotes: bool = False
+    """Room is held for what a quote promises, until it expires."""
     qualify: tuple[tuple[str, Condition], ...] = ()
     """Rules by id; the first that does not hold rejects the lead with its id."""
     min_score: int = 0

@@ -46,6 +46,8 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     buyer_id: str
     held_at_us: int
     lines: tuple[HoldLine, ...]
+    until_us: int | None = None
+    """How long it stays without an award; None: as holds do."""
 
 
 class HoldRefused(msgspec.Struct, frozen=True):

@@ -43,6 +43,20 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """The seller chose: nobody else gets the lead."""
     insists: bool = True
     """False: the seller's lower `min_price` permits less."""
+    held: tuple[QuotedLeg, ...] = ()
+    """All legs for which room is held, posted or not."""
+
+    @property
+    def held_of(self) -> frozenset[str]:
+        """Return the offers for which room is held: it counts as full, and is theirs."""
+        return frozenset(leg.offer_id for leg in self.held if leg.sale_id is not None)
+
+    def held_for(self, deal: Deal) -> QuotedLeg | None:
+        """Return the leg whose room a sale takes over: it pays no more than was held."""
+        leg = self.leg_of(deal.bid)
+        if leg is None or leg.sale_id is None or deal.price > leg.price:
+            return None
+        return leg
 
     def leg_of(self, bid: Bid) -> QuotedLeg | None:
         """Return the leg that a bid was quoted for; None where it was not."""

@@ -1,8 +1,9 @@
 """A quote travels as a sealed token: whoever shares the key can honour it, nobody can forge it.
 
-The token is bound to its seller: in another seller's hands it does not open. What the seller
-said and what the buyers said are compressed apart, so that the token's length tells a seller
-nothing of a bid by what it put beside it.
+Every day has a key of its own, which follows from the exchange's secret and the day: no machine has
+to be told of it, and no store is read. The token is bound to its seller: in another seller's hands
+it does not open. What the seller said and what the buyers said are compressed apart, so that the
+token's length tells a seller nothing of a bid by what it put beside it.
 """
 
 import base64
@@ -16,12 +17,18 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from exchange.domain.keyed import hmac_sha256
 from exchange.domain.quote import Quote, StandingBid
 
 NONCE_BYTES = 12
 KEY_ID_BYTES = 4
+DAY_BYTES = 3
 TAG_BYTES = 16
-SEALED_FROM = KEY_ID_BYTES + NONCE_BYTES
+HEAD_BYTES = KEY_ID_BYTES + DAY_BYTES
+SEALED_FROM = HEAD_BYTES + NONCE_BYTES
+US_PER_DAY = 86_400_000_000
+CIPHERS_MAX = 16
+"""So many days' keys are kept at hand."""
 TOKEN_LENGTH_MAX = 7_500
 """A token stands in the path of its post: a request line ends at 8,190 bytes."""
 PADDING = 64
@@ -60,14 +67,26 @@ class Said(msgspec.Struct, frozen=True):
 
 
 class Tokens:
-    """Seals and opens quotes; the first key seals, the others still open what they sealed."""
+    """Seals and opens quotes; the first secret seals, the others still open what they sealed."""
 
     def __init__(self, keys: Sequence[bytes], entropy: Callable[[int], bytes]) -> None:
-        """Take keys of 16, 24 or 32 bytes, and where chance comes from."""
+        """Take secrets, from each of which a key a day is made, and where chance comes from."""
         assert keys, "there is a key to seal with"
-        self._ciphers = {key_id(key): AESGCM(key) for key in keys}
+        self._keys = {key_id(key): key for key in keys}
         self._sealing = key_id(keys[0])
         self._entropy = entropy
+        self._ciphers: dict[bytes, AESGCM] = {}
+
+    def _cipher(self, head: bytes) -> AESGCM:
+        """Return what seals under a secret on a day; raises KeyError for an unknown secret."""
+        cipher = self._ciphers.get(head)
+        if cipher is None:
+            key = self._keys[head[:KEY_ID_BYTES]]
+            if len(self._ciphers) >= CIPHERS_MAX:
+                self._ciphers.clear()
+            cipher = AESGCM(hmac_sha256(key, b"quotes of a day" + head[KEY_ID_BYTES:]))
+            self._ciphers[head] = cipher
+        return cipher
 
     def seal(self, quote: Quote) -> str:
         """Return the token of a quote, short enough to stand in a path.
@@ -79,8 +98,10 @@ class Tokens:
         while sealed_length(content) > TOKEN_LENGTH_MAX:
             quote = shortened(quote)
             content = encode(quote)
-        head, nonce = self._sealing, self._entropy(NONCE_BYTES)
-        sealed = self._ciphers[head].encrypt(nonce, content, head + quote.seller_id.encode())
+        day = quote.quoted_at_us // US_PER_DAY
+        head = self._sealing + day.to_bytes(DAY_BYTES, "big")
+        nonce = self._entropy(NONCE_BYTES)
+        sealed = self._cipher(head).encrypt(nonce, content, head + quote.seller_id.encode())
         return base64.urlsafe_b64encode(head + nonce + sealed).rstrip(b"=").decode()
 
     def open(self, text: str, seller_id: str, now_us: int) -> Quote | Expired | Forged:
@@ -90,11 +111,11 @@ class Tokens:
         try:
             raw = base64.b64decode(text.encode() + b"=" * (-len(text) % 4), b"-_", validate=True)
             head, nonce, sealed = (
-                raw[:KEY_ID_BYTES],
-                raw[KEY_ID_BYTES:SEALED_FROM],
+                raw[:HEAD_BYTES],
+                raw[HEAD_BYTES:SEALED_FROM],
                 raw[SEALED_FROM:],
             )
-            content = self._ciphers[head].decrypt(nonce, sealed, head + seller_id.encode())
+            content = self._cipher(head).decrypt(nonce, sealed, head + seller_id.encode())
             quote = decode(content)
         except (binascii.Error, KeyError, ValueError, InvalidTag, zlib.error):
             # ValueError: too short to hold a nonce, or sealed by a release that knew other fields.

@@ -226,7 +226,7 @@ class Market:
         ):
             await self._enrol(hold.buyer_id)
         buyer_id, sale_id, lines = hold.buyer_id, hold.sale_id, hold.lines
-        until_us = self._clock() + self._lease_us
+        until_us = hold.until_us or self._clock() + self._lease_us
         told: list[str | int] = []
         for line in lines:
             assert line.amount >= 0, "a sale takes nothing below zero"

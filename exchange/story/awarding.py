@@ -6,6 +6,7 @@ from exchange.domain.campaign import Campaign, Stage
 from exchange.domain.caps import Hold, hold_lines
 from exchange.domain.events import EventName
 from exchange.domain.ids import ENTROPY_BYTES, SaleId, uuid7
+from exchange.domain.legs import Kept
 from exchange.domain.moment import AwardRow, MomentKind
 from exchange.domain.money import Micros
 from exchange.domain.paying import Deal
@@ -41,7 +42,10 @@ class Awarding:
         self._concluding = concluding
         self._lead = submission.lead
         self._campaign: Campaign = snapshot.campaigns[self._lead.campaign_id]
+        self.kept: Kept | None = None
+        """What was quoted of the lead, if anything was."""
         self._awards = 0
+        self._used: set[SaleId] = set()
         self.posted_to: set[str] = set()
         self.attempted = False
         """Somebody was about to get the lead."""
@@ -86,6 +90,10 @@ class Awarding:
         self.attempted = True
         now_us = self._stations.now_us()
         sale_id = SaleId(uuid7(now_us, self._stations.entropy(ENTROPY_BYTES)))
+        leg = None if self.kept is None else self.kept.held_for(deal)
+        if leg is not None and leg.sale_id is not None:  # room was held for it, at that moment
+            sale_id, now_us = leg.sale_id, leg.held_at_us
+            self._used.add(sale_id)
         return Won(
             sale_id=sale_id,
             bid=deal.bid,
@@ -108,6 +116,13 @@ class Awarding:
             self._concluding.void(award)
             return None
         return await self._concluding.post(award, bid.offer, is_shared=stage.max_buyers > 1)
+
+    async def give_back_unused(self) -> None:
+        """Release what was held for legs of a quote that nobody was awarded."""
+        for leg in () if self.kept is None else self.kept.held:
+            if leg.sale_id is not None and leg.sale_id not in self._used:
+                buyer_id = self._snapshot.offers[leg.offer_id].buyer.id
+                await self._concluding.give_back(buyer_id, leg.sale_id)
 
     # Hold and award
 

@@ -38,6 +38,7 @@ def carried_by(quote: Quote, submission: Submission, snapshot: Snapshot) -> Carr
             alone=quote.alone,
             is_chosen=is_chosen,
             insists=insists,
+            held=tuple(leg for leg in quote.legs if leg.offer_id in snapshot.offers),
         ),
         left_out=tuple(
             (bid.offer_id, *why_not(bid.offer_id, quote, submission))

@@ -8,6 +8,7 @@ from exchange.auction.ping import Showing, showing_under
 from exchange.domain import anonymize, ranking
 from exchange.domain.bid import Bid, Contender, above
 from exchange.domain.campaign import ASKING, IN_TURNS, Campaign, Method, Stage
+from exchange.domain.caps import Used
 from exchange.domain.choice import Worth, at_price, sharing_of
 from exchange.domain.closing import Closing
 from exchange.domain.condition import Condition
@@ -84,6 +85,7 @@ class Competing:
         self.score = score
         """What the lead was scored."""
         self._terms: Terms | None = None
+        self._held_of: frozenset[str] = frozenset()
         self.worth: Worth = at_price
         """What a bid of the stage that was put up last is expected to bring."""
         self._facts: Facts = {**submission.facts(), "score": score}
@@ -179,9 +181,18 @@ class Competing:
         return Succession(bids)
 
     def stand_again(
-        self, bids: tuple[Bid, ...], stage: Stage, quoted: RuledFloor | None
+        self,
+        bids: tuple[Bid, ...],
+        stage: Stage,
+        quoted: RuledFloor | None,
+        held_of: frozenset[str] = frozenset(),
     ) -> tuple[Bid, ...]:
-        """Return which bids of a quote still stand, now that the whole lead is known."""
+        """Return which bids of a quote still stand, now that the whole lead is known.
+
+        `held_of` are offers for which the quote holds room: their buyers are not full by it.
+        """
+        offers = self._snapshot.offers
+        self._held_of = frozenset(offers[name].buyer.id for name in held_of if name in offers)
         only = [bid.offer.id for bid in bids]
         screening, floors = self._screen(stage, frozenset(), only, quoted)
         eligible = {offer.id for offer in screening.eligible}
@@ -260,7 +271,7 @@ class Competing:
             currency=self._campaign.currency,
             at_us=self._stations.now_us(),
             floors=floors,
-            used=self._stations.market.used,
+            used=self._used if self._held_of else self._stations.market.used,
             credited=self._snapshot.credited,
             bought_by=self._bought_by,
             posted_to=posted_to,
@@ -285,6 +296,10 @@ class Competing:
         """Note offers that may not be asked now: over their rate, or a seller's ping budget."""
         self._course.eligible -= sum(len(some.offer_ids) for some in left_out)
         self._note_left_out(left_out, stage, self._plan.lineup(stage.number))
+
+    def _used(self, buyer_id: str) -> Used:
+        """Return what is used of a buyer's limits, but for whom a quote holds room."""
+        return {} if buyer_id in self._held_of else self._stations.market.used(buyer_id)
 
     def _contenders(self, eligible: Iterable[Offer], floors: Floors) -> tuple[Contender, ...]:
         facts = self._facts

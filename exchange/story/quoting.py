@@ -10,6 +10,7 @@ from exchange.domain.choice import Choice, Sharing, choose, in_turn, sharing_of
 from exchange.domain.dealing import dealt
 from exchange.domain.events import EventName
 from exchange.domain.floor_table import RuledFloor
+from exchange.domain.ids import SaleId
 from exchange.domain.legs import QuotedLeg
 from exchange.domain.moment import MomentKind, QuoteRow
 from exchange.domain.money import Micros, to_decimal
@@ -26,6 +27,7 @@ from exchange.story.checking import Checking
 from exchange.story.competing import Competing, bought_by
 from exchange.story.ending import Course, Ending, unsold
 from exchange.story.noticing import noticing
+from exchange.story.quoted_room import QuotedRoom
 from exchange.story.requoting import keep, quoted_before
 from exchange.story.sale import TAKEN
 from exchange.story.stations import Stations
@@ -58,7 +60,7 @@ class Promise(msgspec.Struct, frozen=True):
 
 
 class Quoting:
-    """One ping on its way to a quote; it claims and holds nothing."""
+    """One ping on its way to a quote; it claims nothing, and holds room only where it is to."""
 
     def __init__(self, stations: Stations, snapshot: Snapshot, submission: Submission) -> None:
         """Take the stations, the market as it is now, and the ping."""
@@ -113,46 +115,60 @@ class Quoting:
                 competing.leave_out_all(stage, Reason.SUPPRESSED, TAKEN)
                 continue
             bids = await competing.compete(stage, frozenset())
-            if bids and (promise := self._promised(stage, bids, competing)) is not None:
+            if bids and (promise := await self._promised(stage, bids, competing)):
                 return promise
         return unsold(self._course)
 
-    def _promised(
+    async def _promised(
         self, stage: Stage, bids: tuple[Bid, ...], competing: Competing
     ) -> Promise | None:
         """Rest the promise on who would get the lead now: it is quoted no longer than they bid.
 
         Under second price it is what they pay beside the others: should those not stand any more
-        when the lead is posted, the promise itself is what the winners pay.
+        when the lead is posted, the promise itself is what the winners pay. Where room is held for
+        quotes and some have none, the choice is made again without them.
         """
         sharing = sharing_of(self._lead, stage)
-        choice = self._chosen(stage, bids, sharing, competing)
-        if choice is None:
-            return None
-        chosen = {bid.offer.id for bid in choice.bids}
-        others = tuple(bid for bid in bids if bid.offer.id not in chosen)
-        made = dealt(choice, others, sharing, competing.terms, ())
-        longest_s = self._campaign.quote_ttl_s
-        ttl_s = min(longest_s, *(bid.ttl_s or longest_s for bid in choice.bids))
-        return Promise(
-            stage=stage,
-            bids=(*choice.bids, *others),
-            legs=tuple(self._leg(number, deal) for number, deal in enumerate(made, 1)),
-            alone=choice.alone,
-            expires_at_us=self._stations.now_us() + ttl_s * US_PER_S,
-            floor=competing.terms.floors.rule,
-        )
+        room = QuotedRoom(self._stations, self._snapshot, self._lead, self._chain)
+        while True:
+            choice = self._chosen(stage, bids, sharing, competing)
+            if choice is None:
+                return None
+            chosen = {bid.offer.id for bid in choice.bids}
+            others = tuple(bid for bid in bids if bid.offer.id not in chosen)
+            made = dealt(choice, others, sharing, competing.terms, ())
+            longest_s = self._campaign.quote_ttl_s
+            ttl_s = min(longest_s, *(bid.ttl_s or longest_s for bid in choice.bids))
+            now_us = self._stations.now_us()
+            until_us = now_us + ttl_s * US_PER_S
+            if self._campaign.hold_quotes:
+                full = await room.hold(made, now_us, until_us)
+                if full:
+                    self._course.full_at_award += len(full)
+                    bids = tuple(bid for bid in bids if bid.offer.id not in full)
+                    continue
+            return Promise(
+                stage=stage,
+                bids=(*choice.bids, *others),
+                legs=tuple(
+                    self._leg(number, deal, room.sales.get(deal.bid.offer.id), now_us)
+                    for number, deal in enumerate(made, 1)
+                ),
+                alone=choice.alone,
+                expires_at_us=until_us,
+                floor=competing.terms.floors.rule,
+            )
 
     def _chosen(
         self, stage: Stage, bids: tuple[Bid, ...], sharing: Sharing, competing: Competing
     ) -> Choice | None:
         if stage.max_buyers == 1:
-            return Choice(bids[:1])
+            return Choice(bids[:1]) if bids else None
         if stage.method is Method.AUCTION:
             return choose(bids, sharing, competing.worth)
         return in_turn(bids, sharing)
 
-    def _leg(self, number: int, deal: Deal) -> QuotedLeg:
+    def _leg(self, number: int, deal: Deal, sale_id: SaleId | None, held_at_us: int) -> QuotedLeg:
         """Return one buyer's part, by the name that it wants to be shown, or that is disclosed."""
         buyer = deal.bid.offer.buyer
         return QuotedLeg(
@@ -161,6 +177,8 @@ class Quoting:
             price=deal.price,
             payout=deal.payout,
             buyer=deal.bid.buyer_name or (buyer.name if self._campaign.disclose_buyer else None),
+            sale_id=sale_id,
+            held_at_us=0 if sale_id is None else held_at_us,
         )
 
     # What is written and said

@@ -99,15 +99,20 @@ class LeadSale:
         )
         self._concluding = Concluding(stations, self._chain, self._course, sale)
         self._awarding = Awarding(
-            stations, snapshot, submission, self._chain, self._course, self._concluding
+            stations,
+            snapshot,
+            submission,
+            self._chain,
+            self._course,
+            self._concluding,
         )
+        self._awarding.kept = None if carried is None else carried.kept
         self._together = Together(
             stations,
             self._chain,
             self.lead,
             self._awarding,
             self._concluding,
-            None if carried is None else carried.kept,
         )
 
     @property
@@ -263,7 +268,9 @@ class LeadSale:
                 self._chain.note(
                     EventName.OFFER_LEFT_OUT, offer=offer_id, reason=why, detail=detail
                 )
-            standing = competing.stand_again(carried.bids, stage, carried.floor)
+            standing = competing.stand_again(
+                carried.bids, stage, carried.floor, carried.kept.held_of
+            )
             competing.wants(carried.wanted_later)
             return standing
         return await competing.compete(stage, frozenset(self._awarding.posted_to))
@@ -336,6 +343,7 @@ class LeadSale:
         """Let market state follow the ledger: the sale's hold and the claim, in one round trip."""
         claim_asked = self._end_claim(ending)
         await self._concluding.settled()
+        await self._awarding.give_back_unused()
         if claim_asked is None:
             return
         try:

@@ -14,7 +14,6 @@ from exchange.domain.choice import Choice, Sharing, Taken, choose, in_turn, shar
 from exchange.domain.dealing import dealt
 from exchange.domain.events import EventName
 from exchange.domain.lead import Lead
-from exchange.domain.legs import Kept
 from exchange.domain.moment import MomentKind
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
@@ -43,15 +42,13 @@ class Together:
         lead: Lead,
         awarding: Awarding,
         concluding: Concluding,
-        kept: Kept | None = None,
     ) -> None:
-        """Take the lead, who awards it and sees its posts through, and what was quoted of it."""
+        """Take the lead, and who awards it and sees its posts through."""
         self._stations = stations
         self._chain = chain
         self._lead = lead
         self._awarding = awarding
         self._concluding = concluding
-        self._kept = kept
         self._has_it: list[Taken] = []
 
     async def sell(self, bids: Sequence[Bid], stage: Stage, competing: Competing) -> Ending | None:
@@ -121,9 +118,9 @@ class Together:
     ) -> Choice | None:
         posted_to = self._awarding.posted_to
         bids = [bid for bid in left if bid.offer.buyer.id not in posted_to]
-        if self._kept is not None and self._kept.stage == stage.number:
+        if self._awarding.kept is not None and self._awarding.kept.stage == stage.number:
             taken = [one.offer.id for one in sharing.taken]
-            bids = self._kept.takers(bids, taken, competing.payout_of)
+            bids = self._awarding.kept.takers(bids, taken, competing.payout_of)
         if stage.method is Method.AUCTION:
             return choose(bids, sharing, competing.worth)
         return in_turn(bids, sharing)
@@ -136,7 +133,9 @@ class Together:
         for deal in dealt(choice, others, sharing, competing.terms, self._awarding.posted_to):
             here = 1 if choice.alone else sharing.buyers_max_of(deal.bid.offer)
             told = here + sharing.elsewhere
-            promised = deal if self._kept is None else self._kept.as_promised(deal)
+            promised = (
+                deal if self._awarding.kept is None else self._awarding.kept.as_promised(deal)
+            )
             wins.append(self._awarding.win(promised, competing.score, here, told))
         return wins
 

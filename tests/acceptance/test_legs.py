@@ -7,9 +7,11 @@ import pytest
 
 from bidders.fleet import Fleet, PostFault
 from bidders.fleet.reply import message
-from tests.acceptance.audit import audit
+from exchange import app
+from exchange.story import quoted_room
+from tests.acceptance.audit import audit, standing
 from tests.acceptance.buyers import bidding, let_answer
-from tests.acceptance.house import ANN, person
+from tests.acceptance.house import ANN, person, until
 from tests.acceptance.market import buyer, campaign, market
 from tests.acceptance.timelines import offers, reasons
 
@@ -234,3 +236,70 @@ async def test_a_ping_without_a_quote_is_asked_again(house):
         assert (await ping(house))["status"] == "unsold"
         fleet.change(bidding({"acme": "6.00"})[0])
         assert (await ping(house))["status"] == "quoted"
+
+
+# Room that is held
+
+HELD = "hold_quotes = true\nquote_ttl_s = 60"
+ONE = 'caps = [ { leads = 1, per = "day" } ]'
+
+
+async def test_room_that_a_quote_holds_is_its_posts_alone(house):
+    """Nobody else is quoted or sold the last place meanwhile; the post takes it over."""
+    async with Fleet(bidding(FOUR)) as fleet:
+        await opened(house, fleet, lines=HELD, own=dict.fromkeys(("acme", "bravo"), ONE))
+        quote = await ping(house)
+        assert quote["price"] == 15.3
+        meanwhile = await house.post(person(7))
+        assert bought(meanwhile.body) == [4.25, 3.4]
+        answer = await post(house, quote["ping_id"])
+        timeline = await house.timeline(answer.body["lead_id"])
+        await audit(house, fleet)
+    assert bought(answer.body) == [5.95, 5.1, 4.25]
+    assert offers(timeline, "held")[:2] == ["acme", "bravo"]
+
+
+async def test_what_is_held_for_legs_that_are_not_posted_is_given_back(house):
+    """One leg is posted: the others' places are free again at once."""
+    async with Fleet(bidding(FOUR)) as fleet:
+        await opened(house, fleet, lines=HELD, own=dict.fromkeys(FOUR, ONE))
+        quote = await ping(house)
+        answer = await post(house, quote["ping_id"], legs=["3"])
+        assert bought(answer.body) == [4.25]
+        second = await house.post(person(1))
+        await audit(house, fleet)
+    assert bought(second.body) == [5.95, 5.1, 3.4]
+
+
+async def test_room_of_a_quote_that_is_never_posted_comes_back_after_it_expired(house, monkeypatch):
+    """And that quote can be posted no more: 410, or 409 where its place was given away."""
+    monkeypatch.setattr(app, "RECOVER_EVERY_S", 0.1)
+    monkeypatch.setattr(quoted_room, "SLACK_US", 200_000)
+    async with Fleet(bidding(FOUR)) as fleet:
+        lines = "hold_quotes = true\nquote_ttl_s = 1"
+        await opened(house, fleet, lines=lines, own=dict.fromkeys(FOUR, ONE))
+        quote = await ping(house)
+
+        async def is_free():
+            return not any([(await standing(house, name)).holds for name in FOUR])
+
+        assert not await is_free()
+        await until(is_free)
+        late = await post(house, quote["ping_id"])
+        await audit(house, fleet)
+        rows = await house.fetch("SELECT kind FROM moment ORDER BY number")
+    assert late.status == 410
+    assert [row["kind"] for row in rows] == ["quote", "void"]
+
+
+async def test_who_has_no_room_is_not_quoted(house):
+    """Its budget is too small for its bid: the quote is made without it."""
+    async with Fleet(bidding(FOUR)) as fleet:
+        own = {"acme": 'caps = [ { spend = 5, per = "day" } ]'}
+        await opened(house, fleet, lines=HELD, own=own)
+        quote = await ping(house)
+        answer = await post(house, quote["ping_id"])
+        timeline = await house.timeline(answer.body["lead_id"])
+        await audit(house, fleet)
+    assert [leg["price"] for leg in quote["legs"]] == [5.1, 4.25, 3.4]
+    assert reasons(timeline, "hold_failed") == {"acme": "budget_at_award"}

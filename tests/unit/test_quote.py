@@ -4,6 +4,7 @@ import base64
 import os
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -212,3 +213,20 @@ def test_yes_and_one_are_two_values():
 def test_a_posts_own_values_stand_beside_its_pings():
     merged = merge(a_quote(fields={"a": 1, "b": 2}), {"b": 2, "c": 3}, Fingerprint())
     assert (merged.fields, merged.contradictions) == ({"a": 1, "b": 2, "c": 3}, ())
+
+
+def test_every_day_seals_under_a_key_of_its_own_and_all_of_them_open():
+    """No key is told to anybody: it follows from the secret and the day."""
+    by = tokens()
+    days = [
+        msgspec.structs.replace(FULL, quoted_at_us=FULL.quoted_at_us + day * 86_400_000_000)
+        for day in range(3)
+    ]
+    sealed = [by.seal(quote) for quote in days]
+    assert [opened(text) for text in sealed] == days
+    heads = [base64.urlsafe_b64decode(text[:12])[:7] for text in sealed]
+    assert len(set(heads)) == 3
+    assert len({by._cipher(head) for head in heads}) == 3
+    swapped = base64.urlsafe_b64decode(sealed[0] + "==")
+    other = base64.urlsafe_b64encode(heads[1] + swapped[7:]).rstrip(b"=").decode()
+    assert opened(other) == Forged()
