@@ -112,6 +112,8 @@ class Story:
         self._waiting = waiting
         self._volume = Volume(stations)
         self._under_way: dict[asyncio.Task[Ending], LeadSale] = {}
+        self._broke_off: set[LeadId] = set()
+        """Leads of which one story broke off while another one is under way."""
         self.left_open: set[LeadId] = set()
         """Leads whose story broke off; recovery ends them."""
         self.asking: dict[LeadId, LeadId] = {}
@@ -300,13 +302,18 @@ class Story:
         if error is None:
             self._leases.closed(lead_id)
             self._volume.keep(sale.lead, self._market())
-        elif any(other.lead.lead_id == lead_id for other in self._under_way.values()):
-            pass  # a quote that was posted twice at once: the other one has the lead
-        elif isinstance(error, Fenced):
-            self._leases.closed(lead_id)
-        else:
-            self.left_open.add(lead_id)
+            self._broke_off.discard(lead_id)
+            return
+        if not isinstance(error, Fenced):
+            self._broke_off.add(lead_id)
             logger.warning("story broke off", lead_id=lead_id, error=type(error).__name__)
+        if any(other.lead.lead_id == lead_id for other in self._under_way.values()):
+            return  # a quote that was posted twice at once: the other one may have the lead
+        if lead_id in self._broke_off:
+            self._broke_off.discard(lead_id)
+            self.left_open.add(lead_id)
+        else:
+            self._leases.closed(lead_id)
 
     async def _original(self, seller_id: str, lead_id: LeadId | None) -> Original | None:
         """Return the first lead of a duplicate, where the same seller sent it."""

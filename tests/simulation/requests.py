@@ -116,6 +116,8 @@ class Request:
         if not isinstance(quote, Quote):
             self.heard = "expired"
             return
+        # The same ping as one before, whose quote still holds: it is that one's lead.
+        self._lead = msgspec.structs.replace(self._lead, lead_id=quote.lead_id)
         for _ in range(2 if sellers.chance.random() < 1 / 4 else 1):
             other = sellers.ready()
             if other is not None:
