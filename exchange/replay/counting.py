@@ -68,8 +68,16 @@ class Counting:
         """Return the buyer's counters, exact."""
         return self._counts[buyer_id]
 
+    async def quoted(self, _seller_id: str, _digest: bytes) -> bytes | None:
+        """Return nothing: every ping that was recorded was asked for."""
+
+    async def keep_quote(self, seller_id: str, digest: bytes, kept: bytes, for_ms: int) -> None:
+        """Keep nothing: a ping that came again is not recorded twice."""
+
     async def hold(self, hold: Hold) -> HoldRefused | None:
-        """Reserve all lines, or none and say which had no room."""
+        """Reserve all lines, or none and say which had no room; what a quote holds is held."""
+        if hold.sale_id in self._held:
+            return None
         counts = self._counts[hold.buyer_id]
         taken: dict[str, int] = {}
         for line in hold.lines:

@@ -20,11 +20,11 @@ from exchange.replay.buyers import Admission, Courier, Nowhere, Rates, Said, Unh
 from exchange.replay.counting import Counting
 from exchange.replay.lessons import Remembered
 from exchange.replay.recorded import Recorded, Sums
+from exchange.story.carrying import carried_by
 from exchange.story.patience import any_done
 from exchange.story.quoting import Quoting
 from exchange.story.sale import LeadSale
 from exchange.story.stations import Limits, Stations
-from exchange.story.story import carried_by
 
 US_PER_S = 1_000_000
 US_PER_MS = 1000

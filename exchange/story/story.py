@@ -350,18 +350,3 @@ class Story:
 def ended_sales(stored: StoredLead) -> set[SaleId]:
     """Return the sales of a lead that have their end."""
     return {sale.award.sale_id for sale in stored.sales if sale.end is not None}
-
-
-def carried_by(quote: Quote, submission: Submission, snapshot: Snapshot) -> Carried:
-    """Return what a quote brings into its post: the bids of offers that are there still."""
-    return Carried(
-        bids=tuple(
-            bid.bid(snapshot.offers[bid.offer_id])
-            for bid in quote.bids
-            if bid.offer_id in snapshot.offers
-        ),
-        stage=quote.stage,
-        floor=quote.floor,
-        promised=quote.payout,
-        payout_wanted=submission.lead.min_price,
-    )
