@@ -3,10 +3,21 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
-from exchange.domain.bid import Contender
+import msgspec
+
+from exchange.domain.bid import Bid, Contender, above
 from exchange.domain.captured import Captured
 from exchange.domain.reason import Reason
 from exchange.wire.call import Call
+
+
+class Late(msgspec.Struct, frozen=True):
+    """What one that was cut off came to after all."""
+
+    contender: Contender
+    bid: Bid | None
+    """What of its bid stands."""
+    captured: Captured
 
 
 class Rest:
@@ -23,7 +34,7 @@ class Rest:
         self._fan_out = fan_out
         self._read = read
         self._cut_off: dict[int, Call] = {}
-        self._new: list[tuple[Contender, Captured]] = []
+        self._new: list[Late] = []
 
     def cut_off(self, calls: Iterable[Call], ms: float, why: str) -> None:
         """Give the offers of these calls their result: too late to win, at this time."""
@@ -39,14 +50,20 @@ class Rest:
         one: Contender = call.tag
         one.reason = one.detail = None
         self._read(call)
-        if one.bid is not None and one.bid.price < one.floor:
+        bid = None if one.bid is None else above(one.bid, one.floor)
+        if one.bid is not None and bid is None:
             one.reason = Reason.BELOW_FLOOR
-        self._new.append((one, self._captured(call)))
+        self._new.append(Late(one, bid, self._captured(call)))
 
-    def take(self) -> tuple[tuple[Contender, Captured], ...]:
-        """Return those whose answer came since this was last asked, with what was said."""
+    def take(self) -> tuple[Late, ...]:
+        """Return what came since this was last asked."""
         new, self._new = tuple(self._new), []
         return new
+
+    @property
+    def has_news(self) -> bool:
+        """Tell whether somebody answered since this was last asked."""
+        return bool(self._new)
 
     async def heard_out(self) -> None:
         """Return once nobody is silent any more, or the time of all is up."""

@@ -70,7 +70,8 @@ def _other_methods_keys(stage: StagePart, path: Path) -> Iterator[Problem]:
         yield Problem((*path, "early_close"), f"nobody is asked in a {stage.method} stage")
     if stage.early_close and stage.price_rule is PriceRuleKind.SECOND_PRICE:
         yield Problem((*path, "early_close"), "the second price is known once all have bid")
-    if stage.max_buyers > 1 and (stage.early_close or stage.method in FOR_ONE):
+    matches = stage.early_close and stage.method is Method.BEST_MATCH
+    if stage.max_buyers > 1 and (matches or stage.method in FOR_ONE):
         yield Problem((*path, "max_buyers"), "such a stage sells to one buyer")
 
 

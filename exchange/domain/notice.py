@@ -21,6 +21,7 @@ EDGES = tuple(
 BY_REASON = {
     Reason.BELOW_FLOOR: NoticeKind.BELOW_FLOOR,
     Reason.TIMEOUT: NoticeKind.LATE,
+    Reason.CUT_OFF: NoticeKind.OUTBID,
     Reason.INVALID_BID: NoticeKind.INVALID,
 }
 

@@ -150,7 +150,7 @@ class Competing:
                     at_us=began_us,
                     timeout_ms=left_ms,
                     by=by,
-                    closing=closing_of(stage, contenders),
+                    closing=self._closing(stage, contenders, posted_to),
                 )
             )
         if floored is not None:
@@ -179,6 +179,17 @@ class Competing:
         if self._early is not None and self._early.decided.bid is not None:
             return Joined(bids, self._with_late, self._early.rest.heard_out)
         return Succession(bids)
+
+    def joined(self, left: list[Bid]) -> list[Bid]:
+        """Return the bids that are left, with those of who was cut off and answered since."""
+        return left if self._early is None else self._with_late(left)
+
+    async def heard_out(self) -> bool:
+        """Wait until nobody who was cut off is silent any more; tell whether that brought news."""
+        if self._early is None or self._early.decided.bid is None:
+            return False
+        await self._early.rest.heard_out()
+        return self._early.rest.has_news
 
     def stand_again(
         self,
@@ -218,11 +229,11 @@ class Competing:
         """Return the bids that are left and those that came after an early end, best first."""
         assert self._early is not None, "who joins late was cut off"
         standing = list(left)
-        for one, captured in self._early.rest.take():
-            self._chain.captured(captured)
-            self._note_result(one, self._stations.now_us())
-            if one.bid is not None and one.reason is None:
-                standing.append(one.bid)
+        for late in self._early.rest.take():
+            self._chain.captured(late.captured)
+            self._note_result(late.contender, self._stations.now_us())
+            if late.bid is not None:
+                standing.append(late.bid)
         new = len(standing) - len(left)
         self._course.above_floor += new
         ranked = ranking.rank(standing, self._lead.lead_id, self._by)
@@ -338,6 +349,20 @@ class Competing:
         valuing = self._stations.lessons().valuing(self._campaign, stage)
         return valuing, None if valuing is None else valuing.worth
 
+    def _closing(
+        self, stage: Stage, contenders: Iterable[Contender], posted_to: frozenset[str]
+    ) -> Closing | None:
+        """Return what may end a stage's auction early, or None where nothing may."""
+        if not stage.early_close and stage.method is not Method.FIRST_ACCEPT:
+            return None
+        buy_now = buy_now_of(stage, contenders)
+        if stage.max_buyers == 1:
+            return Closing(by_bounds=stage.early_close, buy_now=buy_now)
+        if posted_to:
+            return None  # on what terms those have the lead who got it before is not known here
+        sharing = sharing_of(self._lead, stage)
+        return Closing(by_bounds=True, sharing=sharing, value=self.worth)
+
     def _fitting(self, contenders: Iterable[Contender]) -> ranking.Worth:
         """Return what bids are compared by where the best fit wins; note how well each fits."""
         fits = {}
@@ -451,17 +476,15 @@ class Competing:
             self._chain.note(EventName.RANKED, offers=order, expected=expected)
 
 
-def closing_of(stage: Stage, contenders: Iterable[Contender]) -> Closing | None:
-    """Return what may end a stage's auction early, or None where nothing may."""
-    buy_now: dict[str, Micros] = {}
-    if stage.method is Method.FIRST_ACCEPT:
-        for one in contenders:
-            price = stage.buy_now if one.offer.buy_now is None else one.offer.buy_now
-            if price is not None:
-                buy_now[one.offer.id] = price
-    if not stage.early_close and not buy_now:
-        return None
-    return Closing(by_bounds=stage.early_close, buy_now=buy_now)
+def buy_now_of(stage: Stage, contenders: Iterable[Contender]) -> dict[str, Micros]:
+    """Return the prices at which offers get the lead at once, by offer."""
+    if stage.method is not Method.FIRST_ACCEPT:
+        return {}
+    prices = {
+        one.offer.id: stage.buy_now if one.offer.buy_now is None else one.offer.buy_now
+        for one in contenders
+    }
+    return {name: price for name, price in prices.items() if price is not None}
 
 
 async def bought_by(

@@ -50,6 +50,8 @@ class Together:
         self._awarding = awarding
         self._concluding = concluding
         self._has_it: list[Taken] = []
+        self._fell_out = False
+        """Somebody who was chosen refused, or had no room."""
 
     async def sell(self, bids: Sequence[Bid], stage: Stage, competing: Competing) -> Ending | None:
         """Sell to the best set of these bids; None where nobody took the lead.
@@ -57,12 +59,16 @@ class Together:
         Returns once every post of the stage has its end; the lead's own is then written.
         """
         left = list(bids)
+        self._fell_out = False
         posts: Posts = {}
         try:
             while True:
+                left = competing.joined(left)
                 left = await self._choose_and_post(left, stage, competing, posts)
-                if not posts:
+                if not posts and not await self._may_join(competing):
                     break
+                if not posts:
+                    continue
                 if self._chain.has_ended_sales:  # a hold is not kept for as long as others doubt
                     await self._chain.write(MomentKind.OUTCOME)
                 await any_done(posts, None)
@@ -70,12 +76,18 @@ class Together:
                     taken = posts.pop(post)
                     if post.result() is not None:
                         self._has_it.append(taken)
+                    else:
+                        self._fell_out = True
         finally:
             await all_ended(posts)
         self._note_rest(bids, left, stage)
         if not self._concluding.sold:
             return None
         return await self._concluding.end(stage.number)
+
+    async def _may_join(self, competing: Competing) -> bool:
+        """Where somebody fell out: wait for who is silent since the auction was closed early."""
+        return self._fell_out and await competing.heard_out()
 
     async def _choose_and_post(
         self, left: list[Bid], stage: Stage, competing: Competing, posts: Posts
@@ -97,6 +109,7 @@ class Together:
             epoch = self._stations.market.epoch
             full = await self._hold_all(wins)
             if full:
+                self._fell_out = True
                 left = [bid for bid in left if bid.offer.id not in full]
                 continue
             for won in wins:

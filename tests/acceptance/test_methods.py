@@ -126,7 +126,7 @@ async def test_an_auction_ends_when_nobody_silent_can_outbid_the_best(house):
             "acme": ["accepted"], "small": ["no_bid cut_off"], "big": ["outbid"],
         }  # fmt: skip
         [closed] = of(timeline, "closed_early")
-        assert "could stand before the best bid; up to" in closed["detail"]
+        assert "could change who wins; up to" in closed["detail"]
         # The one that may bid more than the best is waited for.
         fleet.change(bidding({"big": "50.00"}, latency_ms=Fixed(150.0))[0])
         body, timeline = await sold(house, person(1))
@@ -144,6 +144,31 @@ async def test_without_early_close_everybody_is_waited_for(house):
         await house.open()
         _, timeline = await sold(house)
     assert verdicts(timeline) == {"acme": ["accepted"], "small": ["outbid"]}
+
+
+async def test_a_shared_lead_waits_for_nobody_who_could_not_be_among_its_buyers(house):
+    """Two may have it: two bid more than the slow one may; if one of them refuses, it stands in."""
+    async with Fleet(bidding({"acme": "12.00", "bravo": "11.00", "slow": "9.00"})) as fleet:
+        fleet.change(bidding({"slow": "9.00"}, latency_ms=Fixed(10_000.0))[0])
+        plan = stage("auction", more="early_close = true\nmax_buyers = 2")
+        await house.apply(
+            market(
+                asked(fleet, "acme", most="80"),
+                asked(fleet, "bravo", most="80"),
+                asked(fleet, "slow", most="10"),
+                campaign(lines=LONG, stages=[plan]),
+            )
+        )
+        await house.open()
+        body, timeline = await sold(house)
+        assert body["price"] == 19.55
+        assert sorted(offers(timeline, "accepted")) == ["acme", "bravo"]
+        assert verdicts(timeline)["slow"] == ["no_bid cut_off"]
+        fleet.change(bidding({"slow": "9.00"}, latency_ms=Fixed(300.0))[0])
+        fleet.change(bidding({"bravo": "11.00"}, post_faults=REFUSING)[0])
+        body, timeline = await sold(house, person(1))
+        assert body["price"] == 17.85
+        assert sorted(offers(timeline, "accepted")) == ["acme", "slow"]
 
 
 # Best match

@@ -94,7 +94,7 @@ class Plan(msgspec.Struct, frozen=True):
     method: Method
     """Of what is left when the auction is over."""
     early_close: bool
-    """Where the auction sells to one, at the first price."""
+    """Where the auction sells at the first price."""
     max_buyers: int
 
 
@@ -202,7 +202,6 @@ def a_snapshot(version: int, offers: list[Offer], answer_ms: int, plan: Plan) ->
     rule = PriceRuleKind.SECOND_PRICE if is_even else PriceRuleKind.FIRST_PRICE
     asked = [offer.id for offer in offers if offer.ping is not None]
     weights = Weights.ACCEPTANCE if plan.method is Method.WEIGHTED else Weights.FIXED
-    is_plain = not is_even and plan.max_buyers == 1
     stages = (
         a_stage(
             *asked,
@@ -210,7 +209,7 @@ def a_snapshot(version: int, offers: list[Offer], answer_ms: int, plan: Plan) ->
             by_rules=is_even,
             max_buyers=plan.max_buyers,
             rank_by=RankBy.PRICE if is_even else RankBy.EXPECTED_VALUE,
-            early_close=plan.early_close and is_plain,
+            early_close=plan.early_close and not is_even,
         ),
         a_stage(*HOUSES, number=2, method=plan.method, weights=weights),
     )

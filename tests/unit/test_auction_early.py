@@ -101,7 +101,7 @@ async def test_the_silent_are_cut_off_and_heard_for_whoever_needs_a_stand_in():
     running.wire.answer("c-1", 8)
     running.wire.answer("b-1", 2)
     await result.early.rest.heard_out()
-    late = [one for one, _ in result.early.rest.take()]
+    late = [one.contender for one in result.early.rest.take()]
     assert [(one.offer.id, one.reason) for one in late] == [
         ("c-1", None),
         ("b-1", Reason.BELOW_FLOOR),
@@ -144,7 +144,7 @@ async def test_a_static_price_decides_before_anybody_has_answered():
     await running.wire.begun.wait()
     running.wire.answer("a-1", 9)
     await result.early.rest.heard_out()
-    assert [one.bid.price for one, _ in result.early.rest.take()] == [9 * DOLLAR]
+    assert [one.bid.price for one in result.early.rest.take()] == [9 * DOLLAR]
 
 
 @pytest.mark.parametrize("begun", [True, False])

@@ -1,15 +1,17 @@
 """When an auction is decided: never before nobody silent can change who wins, and then at once."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.domain.bid import Bid, Contender
+from exchange.domain.bid import Bid, Contender, above
+from exchange.domain.choice import Sharing, choose
 from exchange.domain.closing import Closing, Race
 from exchange.domain.expected import Chance, Chances, Valuing
 from exchange.domain.money import Micros
 from exchange.domain.offer import PingTerms
 from exchange.domain.ranking import fitting, rank, worth
-from tests.making import DOLLAR, an_offer
+from tests.making import DOLLAR, a_buyer, an_offer
 
 offers = st.lists(
     st.tuples(
@@ -97,3 +99,67 @@ def test_whoever_cannot_reach_its_floor_is_not_waited_for():
     decided = race.heard(one)
     assert decided is not None
     assert decided.bid is None
+
+
+sharers = st.lists(
+    st.tuples(
+        st.integers(1, 6),  # the most it may bid
+        st.integers(0, 6),  # what it bids to share it, within that
+        st.integers(0, 6),  # what it bids to be alone; 0: nothing
+        st.sampled_from([None, None, 0, 1]),  # with how many it shares
+        st.sampled_from(["", "", "o-0", "o-1"]),  # with whom it does not
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+def sharer(number, most, shares, names):
+    ping = PingTerms("http://127.0.0.1:9/", 300, Micros(most * DOLLAR))
+    rivals = frozenset({names} - {"", f"o-{number}"})
+    offer = an_offer(f"o-{number}", ping=ping, share_with_max=shares, not_with=rivals)
+    offer = msgspec.structs.replace(offer, buyer=a_buyer(f"o-{number}"))
+    one = Contender(offer, Micros(DOLLAR))
+    one.pinged = True
+    return one
+
+
+def said(one, most, together, alone):
+    """Return what a contender bids, or None."""
+    price, exclusive = min(together, most), min(alone, most)
+    if not price and not exclusive:
+        return None
+    bid = Bid(
+        offer=one.offer,
+        price=Micros(price * DOLLAR),
+        exclusive_price=Micros(exclusive * DOLLAR) if exclusive else None,
+    )
+    return above(bid, one.floor)
+
+
+@given(sharers, st.integers(2, 3), st.randoms(use_true_random=False))
+def test_of_a_shared_lead_it_is_decided_only_when_the_chosen_stay_the_chosen(told, most, chance):
+    """Whatever the silent then say, the same buyers get it on the same terms."""
+    contenders = [sharer(n, t[0], t[3], t[4]) for n, t in enumerate(told)]
+    sharing = Sharing(buyers_max=most)
+    race = Race(contenders, Closing(by_bounds=True, sharing=sharing), worth)
+    order = list(range(len(told)))
+    chance.shuffle(order)
+    standing = []
+    for at, number in enumerate(order[:-1]):
+        one = contenders[number]
+        one.bid = said(one, *told[number][:3])
+        if one.bid is not None:
+            standing.append(one.bid)
+        decided = race.heard(one)
+        if decided is None:
+            continue
+        rest = [said(contenders[n], *told[n][:3]) for n in order[at + 1 :]]
+        everybody = rank([*standing, *(bid for bid in rest if bid is not None)], "a")
+        now, then = choose(rank(standing, "a"), sharing), choose(everybody, sharing)
+        assert now is not None
+        assert then is not None
+        assert sum(map(then.price_of, then.bids)) == sum(map(now.price_of, now.bids))
+        silent = {f"o-{n}" for n in order[at + 1 :]}
+        assert not silent & {bid.offer.id for bid in then.bids}
+        return
