@@ -21,7 +21,6 @@ EDGES = tuple(
 BY_REASON = {
     Reason.BELOW_FLOOR: NoticeKind.BELOW_FLOOR,
     Reason.TIMEOUT: NoticeKind.LATE,
-    Reason.CUT_OFF: NoticeKind.OUTBID,
     Reason.INVALID_BID: NoticeKind.INVALID,
 }
 
@@ -72,12 +71,12 @@ def band_of(price: Micros) -> Band:
 def kind_of(one: Contender, course: Course) -> NoticeKind | None:
     """Return what became of an offer that was asked; None where it knows best itself.
 
-    Its own no, a call that never reached it and its own refusal of the post are no news to it; nor
-    is a lead that nobody bought.
+    Who was cut off because it could not win is outbid. Its own no, a call that never reached it and
+    its own refusal of the post are no news to it; nor is a lead that nobody bought.
     """
     if one.offer.id in course.sold:
         return NoticeKind.WON
-    if one.reason is not None:
+    if one.reason is not None and one.reason is not Reason.CUT_OFF:
         return BY_REASON.get(one.reason) if one.pinged else None
     if one.offer.id in course.full:
         return NoticeKind.CAPPED
