@@ -19,6 +19,8 @@ from exchange.domain.schedule import NEVER_S, window_end_s, window_start_s
 from exchange.domain.snapshot import Snapshot
 
 US_PER_S = 1_000_000
+AHEAD_S = 600
+"""How far the clock of another worker may be ahead of this one's."""
 
 
 class Counter(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,12 +89,16 @@ def members_of(snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
 def windows(cap: Cap, zone: ZoneInfo, now_us: int) -> Iterator[tuple[int, int]]:
     """Yield start and end of the window of this moment, and of the one before.
 
-    Of what is held at once nothing settles: it has none.
+    And of the next one where it is about to begin: by the clock of another worker it has begun. Of
+    what is held at once nothing settles: it has none.
     """
     if cap.per is None:
         return
     start_s = window_start_s(cap.per, now_us, zone)
-    yield start_s, window_end_s(cap.per, now_us, zone)
+    end_s = window_end_s(cap.per, now_us, zone)
+    yield start_s, end_s
+    if (end_s - AHEAD_S) * US_PER_S <= now_us:
+        yield end_s, window_end_s(cap.per, end_s * US_PER_S, zone)
     if cap.per is not Per.TOTAL:
         before_s = window_start_s(cap.per, (start_s - 1) * US_PER_S, zone)
         yield before_s, start_s

@@ -40,6 +40,7 @@ class Auditor:
         self._marks: tuple[bytes, ...] = ()
         self._answer_s = 0.0
         self._counters = Counters()
+        self._lost = False
 
     def read(self, rows: list[tuple[Any, ...]]) -> list[Violation]:
         """Return everything in the history that must not be."""
@@ -65,6 +66,14 @@ class Auditor:
         self._offers[version] = offers
         self._counters.limits(version, offers)
 
+    def _on_limit(self, scope: str, kind: str, most: int, per: str) -> None:
+        self._counters.limit(scope, kind, most, per)
+
+    def _on_brought(self, kind: str, at_us: int, amount: int) -> None:
+        for what in self._counters.bring(kind, at_us, amount):
+            if not self._lost:
+                self._wrong("3 caps", f"the seller: {what}")
+
     def _on_terms(self, marks: tuple[bytes, ...], answer_s: float) -> None:
         self._marks, self._answer_s = marks, answer_s
 
@@ -76,6 +85,8 @@ class Auditor:
         self._asked[lead_id] = self._at_s
 
     def _on_fault(self, name: str, *what: Any) -> None:
+        # What was being brought in the moment of a loss may be missing until it is repaired.
+        self._lost |= name in {"market lost", "market older"}
         if name.startswith(SLOW):
             for_s = next((one for one in what if isinstance(one, float)), 0.0)
             self._slow.append((self._at_s, self._at_s + for_s + OUTAGE_SLACK_S))
@@ -276,6 +287,8 @@ class Auditor:
             self._wrong("8 no leaks", f"{key} still holds {sale_id} ({state or 'open'})")
 
     def _on_counted(self, key: str, counts: dict[str, str]) -> None:
+        if self._lost and key.startswith("{seller:"):
+            return
         for what in self._counters.compare(counts):
             self._wrong("3 caps", f"{key}: {what}")
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import count
 from random import Random
 
+from exchange.domain.recounting_volume import limited
 from exchange.domain.snapshot import Snapshot
 from tests.simulation.crashes import stood
 from tests.simulation.history import History
@@ -76,7 +77,9 @@ class Cluster:
         if snapshot.version > worker.snapshot.version:
             worker.snapshot = snapshot
             if worker.is_ready:
-                worker.process.call_soon(worker.market.watch, list(snapshot.buyers))
+                worker.process.call_soon(
+                    worker.market.watch, [*snapshot.buyers, *limited(snapshot)]
+                )
                 worker.process.call_soon(worker.rebuilding.changed)
 
     def sweep(self) -> None:

@@ -14,7 +14,22 @@ class Counters:
         self._used: defaultdict[str, int] = defaultdict(int)
         self._lines: dict[str, list[tuple[str, str, int]]] = {}
         self._limits: dict[tuple[str, str, str], dict[int, int]] = defaultdict(dict)
+        self._brought: list[tuple[str, str, int, str]] = []
         self._version = 0
+
+    def limit(self, scope: str, kind: str, most: int, per: str) -> None:
+        """Know a limit of what the seller brings, which is the same in every version."""
+        self._brought.append((scope, kind, most, per))
+
+    def bring(self, kind: str, at_us: int, amount: int) -> Iterator[str]:
+        """Count what the seller brought; yield every limit that it passes."""
+        for scope, limited, most, per in self._brought:
+            if limited == kind:
+                start = (
+                    at_us // 1_000_000 // LENGTH_S[per] * LENGTH_S[per] if per in LENGTH_S else 0
+                )
+                line = f"{scope}|{kind}|{per}|{start}", kind, amount
+                yield from self._add(line, most)
 
     def limits(self, version: int, offers: dict[str, Any]) -> None:
         """Know the limits of one version of the market."""

@@ -27,6 +27,7 @@ class History:
 
     def moment(self, worker_id: str, moment: Any) -> None:
         """Note what became durable, and when; called by the books."""
+        self.brought(moment)
         lead, award, sale_end = moment.lead, moment.award, moment.sale_end
         lead_end = moment.lead_end
         self.add(
@@ -57,6 +58,14 @@ class History:
                 for one in moment.events
             ),
         )
+
+    def brought(self, moment: Any) -> None:
+        """Note what a moment adds to what the seller brought: a lead, and pings to buyers."""
+        if moment.lead is not None:
+            self.add("brought", "leads", moment.lead.received_at_us, 1)
+        for event in moment.events:
+            if str(event.event) == "pinged":
+                self.add("brought", "pings", event.at_us, len(event.offers))
 
     def digest(self) -> str:
         """Return what is the same for the same history alone."""

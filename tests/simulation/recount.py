@@ -1,13 +1,14 @@
 """What market state should be, by the simulated books: the contract of exchange.ledger.recount."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
 
+from exchange.domain.events import EventName
 from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.recounting import Counter, OpenSale
-from exchange.ledger.recount import TIMEOUT_S, ClaimRow, Epoch, PurchaseRow, RequestRow
+from exchange.ledger.recount import COUNTED, TIMEOUT_S, ClaimRow, Epoch, PurchaseRow, RequestRow
 from tests.simulation.books import Award, Lead
 from tests.simulation.connections import Connection, SimulatedConnections
 
@@ -106,13 +107,42 @@ class SimulatedRecount:
         return await self._ask(lambda: found)
 
     async def volume(self, counters: Sequence[Counter]) -> dict[tuple[str, str], int]:
-        """Nobody here is limited in what it brings."""
-        assert not counters
-        return {}
+        return await self._ask(
+            lambda: {
+                (one.buyer_id, one.name): sum(
+                    amount
+                    for at_us, amount in (self._pings() if one.counts_pings else self._taken_in())
+                    if one.began_s * US_PER_S <= at_us < one.until_s * US_PER_S and not one.test
+                )
+                for one in counters
+            }
+        )
+
+    def _taken_in(self) -> Iterator[tuple[int, int]]:
+        """Yield when each lead came."""
+        for lead in self._books.leads.values():
+            if lead.row is not None:
+                yield lead.received_at_us, 1
+
+    def _pings(self) -> Iterator[tuple[int, int]]:
+        """Yield when how many pings were sent."""
+        for lead_id in self._books.leads:
+            for event in self._books.timeline(lead_id):
+                if event.event is EventName.PINGED:
+                    yield event.at_us, len(event.offers)
 
     async def counted(self, sale_ids: Sequence[SaleId]) -> dict[SaleId, str]:
-        assert not sale_ids
-        return {}
+        def found() -> dict[SaleId, str]:
+            return {one: COUNTED for one in sale_ids if self._is_counted(one)}
+
+        return await self._ask(found)
+
+    def _is_counted(self, sale_id: SaleId) -> bool:
+        lead_id, _, at_us = sale_id.partition("/")
+        if not at_us:
+            return self._books.lead(lead_id) is not None
+        events = self._books.timeline(lead_id)
+        return any(one.event is EventName.PINGED and one.at_us == int(at_us) for one in events)
 
     async def open_sales(self) -> list[OpenSale]:
         found = [

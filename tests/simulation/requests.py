@@ -18,6 +18,7 @@ from exchange.market.once import OnceKey
 from exchange.web.answers import encode
 from exchange.web.idempotency import Attempt
 from exchange.web.problems import DeniedError
+from exchange.web.selling import told
 from tests.simulation.worker import Worker
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Request:
     async def _post(self) -> None:
         worker = self._worker
         self._history.add("asked", self._lead.lead_id, worker.name)
-        self._told(encode(await worker.story.sell(self._submission, worker.snapshot)))
+        self._told(told(await worker.story.sell(self._submission, worker.snapshot)))
 
     async def _post_once(self) -> None:
         """Post under a key, as the door does it."""
@@ -92,7 +93,7 @@ class Request:
         self._history.add("asked", lead.lead_id, worker.name)
 
         async def first() -> bytes:
-            return encode(await worker.story.sell(submission, worker.snapshot))
+            return told(await worker.story.sell(submission, worker.snapshot))
 
         digest = self.key.to_bytes(8, "big")
         submission = msgspec.structs.replace(self._submission, idempotency_key=digest)
@@ -109,6 +110,9 @@ class Request:
         """Ask for a quote, then post it; sometimes to two workers at once."""
         sellers, worker = self._sellers, self._worker
         quoted = await worker.story.quote(self._submission, worker.snapshot)
+        if isinstance(quoted, Denial):
+            self.heard = "denied"
+            return
         if quoted.ping_id is None:
             self.heard = quoted.status
             return
@@ -153,12 +157,12 @@ class Request:
 
     def _told(self, answer: bytes, how: str = "told") -> None:
         """Write down an answer: told to a post, or learnt of by an inquiry or a repetition."""
-        told = _read(answer)
-        if told.lead_id != self._lead.lead_id:
+        heard = _read(answer)
+        if heard.lead_id != self._lead.lead_id:
             how = "learnt"
-        self.heard = told.status
-        price = None if told.price is None else int(from_decimal(told.price))
-        self._history.add(how, told.lead_id, told.status, price, len(told.sales))
+        self.heard = heard.status
+        price = None if heard.price is None else int(from_decimal(heard.price))
+        self._history.add(how, heard.lead_id, heard.status, price, len(heard.sales))
 
     def _outage(self, outage: Exception) -> None:
         if self.heard == "nothing":

@@ -96,6 +96,8 @@ class Plan(msgspec.Struct, frozen=True):
     early_close: bool
     """Where the auction sells at the first price."""
     max_buyers: int
+    seller: Seller
+    """Limited in what it brings, or not."""
 
 
 class Scenery(msgspec.Struct, frozen=True):
@@ -122,6 +124,7 @@ def scenery(chance: Random, leads: int, sharing: Random) -> Scenery:
         method=chance.choice((Method.WATERFALL, Method.ROUND_ROBIN, Method.WEIGHTED)),
         early_close=chance.random() < 1 / 2,
         max_buyers=sharing.choice((1, 1, 2, 3)),
+        seller=a_seller(leads, sharing),
     )
     if plan.max_buyers > 1:
         offers = [on_terms(offer, sharing) for offer in offers]
@@ -130,6 +133,18 @@ def scenery(chance: Random, leads: int, sharing: Random) -> Scenery:
         offers = [changed(offer, chance, leads) for offer in offers]
         snapshots.append(a_snapshot(version, offers, answer_ms, plan))
     return Scenery(tuple(snapshots), answer_ms)
+
+
+def a_seller(leads: int, sharing: Random) -> Seller:
+    """Return the seller: in every other world it may bring most of its leads, or of their pings."""
+    if sharing.random() < 1 / 2:
+        return SELLER
+    limits = {CapKind.LEADS: leads * 2 // 3, CapKind.PINGS: leads * 2}
+    caps = tuple(
+        Cap("seller/fastquotes", kind, limit, sharing.choice((Per.HOUR, Per.TOTAL)))
+        for kind, limit in limits.items()
+    )
+    return msgspec.structs.replace(SELLER, caps=caps, is_limited=True)
 
 
 def an_offer(name: str, number: int, chance: Random, leads: int) -> Offer:
@@ -235,7 +250,7 @@ def a_snapshot(version: int, offers: list[Offer], answer_ms: int, plan: Plan) ->
     return Snapshot(
         version=version,
         verticals=verticals,
-        sellers={"fastquotes": SELLER},
+        sellers={"fastquotes": plan.seller},
         buyers={offer.buyer.id: offer.buyer for offer in offers},
         offers=by_id,
         campaigns={campaign.id: campaign},

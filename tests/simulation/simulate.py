@@ -79,6 +79,8 @@ def simulate(seed: int, setting: Setting) -> Simulated:
     stage = scenery(chance, setting.leads, Random(f"sharing {seed}"))
     for snapshot in stage.snapshots:
         history.add("market", snapshot.version, plainly(snapshot))
+    for cap in stage.snapshots[0].sellers["fastquotes"].caps:
+        history.add("limit", cap.scope, str(cap.kind), cap.limit, str(cap.per))
     history.add("terms", MARKS, stage.answer_ms / 1000)
     # An hour ends somewhere in the middle: windows change while leads are being sold.
     began_us = NOW_US - NOW_US % HOUR_US + HOUR_US - chance.randrange(40_000_000)

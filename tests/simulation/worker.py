@@ -9,6 +9,7 @@ from typing import Any
 from exchange.auction.auction import Auction, AuctionLimits
 from exchange.auction.health import Health, HealthLimits
 from exchange.delivery.delivery import Delivery
+from exchange.domain.recounting_volume import limited
 from exchange.domain.snapshot import Snapshot
 from exchange.intake.tokens import Tokens
 from exchange.ledger.errors import LedgerUnavailable
@@ -118,7 +119,7 @@ class Worker:
             Market(link, worker=self.name, clock=self.now_us, terms=TERMS) as market,
         ):
             self.market = market
-            market.watch(self.snapshot.buyers)
+            market.watch((*self.snapshot.buyers, *limited(self.snapshot)))
             stations = around.alter(self._stations())
             self.story = Story(
                 stations, self.ledger, self.leases, lambda: self.snapshot, self, self.waiting
