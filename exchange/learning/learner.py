@@ -17,7 +17,7 @@ from exchange.domain.snapshot import Snapshot
 from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.learning import Found, LearningBooks, Turn, period_of
 
-AT_ONCE = 100
+AT_ONCE = 50
 """So many moments are read in one step: some milliseconds of work."""
 
 logger = structlog.get_logger(__name__)

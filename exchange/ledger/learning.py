@@ -19,7 +19,7 @@ from exchange.ledger.recount import lowest_id
 
 STATEMENTS = sql.read("learning.sql")
 EVENTS = msgspec.json.Decoder(list[Event])
-WIDTH = 5000
+WIDTH = 1000
 """So many moments, of whichever campaign, are looked through in one step."""
 TIMEOUT_S = 30.0
 """One step of learning has this long; none is on the way of a lead."""
@@ -84,6 +84,7 @@ class LearningBooks:
     async def turn(self, campaign_id: str) -> AsyncIterator["Turn | None"]:
         """Lend a campaign's turn, in a transaction; None where another worker has it."""
         async with self._connections.use(TIMEOUT_S) as connection, connection.transaction():
+            await connection.execute(STATEMENTS["by_key"])
             serial = await connection.fetchval(STATEMENTS["turn"], campaign_id)
             yield None if serial is None else Turn(connection, campaign_id, serial)
 

@@ -11,34 +11,44 @@ SELECT $1, coalesce((SELECT serial - 1 FROM moment WHERE lead_id >= $2
                       ORDER BY lead_id, number LIMIT 1), $3)
     ON CONFLICT DO NOTHING;
 
+-- by_key --
+-- Every row is found by its key: a planner that guesses too high would read whole tables each time.
+SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+
 -- turn --
 SELECT serial FROM learning WHERE campaign = $1 FOR UPDATE SKIP LOCKED;
 
 -- moments --
 -- Of campaign $1, above $2 up to $3, in their order; $4 at most.
-WITH batch AS MATERIALIZED (
-    SELECT serial, lead_id, number, kind, events FROM moment WHERE serial > $2 AND serial <= $3
+WITH near AS MATERIALIZED (
+    SELECT serial, lead_id, number, kind FROM moment WHERE serial > $2 AND serial <= $3
+), own AS MATERIALIZED (
+    SELECT near.*
+      FROM near
+      LEFT JOIN lead ON lead.lead_id = near.lead_id
+      LEFT JOIN quote ON quote.lead_id = near.lead_id
+     WHERE coalesce(lead.campaign, quote.campaign) = $1 AND NOT coalesce(lead.test, quote.test)
+     ORDER BY serial
+     LIMIT $4
 )
-SELECT batch.serial, batch.events,
-       CASE WHEN batch.kind NOT IN ('quote', 'lead')
+SELECT own.serial, moment.events,
+       CASE WHEN own.kind NOT IN ('quote', 'lead')
             THEN ARRAY(SELECT earlier.events FROM moment AS earlier
-                        WHERE earlier.lead_id = batch.lead_id AND earlier.number < batch.number
+                        WHERE earlier.lead_id = own.lead_id AND earlier.number < own.number
                         ORDER BY earlier.number) END AS earlier,
        back.sales, back.amounts
-  FROM batch
-  LEFT JOIN lead ON lead.lead_id = batch.lead_id
-  LEFT JOIN quote ON quote.lead_id = batch.lead_id
+  FROM own
+  JOIN moment ON moment.lead_id = own.lead_id AND moment.number = own.number
   LEFT JOIN LATERAL (
       SELECT array_agg(sale_id::text) AS sales, array_agg(amount) AS amounts
-        FROM (SELECT sale_id, sum(transfer.amount)::bigint AS amount
-                FROM award JOIN transfer USING (sale_id)
-               WHERE award.lead_id = batch.lead_id AND transfer.in_moment = batch.number
-                 AND starts_with(transfer.credit, 'buyer/')
-               GROUP BY sale_id) AS returned
-       WHERE batch.kind NOT IN ('quote', 'lead', 'award')
+        FROM (SELECT sale_id, (SELECT sum(amount)::bigint FROM transfer
+                                WHERE transfer.sale_id = award.sale_id
+                                  AND transfer.in_moment = own.number
+                                  AND starts_with(transfer.credit, 'buyer/')) AS amount
+                FROM award WHERE award.lead_id = own.lead_id) AS returned
+       WHERE amount IS NOT NULL AND own.kind NOT IN ('quote', 'lead', 'award')
   ) AS back ON true
- WHERE coalesce(lead.campaign, quote.campaign) = $1 AND NOT coalesce(lead.test, quote.test)
- ORDER BY batch.serial LIMIT $4;
+ ORDER BY own.serial;
 
 -- learned_up_to --
 UPDATE learning SET serial = $2 WHERE campaign = $1;
