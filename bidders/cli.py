@@ -141,6 +141,7 @@ def certify(  # noqa: PLR0913 - each is an option of its own on the command line
     *,
     ping_url: str | None = None,
     post_url: str | None = None,
+    status_url: str | None = None,
     vertical: str = "auto_insurance",
     mapping: str | None = None,
     param: Annotated[tuple[str, ...], Parameter(negative=())] = (),
@@ -167,6 +168,7 @@ def certify(  # noqa: PLR0913 - each is an option of its own on the command line
         url: Where the endpoint is: pings go to URL/ping, posts to URL/post.
         ping_url: Where pings go instead.
         post_url: Where posts go instead.
+        status_url: Where it tells what became of a sale, such as URL/status/{sale.id}.
         vertical: The vertical of the leads: one of this project's by id, or a market file.
         mapping: Call by this mapping: one of this project's by id, or a market file. Secrets
             that it names come from BUYER_SECRET_NAME of the environment.
@@ -188,8 +190,9 @@ def certify(  # noqa: PLR0913 - each is an option of its own on the command line
     secret = secret or os.environ.get(SECRET_VARIABLE) or None
     try:
         wanted = Wanted(
-            url=url, ping_url=ping_url, post_url=post_url, vertical=vertical, mapping=mapping,
-            params=pairs_of(param), secret=None if secret is None else decoded(secret),
+            url=url, ping_url=ping_url, post_url=post_url, status_url=status_url,
+            vertical=vertical, mapping=mapping, params=pairs_of(param),
+            secret=None if secret is None else decoded(secret),
             named=os.environ, lead=lead, post=post, tmax_ms=tmax_ms,
             post_timeout_ms=post_timeout_ms, max_bid=max_bid, price=price,
         )  # fmt: skip

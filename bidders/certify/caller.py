@@ -175,6 +175,13 @@ class Caller:
         seen = self.seen(Half.POST, noted, came, sale.submission)
         return msgspec.structs.replace(seen, price=sale.bid.price)
 
+    async def ask(self, sale: Sale, reference: str | None) -> Seen | None:
+        """Return what came of a question about a sale; None where its URL lacks a reference."""
+        noted = self.noted(None)
+        attempt = self.attempt(sale.submission, noted)
+        came = await attempt.ask(sale.parcel, sale.bid, reference, send=True)
+        return None if came is None else self.seen(Half.STATUS, noted, came, sale.submission)
+
     def seen(
         self,
         half: Half,

@@ -1,5 +1,6 @@
 """All checks, in the order in which they are made and told."""
 
+from bidders.certify.asked import STATUS
 from bidders.certify.basics import ANSWERS, PINGS, POSTS, REACH
 from bidders.certify.check import Check
 from bidders.certify.edges import PING_EDGES, POST_EDGES
@@ -17,6 +18,7 @@ CHECKS: tuple[Check, ...] = (
     *POSTS,
     *POST_EDGES,
     *SALES,
+    *STATUS,
     *POST_LINES,
 )
 

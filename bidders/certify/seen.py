@@ -19,6 +19,7 @@ class Half(StrEnum):
 
     PING = "ping"
     POST = "post"
+    STATUS = "status"
 
 
 class Symptom(IntEnum):

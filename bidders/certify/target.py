@@ -40,6 +40,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
     ping_url: str | None = None
     post_url: str | None = None
+    status_url: str | None = None
+    """Where it is asked about sales, with `{sale.id}` or another name in it."""
     vertical: str = "auto_insurance"
     mapping: str | None = None
     params: Mapping[str, str] = msgspec.field(default_factory=dict)
@@ -153,6 +155,8 @@ def buyer_of(wanted: Wanted, vertical: Any, mapping: Mapping[str, Any] | None) -
             "timeout_ms": wanted.post_timeout_ms,
             "on_no_answer": "wait",
         }
+        if wanted.status_url is not None:
+            offer["post"]["status"] = {"url": wanted.status_url}
     if "ping" not in offer and "post" not in offer:
         raise TargetError("there is nothing to call: name a URL, --ping-url or --post-url")
     priced = mapping is None or "price" in mapping.get("ping", {})

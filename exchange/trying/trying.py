@@ -288,12 +288,16 @@ class Attempt:
         if self._offer.post.status is None:
             return call, None
         reference = result.reference if isinstance(result, Accepted | InDoubt) else None
-        return call, await self.ask(parcel, bid, reference, send=send)
+        asked = await self.ask(parcel, bid, reference, send=send)
+        return call, None if asked is None else asked[0]
 
     async def ask(
         self, parcel: Parcel, bid: Bid, reference: str | None, *, send: bool
-    ) -> TriedCall | None:
-        """Return the question about a sale; None where its buyer named no reference to ask by."""
+    ) -> tuple[TriedCall, PostResult] | None:
+        """Return the question about a sale and, where it was sent, what it came to.
+
+        None where its buyer named no reference to ask by.
+        """
         assert self._offer.post is not None, "only an offer with a post is asked"
         assert self._offer.post.status is not None, "and only one with a status URL"
         view = StatusView(
@@ -315,7 +319,7 @@ class Attempt:
         read = post_read(delivered.result, self._offer) if send else None
         if read is not None:
             read = explained(read, wire.call, dialect, self._submission.person)
-        return tried(wire.call, dialect, read, send=send)
+        return tried(wire.call, dialect, read, send=send), delivered.result
 
     def parcel(self, bid: Bid) -> Parcel:
         """Return what is posted for this bid, under a sale's id of its own."""

@@ -258,6 +258,29 @@ class TakesGarbage(Honest):
         return await super().answer(request)
 
 
+# Questions about a sale
+
+
+@fault("status.told")
+class ForgetsWhatItTook(Honest):
+    def status(self, sale_id):
+        return self.message(404, {})
+
+
+@fault("status.told")
+class GivesASaleAnotherNumber(Honest):
+    def status(self, sale_id):
+        if sale_id not in self.said:
+            return self.message(404, {})
+        return self.message(200, {"accepted": True, "reference": "another"})
+
+
+@fault("status.unknown")
+class RefusesWhatItDoesNotKnow(Honest):
+    def status(self, sale_id):
+        return self.said.get(sale_id) or self.message(404, {"accepted": False})
+
+
 # Those who are called by a mapping
 
 

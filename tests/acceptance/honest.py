@@ -42,6 +42,7 @@ class Honest:
         self.sales = {}
         self.pings = 0
         self.answers = 0
+        self.said = {}
 
     async def serve(self, reader, writer):
         """Answer request after request."""
@@ -74,6 +75,9 @@ class Honest:
 
     async def answer(self, request):
         """The whole answer, None for silence."""
+        if request.method == "GET" and request.path.startswith("/status/"):
+            known = self.genuine(request)
+            return self.status(request.path[8:]) if known else self.message(401, {})
         if request.method not in self.methods:
             return self.message(405, {})
         if not self.genuine(request):
@@ -85,7 +89,11 @@ class Honest:
         if request.path == "/ping":
             self.pings += 1
             return await self.ping(request, told)
-        return await self.post(request, told)
+        answer = self.said[request.key] = await self.post(request, told)
+        return answer
+
+    def status(self, sale_id):
+        return self.said.get(sale_id) or self.message(404, {})
 
     def genuine(self, request):
         return self.signatures.accept(request.headers, request.body)

@@ -330,6 +330,10 @@ class Auditor:
 
 
 def is_of_some(lead: Lead, price: int | None, sales: int) -> bool:
-    """Tell whether it is the price of those who accepted first, told while others doubted."""
+    """Tell whether it is the price of those who accepted first, told while others doubted.
+
+    Or of all of them, where a crash came between the last acceptance and the lead's end.
+    """
     so_far = lead.accepted[:sales]
-    return 0 < len(so_far) < len(lead.sales) and price == sum(sale.payout for sale in so_far)
+    may_be = 0 < len(so_far) < len(lead.sales) or (bool(so_far) and lead.end is None)
+    return may_be and price == sum(sale.payout for sale in so_far)
