@@ -14,8 +14,8 @@ from exchange.configuration.rules_buyer import (
     check_time_zone,
     check_url,
 )
+from exchange.configuration.rules_floors import check_floors
 from exchange.configuration.rules_price import (
-    check_floors,
     check_margin,
     check_offer_margins,
     check_price_rule,
@@ -79,7 +79,7 @@ def check_campaign(
     yield from check_currency(campaign.currency, (*path, "currency"))
     yield from _sellers(campaign, draft, path)
     yield from check_margin(campaign.margin, (*path, "margin"))
-    yield from check_floors(campaign, verticals, (*path, "floors"))
+    yield from check_floors(campaign, draft, verticals, (*path, "floors"))
     yield from _qualify(campaign, compiles, (*path, "qualify"))
     yield from check_learning(campaign, path)
     if campaign.answer_deadline_ms < campaign.auction_deadline_ms:

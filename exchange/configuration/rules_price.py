@@ -1,8 +1,7 @@
-"""What must hold of margins and of tables of floors, beyond the types of their keys."""
+"""What must hold of margins and price rules, beyond the types of their keys."""
 
 from collections.abc import Iterator
 
-from exchange.configuration.compiling import vertical_of
 from exchange.configuration.draft import Draft
 from exchange.configuration.locate import Path
 from exchange.configuration.margins import margin_of
@@ -10,19 +9,14 @@ from exchange.configuration.problem import Problem
 from exchange.contract.market_file import (
     BandPart,
     CampaignPart,
-    FloorsPart,
     MarginPart,
     Rounding,
     StagePart,
-    VerticalPart,
 )
 from exchange.domain.campaign import Method, PriceRuleKind
-from exchange.domain.condition_names import names_of
-from exchange.domain.floor_table import VERTICAL, Columns, Drawing, FloorRuleError
-from exchange.domain.money import from_decimal, to_text
+from exchange.domain.money import to_text
 from exchange.domain.nearest import hint
 from exchange.domain.pricing import falls_at
-from exchange.domain.vertical import Privacy
 
 WAYS = ("percent", "fixed", "payout")
 
@@ -120,49 +114,3 @@ def check_offer_margins(
             yield Problem(place, f'there is no offer "{name}"{hint(name, draft.ids["offer"])}')
         elif name in offers and offers[name].vertical != campaign.vertical:
             yield Problem(place, f'"{name}" is an offer for "{offers[name].vertical}"')
-
-
-def check_floors(
-    campaign: CampaignPart, verticals: dict[str, VerticalPart], path: Path
-) -> Iterator[Problem]:
-    """Tell what is wrong with a campaign's table of floors."""
-    floors, vertical = campaign.floors, verticals.get(campaign.vertical)
-    if floors is None or vertical is None:
-        return
-    if floors.default is not None and campaign.floor:
-        yield Problem((*path, "default"), "says once more what the campaign's floor says")
-    names = names_of(vertical_of(vertical))
-    problems = list(_fields(floors, vertical, [*names, VERTICAL], (*path, "fields")))
-    yield from problems
-    if problems:
-        return
-    drawing = Drawing(Columns(floors.fields, names, vertical.id))
-    for key, amount in floors.values.items():
-        try:
-            drawing.add(key, from_decimal(amount))
-        except FloorRuleError as error:
-            yield Problem((*path, "values", key), str(error))
-    yield from _unused(floors, path)
-
-
-def _fields(
-    floors: FloorsPart, vertical: VerticalPart, names: list[str], path: Path
-) -> Iterator[Problem]:
-    if not floors.fields:
-        yield Problem(path, "names no field")
-    for index, name in enumerate(floors.fields):
-        place = (*path, index)
-        field = vertical.fields.get(name)
-        if name not in names:
-            yield Problem(place, f'"{name}" is nothing that is known of a lead{hint(name, names)}')
-        elif field is not None and field.privacy is Privacy.IDENTITY:
-            yield Problem(place, f'"{name}" says who somebody is: no floor may depend on it')
-        elif name in floors.fields[:index]:
-            yield Problem(place, f'"{name}" stands twice')
-
-
-def _unused(floors: FloorsPart, path: Path) -> Iterator[Problem]:
-    if not floors.values:
-        yield Problem(
-            (*path, "values"), "names no rule: every lead has the default", is_warning=True
-        )

@@ -196,3 +196,20 @@ def test_second_price_without_a_floor_is_worth_a_word():
     assert warning.key == "campaign[0].stage[0].price_rule"
     assert "pays nothing" in warning.message
     assert not read(bare).warnings
+
+
+def test_a_rule_for_an_origin_that_nobody_declares_is_worth_a_word():
+    """A source may come undeclared; a misspelt one would cost money in silence."""
+    text = GOOD.replace('"hour"]', '"hour", "source", "seller", "vertical"]').replace(
+        'id = "fast"\n', 'id = "fast"\nsource = [ { id = "fb-tx", channel = "facebook" } ]\n', 1
+    )
+    for key in ("TX|mobile|*", "TX|*|*", "*|*|22-23"):
+        text = text.replace(f'"{key}"', f'"{key}|fb-tx|fast|auto"')
+    assert not read(text).warnings
+    wrong = text.replace("22-23|fb-tx|fast|auto", "22-23|fb-tz,fb-tx|medium|auro")
+    told = [warning.message for warning in read(wrong).warnings]
+    assert told == [
+        'no source "fb-tz" is declared for this campaign; did you mean "fb-tx"?',
+        'no seller "medium" is declared for this campaign',
+        'no vertical "auro" is declared for this campaign; did you mean "auto"?',
+    ]
