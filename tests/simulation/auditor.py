@@ -7,6 +7,7 @@ is imported here; what a cap or a window is, is written down a second time.
 from collections import defaultdict
 from typing import Any
 
+from tests.simulation.bids import amounts
 from tests.simulation.counters import Counters
 from tests.simulation.records import Lead, Sale, Violation
 
@@ -178,11 +179,21 @@ class Auditor:
         if not 1 <= sale.buyers_max <= terms["buyers_max"]:
             self._wrong("2 one sale", f"{sale.buyer} has lead {lead_id} with {sale.buyers_max}, "
                                       f"it shares with {terms['buyers_max']}")  # fmt: skip
+        self._priced(sale, terms)
         lead.sales.append(sale)
         self._sales[sale.sale_id] = sale
         self._too_many(lead_id, "is awarded to", sale.buyer)
         for what in self._counters.take(sale, terms):
             self._wrong("3 caps", f"sale {sale.sale_id}: {what}")
+
+    def _priced(self, sale: Sale, terms: dict[str, Any]) -> None:
+        """Look whether a buyer is asked for what it bid; at second price for no more."""
+        if sale.bid_id is None:
+            return  # unasked
+        bid = amounts(sale.bid_id)
+        if sale.price > max(bid) or (sale.price not in bid and not terms["second_price"]):
+            self._wrong("5 money", f"sale {sale.sale_id} asks for {sale.price}, "
+                                   f"{sale.buyer} bid {sorted(bid)}")  # fmt: skip
 
     def _beside(self, lead: Lead, sale: Sale, earlier: Sale) -> None:
         """Look whether two buyers may not have a lead both, whatever their numbers say."""

@@ -11,6 +11,7 @@ from random import Random
 import msgspec
 
 from exchange.wire.call import Call, Detail, Outcome
+from tests.simulation.bids import BIDS
 from tests.simulation.history import History
 from tests.simulation.loop import Process, World
 
@@ -18,12 +19,6 @@ KEY = b"Idempotency-Key: "
 QUESTION = b"GET /status/"
 NO_BID = b'{"bid": 0, "reason": "not mine"}'
 GARBAGE = (b"<html>sorry</html>", b'{"bid": "', b"", b'{"bid": NaN}', b'{"bid": -4}', b"[" * 300)
-BIDS = tuple(
-    b'{"bid": %d.%02d, "bid_id": "b%d"%b}'
-    % (n // 20 + 1, n * 7 % 100, n, b', "exclusive_bid": %d' % (n // 8 + 2) if n % 3 == 0 else b"")
-    for n in range(400)
-)
-"""A third names a price for being alone, too; where nobody shares it counts if it is higher."""
 
 
 class Decision(msgspec.Struct):

@@ -46,6 +46,7 @@ class History:
                 award.payout,
                 award.held_at_us,
                 award.buyers_max,
+                award.bid_id,
             ),
             sale_end and (sale_end.sale_id, str(sale_end.state)),
             lead_end and (str(lead_end.status), lead_end.price),

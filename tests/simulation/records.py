@@ -18,6 +18,7 @@ class Sale:
         self.lead_id = lead_id
         self.sale_id, self.offer, self.buyer, self.price, self.payout, self.held_at_us = award[:6]
         self.buyers_max: int = award[6]
+        self.bid_id: str | None = award[7]
         self.is_posted = False
         self.state = ""
         self.charge = 0

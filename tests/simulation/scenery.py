@@ -213,7 +213,7 @@ def a_snapshot(version: int, offers: list[Offer], answer_ms: int, plan: Plan) ->
     Where sellers wait neither briefly nor long the others rank by expected value; where they wait
     long floors are learned, and often drawn.
     """
-    is_even = version % 2 == 0
+    is_even = (version + len(offers)) % 2 == 0
     rule = PriceRuleKind.SECOND_PRICE if is_even else PriceRuleKind.FIRST_PRICE
     asked = [offer.id for offer in offers if offer.ping is not None]
     weights = Weights.ACCEPTANCE if plan.method is Method.WEIGHTED else Weights.FIXED
@@ -267,6 +267,12 @@ def plainly(snapshot: Snapshot) -> dict[str, Any]:
         for stage in snapshot.campaigns["auto-us"].stages
         for name in stage.offer_ids
     }
+    second = {
+        name
+        for stage in snapshot.campaigns["auto-us"].stages
+        if stage.price_rule is PriceRuleKind.SECOND_PRICE
+        for name in stage.offer_ids
+    }
     return {
         offer.id: {
             "buyer": offer.buyer.id,
@@ -279,6 +285,7 @@ def plainly(snapshot: Snapshot) -> dict[str, Any]:
             if offer.share_with_max is None
             else min(most[offer.id], offer.share_with_max + 1),
             "not_with": sorted(offer.not_with),
+            "second_price": offer.id in second,
         }
         for offer in snapshot.offers.values()
     }

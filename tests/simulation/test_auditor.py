@@ -13,6 +13,7 @@ OFFERS = {
     name: {
         "buyer": name, "caps": [(f"offer/{name}", "leads", 1, "day")], "credit": 20_000_000,
         "on_no_answer": "wait", "buyers_max": 3, "not_with": [],
+        "second_price": False,
     }
     for name in ("acme", "bravo")
 }  # fmt: skip
@@ -27,8 +28,8 @@ def moment(lead, number, kind, *, row=None, award=None, sale_end=None, end=None,
     return ("moment", 1.0, "w1", lead, number, kind, row, award, sale_end, end, moved, said)
 
 
-def award(sale=SALE, buyer="acme", most=1):
-    return (sale, buyer, buyer, 10_000_000, 8_500_000, HELD_US, most)
+def award(sale=SALE, buyer="acme", most=1, bid=None):
+    return (sale, buyer, buyer, 10_000_000, 8_500_000, HELD_US, most, bid)
 
 
 def entries(charge=10_000_000, payout=8_500_000, sale=SALE, buyer="acme"):
@@ -143,6 +144,12 @@ WRONG = {
     "more is charged than was bid": (
         "5 money",
         {"sold": [(*SOLD[:10], entries(charge=11_000_000), ())]},
+    ),
+    "more is asked for than was bid": (
+        "5 money", {"awarded": [moment(LEAD, 2, "award", award=award(bid="b100"), said=ASKED)]},
+    ),
+    "less is asked for than was bid, at first price": (
+        "5 money", {"awarded": [moment(LEAD, 2, "award", award=award(bid="b399"), said=ASKED)]},
     ),
     "the buyer never accepted": ("5 money", {"said": []}),
     "money moves without a sale": (
