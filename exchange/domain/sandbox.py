@@ -132,14 +132,18 @@ OUTCOMES = (
 SPECIAL = tuple(dict.fromkeys(outcome.zip for outcome in OUTCOMES))
 
 
+PREFIX = "sandbox."
+"""Before the ids of test buyers and offers; no id of a market file has a dot."""
+
+
 def buyer_id(campaign_id: str, buyer: str) -> str:
-    """Return the id of one of a campaign's test buyers; no id of a market file has a dot."""
-    return f"sandbox.{campaign_id}.{buyer}"
+    """Return the id of one of a campaign's test buyers."""
+    return f"{PREFIX}{campaign_id}.{buyer}"
 
 
 def offer_id(campaign_id: str, role: Role) -> str:
     """Return the id of a test offer of a campaign."""
-    return f"sandbox.{campaign_id}.{role.name}"
+    return f"{PREFIX}{campaign_id}.{role.name}"
 
 
 def url(role: Role, call: str) -> str:

@@ -153,6 +153,20 @@ async def test_it_touches_neither_real_leads_nor_other_campaigns(house):
     assert summed(other) == ("unsold", "no_eligible_offer", None)
 
 
+async def test_the_posting_spec_tells_the_table_where_there_is_a_sandbox(house):
+    """As a page, and as JSON; a campaign without one says nothing of it."""
+    await open_house(house, campaign("plain"))
+    key = await house.key("seller", "fastquotes")
+    page = (await house.call("GET", "/v1/campaigns/auto-us/spec", key=key)).body
+    assert "<code>27509</code>" in page
+    assert "<code>all_refused</code>" in page
+    told = {}
+    for name in ("auto-us", "plain"):
+        answer = await house.call("GET", f"/v1/campaigns/{name}/spec.json", key=key)
+        told[name] = [row["zip"] for row in answer.body["x-exchange"]["sandbox"]]
+    assert told == {"auto-us": [one.zip for one in OUTCOMES], "plain": []}
+
+
 def test_the_page_tells_the_table():
     """Row by row as it is, and every row is tried here."""
     rows = re.findall(r"^\| (\d{5}) \| (.+) \| (.+) \|$", DOCS.read_text(), re.MULTILINE)

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.delivery.answer import Accepted, InDoubt, Refused, says_duplicate
+from exchange.delivery.formats.foreign import outcome
 from exchange.delivery.formats.standard import read_answer
+from exchange.domain.dialect import PostSaid, PostWord
 
 
 @pytest.mark.parametrize(
@@ -100,3 +102,22 @@ def test_no_answer_raises(status, body, repeated):
 def test_a_reason_says_whether_the_buyer_has_the_person(reason, is_duplicate):
     """The words by which buyers say so; nothing else is taken for it."""
     assert says_duplicate(reason) is is_duplicate
+
+
+@pytest.mark.parametrize(
+    ("word", "detail", "is_duplicate"),
+    [
+        (PostWord.DUPLICATE, None, True),
+        (PostWord.DUPLICATE, "code 7", True),
+        (PostWord.REFUSED, "Lead exists: duplicate", True),
+        (PostWord.REFUSED, "no agent free", False),
+    ],
+)
+def test_a_mapping_says_it_by_its_rule_or_by_the_words_of_a_refusal(word, detail, is_duplicate):
+    """To a repetition its rule still means that the first post was taken."""
+    said = PostSaid(word=word, detail=detail)
+    answer = outcome(said, repeated=False)
+    assert isinstance(answer, Refused)
+    assert answer.duplicate is is_duplicate
+    if word is PostWord.DUPLICATE:
+        assert isinstance(outcome(said, repeated=True), Accepted)

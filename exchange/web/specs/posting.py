@@ -6,6 +6,7 @@ import msgspec
 
 from exchange.domain.campaign import Campaign
 from exchange.domain.offer import Offer
+from exchange.domain.sandbox import OUTCOMES, PREFIX, Outcome
 from exchange.domain.seller import Seller
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.vertical import Vertical
@@ -82,6 +83,8 @@ class PostingSpec(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool
     can_sell_tests: bool
     """Somebody buys test leads here."""
+    sandbox: tuple[Outcome, ...]
+    """What a test lead of each ZIP code brings, where the campaign has a sandbox."""
     fields: tuple[FieldSpec, ...]
     digests: tuple[str, ...]
     controls: tuple[Control, ...]
@@ -127,6 +130,7 @@ def posting_spec(snapshot: Snapshot, asked: Asked, accept: Accept) -> PostingSpe
         seller_id=seller.id,
         paused=campaign.paused or seller.paused,
         can_sell_tests=bool(offers),
+        sandbox=OUTCOMES if any(map(is_of_sandbox, offers)) else (),
         fields=field_specs(vertical),
         digests=tuple(name for _, name, kind in digest_names(vertical) if kind == "sha256"),
         controls=controls(),
@@ -179,6 +183,7 @@ def beyond(spec: PostingSpec) -> dict[str, object]:
         "errors": spec.errors,
         "examples": {"ping": spec.ping, "post": spec.post},
         "test_leads": spec.ready,
+        "sandbox": spec.sandbox,
     }
 
 
@@ -186,6 +191,11 @@ def offers_for_tests(snapshot: Snapshot, campaign: Campaign) -> tuple[Offer, ...
     """Return the offers to which a test lead can go."""
     named = {offer_id for stage in campaign.stages for offer_id in stage.offer_ids}
     return tuple(offer for offer in buying(snapshot, campaign, named) if offer.test)
+
+
+def is_of_sandbox(offer: Offer) -> bool:
+    """Tell whether an offer is one of the exchange's own test offers."""
+    return offer.id.startswith(PREFIX)
 
 
 def buying(snapshot: Snapshot, campaign: Campaign, named: set[str]) -> list[Offer]:
