@@ -89,7 +89,7 @@ SELECT message_id::text, at, ms, status, detail
 
 -- waiting --
 -- How many wait, counted up to $1, and since when the oldest does.
-SELECT (SELECT count(*) FROM (SELECT FROM message WHERE state = 'waiting' LIMIT $1) AS some)
+SELECT (SELECT count(*) FROM (SELECT FROM message WHERE state = 'waiting' LIMIT $1) AS counted)
            AS waiting,
        (SELECT at FROM message WHERE state = 'waiting' ORDER BY at LIMIT 1) AS since;
 
