@@ -496,6 +496,7 @@ class Worker:
             now_us=now_us,
             late_grace_ms=self.settings.post_late_grace_ms,
         )
+        deciding = Deciding(self._decisions, self._awaited, now_us)
         return Stations(
             ledger=self._ledger,
             market=self._market,
@@ -512,7 +513,8 @@ class Worker:
             rates=self._rates,
             alike=self._census.k,
             notice=self._notices.push,
-            word_on=Deciding(self._decisions, self._awaited).word_on,
+            word_on=deciding.word_on,
+            last_word=deciding.last_word,
         )
 
     async def _count(self) -> None:

@@ -174,7 +174,9 @@ class Concluding:
         """Do what the offer's `on_no_answer` says: go on without it, or wait until it decides."""
         self._note_doubt(award, doubt, posting.ms)
         assert offer.post is not None, "a sale without a post is never in doubt"
-        if offer.post.on_no_answer is OnNoAnswer.ADVANCE:
+        advances = offer.post.on_no_answer is OnNoAnswer.ADVANCE
+        decided = await posting.last_word() if advances else None
+        if advances and decided is None:
             self._chain.note(EventName.ADVANCED, offer=offer.id, sale_id=award.sale_id)
             self._course.advanced = True
             if posting.is_shared:
@@ -182,14 +184,10 @@ class Concluding:
             self.void(award)
             self._stations.spawn(self._hear_late(award, posting))
             return None
-        self._stations.observer.in_doubt(1)
-        self._doubts += 1
-        try:
-            decided = await posting.resolved(offer.post.in_doubt_max_s)
-        finally:
-            self._doubts -= 1
+        if advances:
             posting.stop()
-            self._stations.observer.in_doubt(-1)
+        else:
+            decided = await self._resolved(posting, offer.post.in_doubt_max_s)
         self._chain.note(
             EventName.RESOLVED,
             offer=offer.id,
@@ -205,6 +203,17 @@ class Concluding:
                 self._course.voided = True
                 self.void(award)
         return None
+
+    async def _resolved(self, posting: Posting, within_s: float) -> Accepted | Refused | None:
+        """Wait until the buyer decides, that long; None: it never did."""
+        self._stations.observer.in_doubt(1)
+        self._doubts += 1
+        try:
+            return await posting.resolved(within_s)
+        finally:
+            self._doubts -= 1
+            posting.stop()
+            self._stations.observer.in_doubt(-1)
 
     async def _accepted(
         self, award: AwardRow, offer: Offer, answer: Accepted, posting: Posting

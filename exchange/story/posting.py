@@ -8,12 +8,15 @@ from exchange.delivery.delivery import Delivered, Parcel
 from exchange.domain.captured import Captured
 from exchange.domain.events import EventName
 from exchange.domain.moment import MomentKind
+from exchange.ledger.errors import LedgerUnavailable
 from exchange.story.asking import Asking
 from exchange.story.chain import Chain
+from exchange.story.deciding import OVER
 from exchange.story.patience import any_done
 from exchange.story.stations import Stations
 
 MS = 0.001
+LEDGER_AGAIN_S = 0.5
 US_PER_MS = 1000
 
 
@@ -46,6 +49,8 @@ class Posting:
         self._asked_last = False
         self._calls: set[asyncio.Task[Delivered]] = set()
         """Under way to the buyer; and, once it is in doubt, the wait for a word from elsewhere."""
+        self._is_over = False
+        """It was given up already, by a worker that could not write that down."""
         self.ms = 0.0
         """How long the call took that ended last."""
 
@@ -84,10 +89,27 @@ class Posting:
             decided = await self._decision(min(pause_s, left_s) if tries else left_s)
             if decided is not None:
                 return decided
-            if not tries or self._stations.monotonic() >= give_up_at:
+            if self._is_over:
                 return None
+            if not tries or self._stations.monotonic() >= give_up_at:
+                return await self._last_word()
             await self._try_again()
             pause_s = min(2 * pause_s, limits.repeat_longest_s)
+
+    async def last_word(self) -> Accepted | Refused | None:
+        """Return what was said of the sale elsewhere; None: nothing, and nothing counts any more.
+
+        Errors: LedgerUnavailable.
+        """
+        return await self._stations.last_word(self._parcel.sale_id)
+
+    async def _last_word(self) -> Accepted | Refused | None:
+        """Return the same once the ledger says it; it may know already that nothing counts."""
+        while True:
+            try:
+                return await self.last_word()
+            except LedgerUnavailable:
+                await asyncio.sleep(LEDGER_AGAIN_S)
 
     async def _try_again(self) -> None:
         """Ask, or repeat: in turns where both are possible."""
@@ -128,6 +150,9 @@ class Posting:
             if isinstance(result, Accepted | Refused):
                 self.stop()
                 return result
+            if result is OVER:
+                self._is_over = True
+                return None
             if isinstance(result, InDoubt):
                 self._note_doubt(result, self.ms)
         return None

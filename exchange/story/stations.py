@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from exchange.auction.auction import AuctionResult, Tender
+from exchange.delivery.answer import Accepted, Refused
 from exchange.delivery.asking import Question
 from exchange.delivery.delivery import Delivered, Parcel
 from exchange.domain.caps import Hold, HoldRefused, Used
@@ -21,7 +22,7 @@ from exchange.domain.quote import Quote
 from exchange.domain.reason import Reason
 from exchange.domain.turns import Turn
 from exchange.domain.vertical import Vertical
-from exchange.story.deciding import nobody_tells
+from exchange.story.deciding import no_last_word, nobody_tells
 from exchange.story.fencing import Written
 
 
@@ -187,6 +188,8 @@ class Stations:
     """Return what is decided of a sale elsewhere than in the answer to its post, once it is."""
     notice: Callable[[str, Notice], None] | None = None
     """Takes what an offer is told of its bid; returns at once."""
+    last_word: Callable[[SaleId], Coroutine[Any, Any, Accepted | Refused | None]] = no_last_word
+    """Return what was, or make sure that nothing will be: None; raise LedgerUnavailable."""
 
     def timed(self, stage: str) -> "Timed":
         """Measure a block as a stage of a sale."""

@@ -50,15 +50,25 @@ async def confirm_sale(request: web.Request) -> web.Response:
         redirect_url=asked.redirect_url,
         note=asked.reason,
     )
+    now = await carried_out(sale, decision, doors)
+    if not stands(now, decision):
+        raise DeniedError(Kind.CONFLICT, f"it is {word(now)} already")
+    return json_response(encode(published(now)))
+
+
+async def carried_out(sale: SaleWord, decision: Decision, doors: Doors) -> SaleWord:
+    """Decide a sale, unless that was done before; return how it then stands."""
     if await doors.decisions.decide(sale.sale_id, decision):
         with contextlib.suppress(ClosingError):
             end = doors.story.ended(sale.lead_id, WAIT_S, sale.sale_id)
             await doors.under_way.unless_closing(end)
-    now = await sale_of(sale_id, role, doors)
-    stands = now.accepted if now.state is None else now.state in TAKEN
-    if stands is not asked.accepted:
-        raise DeniedError(Kind.CONFLICT, f"it is {word(now)} already")
-    return json_response(encode(published(now)))
+    return await doors.decisions.sale(sale.sale_id) or sale
+
+
+def stands(now: SaleWord, decision: Decision) -> bool:
+    """Tell whether a sale is, or will be, what was decided."""
+    is_taken = now.accepted if now.state is None else now.state in TAKEN
+    return is_taken is decision.accepted
 
 
 async def get_in_doubt(request: web.Request) -> web.Response:

@@ -30,7 +30,12 @@ class Auditor:
         self._leads: defaultdict[str, Lead] = defaultdict(Lead)
         self._sales: dict[str, Sale] = {}
         self._offers: dict[int, dict[str, Any]] = {}
-        self._decisions: dict[tuple[str, str], tuple[bool, str]] = {}
+        self._words: defaultdict[tuple[str, str], set[bool]] = defaultdict(set)
+        """What a buyer ever said of a sale, at the door or to its post, heard or not."""
+        self._prices: defaultdict[str, set[str]] = defaultdict(set)
+        """At which prices a sale was accepted; empty: at its own."""
+        self._decided: set[str] = set()
+        self._promises: list[tuple[str, str, bool, int]] = []
         self._persons: dict[str, int] = {}
         self._sold_persons: dict[int, str] = {}
         self._keys: dict[str, int] = {}
@@ -120,7 +125,33 @@ class Auditor:
         self, buyer: str, sale_id: str, accepted: bool, price: str, status: int
     ) -> None:  # fmt: skip
         del status
-        self._decisions[buyer, sale_id] = accepted, price
+        self._words[buyer, sale_id].add(accepted)
+        if accepted:
+            self._prices[sale_id].add(price)
+
+    def _on_confirming(self, buyer: str, sale_id: str, accepted: bool) -> None:
+        self._words[buyer, sale_id].add(accepted)
+
+    def _on_decided(self, sale_id: str, by: str, accepted: bool) -> None:
+        """Only one word on a sale counts that did not come as the answer to its post."""
+        sale = self._sales[sale_id]
+        if sale_id in self._decided or sale.state:
+            self._wrong("2 one sale", f"sale {sale_id} is decided again, or after its end")
+        self._decided.add(sale_id)
+        if accepted:
+            self._prices[sale_id].add("")
+            if by != f"buyer/{sale.buyer}":
+                self._wrong("5 money", f"sale {sale_id} of {sale.buyer} is accepted by {by}")
+
+    def _on_confirmed(
+        self, buyer: str, sale_id: str, accepted: bool, status: int, state: str
+    ) -> None:  # fmt: skip
+        """What a buyer was told of its own word; judged once all is quiet."""
+        ends = self._sales[sale_id].state
+        if state not in {"in_doubt", ends}:
+            self._wrong("4 nothing lost", f"{buyer} was told that {sale_id} is {state}, on the "
+                                          f"books it is {ends or 'open'}")  # fmt: skip
+        self._promises.append((buyer, sale_id, accepted, status))
 
     # The ledger
 
@@ -226,17 +257,19 @@ class Auditor:
             self._accepted(sale, moved)
         elif transfers:
             self._wrong("5 money", f"sale {sale_id} is {state} and moves money")
-        elif state == "refused" and self._decisions.get((sale.buyer, sale_id), (False, ""))[0]:
+        elif state == "refused" and self._words[sale.buyer, sale_id] == {True}:
             self._wrong("2 one sale", f"{sale.buyer} accepted {sale_id}, on the books it refused")
         self._counters.end(sale)
 
     def _accepted(self, sale: Sale, moved: dict[str, int]) -> None:
-        accepted, price = self._decisions.get((sale.buyer, sale.sale_id), (False, ""))
-        if not accepted:
+        if True not in self._words[sale.buyer, sale.sale_id]:
             self._wrong("5 money", f"{sale.buyer} is charged for {sale.sale_id}, which it never "
                                    "accepted")  # fmt: skip
-        due = min(sale.price, int(float(price) * 1_000_000)) if price else sale.price
-        if sale.charge != due:
+        due = {
+            min(sale.price, int(float(price) * 1_000_000)) if price else sale.price
+            for price in self._prices[sale.sale_id]
+        }
+        if sale.charge not in due:
             self._wrong("5 money", f"sale {sale.sale_id} charges {sale.charge}, due are {due}")
         earned = sum(amount for name, amount in moved.items() if name.startswith("seller/"))
         margin = sum(amount for name, amount in moved.items() if name.startswith("margin/"))
@@ -318,6 +351,7 @@ class Auditor:
         lead.is_told = True
 
     def _at_the_end(self) -> None:
+        self._kept_promises()
         for lead_id, lead in self._leads.items():
             if lead.is_written and lead.end is None:
                 self._wrong("4 nothing lost", f"lead {lead_id} has no end")
@@ -328,6 +362,26 @@ class Auditor:
                 self._explained(lead_id, lead)
                 if lead.heard_pending and not lead.is_told:
                     self._wrong("4 nothing lost", f"{lead_id} was told pending, and then nothing")
+
+    def _kept_promises(self) -> None:
+        """Ask whether every buyer's word became what it was told of it.
+
+        One that said both yes and no may hear either; but never that both were taken.
+        """
+        told: defaultdict[str, set[bool]] = defaultdict(set)
+        for buyer, sale_id, accepted, status in self._promises:
+            is_taken = self._sales[sale_id].state == "accepted"
+            if status == 200:
+                told[sale_id].add(accepted)
+            if len(self._words[buyer, sale_id]) == 1 and (status == 200) != (is_taken is accepted):
+                self._wrong(
+                    "4 nothing lost",
+                    f"{buyer} said {accepted} of {sale_id}, heard {status}, and it is "
+                    f"{self._sales[sale_id].state}",
+                )
+        for sale_id, both in told.items():
+            if len(both) > 1:
+                self._wrong("2 one sale", f"sale {sale_id} was confirmed as taken and as refused")
 
     def _explained(self, lead_id: str, lead: Lead) -> None:
         """Ask the timeline for every offer; of a lead that was cut off, for those asked."""

@@ -14,6 +14,7 @@ import msgspec
 from exchange.domain.ids import LeadId
 from exchange.domain.moment import AwardRow, LeadEnd, LeadRow, Moment, MomentKind, SaleEnd
 from exchange.domain.reason import Reason
+from exchange.ledger.decisions import Decision, SaleWord
 from exchange.ledger.stored import OpenLead, StoredLead, StoredSale
 
 
@@ -71,17 +72,24 @@ class Registered(msgspec.Struct):
 class Books:
     """The tables; every method is one statement, done at once."""
 
-    def __init__(self, now_us: Callable[[], int], told: Callable[[str, Moment], None]) -> None:
-        """Take the server's clock, and who is told of every moment that became durable."""
+    def __init__(
+        self,
+        now_us: Callable[[], int],
+        told: Callable[[str, Moment], None],
+        decided: Callable[[str, Decision], None] = lambda _sale_id, _decision: None,
+    ) -> None:
+        """Take the server's clock, and who is told of all moments and words that became durable."""
         self.now_us = now_us
         self.leads: dict[str, Lead] = {}
         self.numbers: dict[tuple[str, int], tuple[str, int]] = {}
         """Who wrote a moment, under which number of its own."""
         self.workers: dict[str, Registered] = {}
         self.sales: dict[str, Award] = {}
+        self.decisions: dict[str, Decision] = {}
         self.epoch: tuple[int, str | None] = (0, None)
         """Which market state is whole, and in which server."""
         self._told = told
+        self._decided = decided
 
     # Moments
 
@@ -105,6 +113,32 @@ class Books:
             self._told(worker_id, moment)
             outcomes.append(True)
         return outcomes
+
+    def decide(self, sale_id: str, decision: Decision) -> bool:
+        """Write the word on a sale; False where it has its end, or a word."""
+        sale = self.sales.get(sale_id)
+        if sale is None or sale.end is not None or sale_id in self.decisions:
+            return False
+        self.decisions[sale_id] = decision
+        self._decided(sale_id, decision)
+        return True
+
+    def sale_word(self, sale_id: str) -> SaleWord | None:
+        sale = self.sales.get(sale_id)
+        if sale is None:
+            return None
+        said = self.decisions.get(sale_id)
+        return SaleWord(
+            sale_id=sale.row.sale_id,
+            lead_id=LeadId(sale.lead_id),
+            buyer_id=sale.row.buyer_id,
+            offer_id=sale.row.offer_id,
+            price=sale.row.price,
+            currency=sale.row.currency,
+            state=None if sale.end is None else sale.end.state,
+            decided_by=said and said.by,
+            accepted=said and said.accepted,
+        )
 
     def _write(self, worker_id: str, moment: Moment) -> None:
         lead = self.leads.get(moment.lead_id)

@@ -36,17 +36,29 @@ class Manners(msgspec.Struct, frozen=True, kw_only=True):
     post_fails: float = 0.0
     refuses: float = 0.1
     latency_s: float = 0.02
+    confirms: float = 0.0
+    """How often a buyer says at the exchange's door what it decided; after a 202 three times in
+    four, where it ever does."""
 
 
 class Buyer:
     """One buyer's own books."""
 
-    def __init__(self, name: str, chance: Random, history: History, manners: Manners) -> None:
+    def __init__(
+        self,
+        name: str,
+        chance: Random,
+        history: History,
+        manners: Manners,
+        confirm: Callable[..., None] = lambda *_, **_more: None,
+    ) -> None:
+        """Take its name and manners, and what plans a word at the door."""
         self.name = name
         self.manners = manners
         self.decisions: dict[bytes, Decision] = {}
         self._chance = chance
         self._history = history
+        self._confirm = confirm
 
     def receive(self, request: bytes) -> tuple[int, bytes]:
         """Take a post; return what is answered, if that gets through."""
@@ -71,6 +83,9 @@ class Buyer:
         self._history.add(
             "said", self.name, sale_id.decode(), decision.accepted, decision.price, status
         )
+        often = 3 / 4 if status == 202 and self.manners.confirms else self.manners.confirms
+        if is_new and often and chance() < often:
+            self._confirm(self.name, sale_id.decode(), accepted=decision.accepted)
         return status, body
 
     def _asked(self, request: bytes) -> tuple[int, bytes]:

@@ -68,6 +68,10 @@ class History:
             if str(event.event) == "pinged":
                 self.add("brought", "pings", event.at_us, len(event.offers))
 
+    def decided(self, sale_id: str, decision: Any) -> None:
+        """Note a word on a sale that became durable; called by the books."""
+        self.add("decided", sale_id, decision.by, decision.accepted)
+
     def digest(self) -> str:
         """Return what is the same for the same history alone."""
         return hashlib.sha256(msgspec.msgpack.encode(self.rows)).hexdigest()[:16]

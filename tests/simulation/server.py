@@ -2,10 +2,19 @@
 
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.simulation.books import Books
 from tests.simulation.loop import Process, World
+
+
+class Listener(NamedTuple):
+    """Who hears what is announced on one channel."""
+
+    process: Process
+    channel: str
+    moved: Callable[[str], None]
+    all_may_have_moved: Callable[[], None]
 
 
 class Server:
@@ -26,7 +35,7 @@ class Server:
         self.cuts = 0
         self.locks: dict[str, Any] = {}
         """Which transaction holds a worker's row."""
-        self.listeners: list[tuple[Process, Callable[[str], None], Callable[[], None]]] = []
+        self.listeners: list[Listener] = []
         self._blocked: list[tuple[Any, ...]] = []
         self._held: list[tuple[Any, ...]] = []
         self._silences = 0
@@ -102,11 +111,11 @@ class Server:
 
     # What is announced
 
-    def announce(self, lead_id: str) -> None:
-        """Tell everybody who listens that this lead moved."""
-        for process, moved, _ in self.listeners:
-            if not process.is_dead:
-                self.world.call_later(self.delay_s(), process.call_soon, moved, lead_id)
+    def announce(self, subject: str, channel: str = "lead") -> None:
+        """Tell everybody who listens there that this lead moved, or this sale was decided."""
+        for one in self.listeners:
+            if one.channel == channel and not one.process.is_dead:
+                self.world.call_later(self.delay_s(), one.process.call_soon, one.moved, subject)
 
     # What may befall it
 
@@ -151,6 +160,6 @@ class Server:
 
     def come_up(self) -> None:
         self.is_up = True
-        for process, _, all_may_have_moved in self.listeners:
-            if not process.is_dead:
-                process.call_soon(all_may_have_moved)
+        for one in self.listeners:
+            if not one.process.is_dead:
+                one.process.call_soon(one.all_may_have_moved)

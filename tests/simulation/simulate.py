@@ -12,6 +12,7 @@ from tests.simulation import logs
 from tests.simulation.books import Books
 from tests.simulation.buyers import Buyer, Network
 from tests.simulation.cluster import Cluster
+from tests.simulation.confirming import Confirming
 from tests.simulation.faults import Faults, Plan, plan_of
 from tests.simulation.history import History
 from tests.simulation.loop import World
@@ -96,9 +97,10 @@ def simulate(seed: int, setting: Setting) -> Simulated:
 
     valkey = Valkey(world, now_us, delay_s)
     world.places["/valkey"] = valkey
-    server = Server(world, Books(now_us, history.moment), delay_s)
+    server = Server(world, Books(now_us, history.moment, history.decided), delay_s)
+    confirming = Confirming(world, history, Random(f"confirming {seed}"), lambda: cluster.workers)
     buyers = {
-        name: Buyer(name, Random(f"{name} {seed}"), history, plan.manners)
+        name: Buyer(name, Random(f"{name} {seed}"), history, plan.manners, confirming.plan)
         for name in stage.snapshots[0].buyers
     }
     network = Network(world, history, buyers, Random(f"network {seed}"))

@@ -17,6 +17,7 @@ from exchange.ledger.worker import Leases
 from exchange.market.link import Link
 from exchange.market.market import Market, Terms
 from exchange.market.restoring import Restoring
+from exchange.story.deciding import Deciding
 from exchange.story.rebuilding import Rebuilding
 from exchange.story.recounting import Terms as RecountTerms
 from exchange.story.recovery import Recovery
@@ -28,11 +29,12 @@ from exchange.web.under_way import UnderWay
 from exchange.wire.endpoints import CALL_HEADERS, Endpoints
 from tests.simulation.buyers import Network
 from tests.simulation.connections import OpenVault, SimulatedConnections
+from tests.simulation.decisions import SimulatedDecisions
 from tests.simulation.ledger import SimulatedLedger
 from tests.simulation.loop import Process, World
 from tests.simulation.recount import recounting
 from tests.simulation.scenery import LESSONS
-from tests.simulation.server import Server
+from tests.simulation.server import Listener, Server
 
 LEASE_S = 8.0
 RECOVER_EVERY_S = 2.0
@@ -111,8 +113,12 @@ class Worker:
         )
         await self._registered()
         self.ledger = SimulatedLedger(process, server, self.name)
-        self.waiting = Waiting()
-        server.listeners.append((process, self.waiting.moved, self.waiting.all_may_have_moved))
+        self.waiting, self.awaited = Waiting(), Waiting()
+        for channel, waiting in (("lead", self.waiting), ("decision", self.awaited)):
+            server.listeners.append(
+                Listener(process, channel, waiting.moved, waiting.all_may_have_moved)
+            )
+        self.decisions = SimulatedDecisions(process, server)
         keeping = process.create_task(self.leases.keep())
         async with (
             Link(MARKET_URL) as link,
@@ -124,7 +130,8 @@ class Worker:
             self.story = Story(
                 stations, self.ledger, self.leases, lambda: self.snapshot, self, self.waiting
             )
-            self.repeats = Repeats(self._doors())
+            self.doors = self._doors()
+            self.repeats = Repeats(self.doors)
             self.recovery = Recovery(
                 stations, self.ledger, self.leases, market, lambda: self.snapshot,
                 self.story.left_open,
@@ -186,9 +193,10 @@ class Worker:
         )
 
     def _doors(self) -> Any:
-        """Return the few things of the doors that idempotency asks for."""
+        """Return the few things of the doors that idempotency and confirmations ask for."""
         return SimpleNamespace(
             once=self.market.once,
+            decisions=self.decisions,
             story=self.story,
             under_way=self.under_way,
             worker_id=self.name,
@@ -200,6 +208,7 @@ class Worker:
         process, wire = self.process, self._around.network.of(self.process)
         endpoints = Endpoints(CALL_HEADERS)
         entropy = self.chance.randbytes
+        deciding = Deciding(self.decisions, self.awaited, self.now_us)
         return Stations(
             ledger=self.ledger,
             market=self.market,
@@ -222,6 +231,8 @@ class Worker:
             claim_secret=CLAIM_SECRET,
             lessons=lambda: LESSONS,
             limits=Limits(repeat_longest_s=8.0),
+            word_on=deciding.word_on,
+            last_word=deciding.last_word,
         )
 
     def _listen(self, work: Any) -> asyncio.Task[Any]:
