@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -272,6 +273,11 @@ class Story:
     async def _broken_off(self, sale: LeadSale, outage: Exception) -> LeadAnswer:
         """Tell the outage, unless a buyer may have the lead: then its end is found, and follows."""
         if sale.awarded:
+            # It may have its end: then nobody else will tell of one that is written.
+            with suppress(LedgerUnavailable):
+                now = await self.standing(sale.lead.lead_id)
+                if now is not None and not now.is_open:
+                    return now.answer
             return await self._answer(sale, sale.so_far)
         if isinstance(outage, Broken):
             raise LedgerUnavailable from None
