@@ -23,6 +23,9 @@ from exchange.market.once import OnceKey, name_of
 CLOSED = "closed:"
 """What an epoch begins with that is being put right."""
 
+ALL = "all"
+"""Said where nothing of another lead is to stay."""
+
 AT_ONCE = 200
 """Calls in one write: what is sold meanwhile never waits behind thousands."""
 
@@ -144,11 +147,21 @@ class Restoring:
             for reply in await self._all(calls)
         ]
 
-    async def keep(self, kept: Sequence[Kept]) -> None:
-        """Let these claims stand; what another lead has stays that lead's."""
+    async def keep(self, kept: Sequence[Kept], *, anew: bool = False) -> None:
+        """Let these claims stand, the first first; what another lead has stays that lead's.
+
+        `anew`: while nobody claims, so that a claim of any other lead is of an older copy.
+        """
+        if not anew:
+            for_now = [
+                (function.CLAIM, keys.claims(one.claim), (one.claim.lead_id, one.left_ms))
+                for one in kept
+            ]
+            await self._all(for_now)
+            return
         calls = [
-            (function.CLAIM, keys.claims(one.claim), (one.claim.lead_id, one.left_ms))
-            for one in kept
+            (function.KEEP_CLAIM, keys.claims(one.claim), (one.claim.lead_id, one.left_ms, ALL))
+            for one in reversed(kept)
         ]
         await self._all(calls)
 
@@ -159,13 +172,14 @@ class Restoring:
             None if reply is None else LeadId(reply.decode()) for reply in await self._all(calls)
         ]
 
-    async def recall(self, asked: Sequence[Asked]) -> None:
-        """Remember these requests, where they were lost."""
+    async def recall(self, asked: Sequence[Asked], *, anew: bool = False) -> None:
+        """Remember these requests, where they were lost; `anew`: or another's record stands."""
+        other = ALL if anew else ""
         calls = [
             (
                 function.RECALL,
                 (name_of(one.key),),
-                (one.lead_id, one.worker, one.left_ms, "done" if one.has_ended else ""),
+                (one.lead_id, one.worker, one.left_ms, "done" if one.has_ended else "", other),
             )
             for one in asked
         ]

@@ -275,8 +275,10 @@ class Rebuilding:
         Turns are not restored: they are no truth, and where they were lost they begin anew.
         """
         now_us = self._terms.now_us()
-        await self._state.keep(await read_claims(recount, snapshot, now_us))
-        await self._state.recall(await read_requests(recount, self._terms, now_us))
+        # An older copy has claims and keys of leads that came to nothing, and were others' since.
+        await self._state.keep(await read_claims(recount, snapshot, now_us), anew=True)
+        requests = await read_requests(recount, self._terms, now_us)
+        await self._state.recall(requests, anew=True)
         for one in await read_purchases(recount, snapshot, self._terms, now_us):
             await self._market.remember_purchase(one.person_keys, one.buyer_id, one.until_us)
 

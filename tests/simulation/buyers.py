@@ -192,15 +192,20 @@ class Wire:
         if len(calls) == 1 and not calls[0].repeatable:
             await Posting(self._network, self._process, calls[0]).ended
             return
-        last = now
+        woken = self._process.create_future()
+        unheard = set(map(id, calls))
+
+        def hear(call: Call) -> None:
+            if on_answer is not None:
+                on_answer(call)
+            unheard.discard(id(call))
+            if not unheard:
+                wake(woken)
+
         for call in calls:
             call.begun_at = now
             self._network.bid(call, min(deadline_at, now + call.timeout_ms / 1000), now)
-            last = max(last, call.ended_at)
-            if on_answer is not None:
-                self._process.call_at(call.ended_at, on_answer, call)
-        woken = self._process.create_future()
-        self._process.call_at(last, wake, woken)
+            self._process.call_at(call.ended_at, hear, call)
         try:
             await woken
         finally:

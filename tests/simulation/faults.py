@@ -40,12 +40,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 def plan_of(chance: Random, *, losses: bool) -> Plan:
     """Draw what goes wrong under a seed: some of it, seldom all."""
-    confirming = Random(chance.random())
 
     def often(share: float, least: float, most: float) -> float:
         return chance.uniform(least, most) if chance.random() < share else 0.0
 
-    return Plan(
+    plan = Plan(
         crash_steps=int(often(0.6, 2_000, 12_000)),
         stop_steps=int(often(0.4, 4_000, 20_000)),
         stop_s=chance.choice((0.5, 3.0, 20.0)),
@@ -61,10 +60,11 @@ def plan_of(chance: Random, *, losses: bool) -> Plan:
             post_fails=often(0.8, 0.05, 0.6),
             refuses=chance.uniform(0.0, 0.4),
             latency_s=chance.choice((0.005, 0.02, 0.08)),
-            confirms=confirming.choice((0.0, 0.1, 0.4)),
         ),
         workers=chance.choice((1, 2, 2, 3)),
     )
+    manners = msgspec.structs.replace(plan.manners, confirms=chance.choice((0.0, 0.1, 0.4)))
+    return msgspec.structs.replace(plan, manners=manners)
 
 
 class Faults:

@@ -110,7 +110,8 @@ def a_program(chance: Random, calls: int):
         lines = [part for _ in range(chance.randrange(4)) for part in line()]
         pairs = [part for _ in range(chance.randrange(4)) for part in line()[:2]]
         return {
-            "claim": (lead, 60_000), "look_up": (lead,), "keep_claim": (lead, 90_000),
+            "claim": (lead, 60_000), "look_up": (lead,),
+            "keep_claim": (lead, 90_000, chance.choice(("", "all"))),
             "unclaim": (lead,), "hold": (sale, lead, "w1", chance.randrange(100), "", *lines),
             "settle": (sale, chance.choice(("", 0, 3)), 60_000), "release": (sale, 60_000),
             "extend": (sale, chance.randrange(200)), "lapsed": (chance.randrange(150), 3),
@@ -132,7 +133,9 @@ def a_program(chance: Random, calls: int):
                 90_000, 90_000, "x", chance.randint(1, 3), "y", 2, "z", 1,
             ),
             "rate": (chance.randrange(150) * 10**6, 2, 40 * 10**6, 1, 9 * 10**6),
-            "recall": (lead, "w1", 9000, chance.choice(("", "done"))),
+            "recall": (
+                lead, "w1", 9000, chance.choice(("", "done")), chance.choice(("", "all")),
+            ),
         }.get(called.name, ())  # fmt: skip
 
     for _ in range(calls):
