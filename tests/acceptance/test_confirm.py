@@ -162,7 +162,8 @@ async def test_a_word_after_the_end_is_409_and_changes_nothing(house):
         late = await confirm(house, sale_id, accepted=True)
         assert late.status == 409
         assert "void" in late.body["detail"]
-        assert not await house.fetch("SELECT FROM decision")
+        (row,) = await house.fetch("SELECT by, accepted FROM decision")
+        assert tuple(row) == ("exchange", False), "nobody waited any longer"
         assert by_state(await at_rest(house)) == {"void": 1}
 
 
@@ -204,7 +205,8 @@ async def test_who_may_not_speak_or_says_nothing_clear_is_told_so(house):
         assert bad.status == 400
         form = await house.call("POST", path, key=key, data={"accepted": "true"})
         assert form.status == 415
-        assert not await house.fetch("SELECT FROM decision")
+        (row,) = await house.fetch("SELECT by, accepted FROM decision")
+        assert tuple(row) == ("exchange", False), "nobody waited any longer"
         await confirm(house, sale_id, accepted=False)
 
         async def is_over():
