@@ -205,8 +205,7 @@ async def test_who_may_not_speak_or_says_nothing_clear_is_told_so(house):
         assert bad.status == 400
         form = await house.call("POST", path, key=key, data={"accepted": "true"})
         assert form.status == 415
-        (row,) = await house.fetch("SELECT by, accepted FROM decision")
-        assert tuple(row) == ("exchange", False), "nobody waited any longer"
+        assert not await house.fetch("SELECT FROM decision")
         await confirm(house, sale_id, accepted=False)
 
         async def is_over():
