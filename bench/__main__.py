@@ -26,6 +26,7 @@ NAMES = {
     "soak": "Minutes of load: memory, files, tasks, latencies, and whether they grow.",
     "eligibility": "CPU per lead to find who may compete, among ten offers and among thousands.",
     "choice": "CPU to choose who shares a lead, or has it alone, among ten bids and among 200.",
+    "early_close": "CPU per auction that may end before all have answered, against any other.",
     "calibration": "Chances learned from posts against the true ones of simulated buyers.",
     "lead_cost": "CPU per lead by format, against another checkout of this project.",
 }

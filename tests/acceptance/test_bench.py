@@ -36,6 +36,7 @@ PROMISED = {
     "soak": {"slope_mib_per_hour", "memory_mib_most", "tasks_after", "by_minute", "samples"},
     "eligibility": {"leads", "sizes"},
     "choice": {"rounds", "costs"},
+    "early_close": {"rounds", "costs"},
     "calibration": {"error", "bare_error", "expected", "realized", "by_price", "offers"},
     "lead_cost": {"leads", "buyers", "rounds", "candidates"},
 }
