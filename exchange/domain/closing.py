@@ -107,11 +107,24 @@ class Race:
         assert sharing is not None, "several may share this lead"
         if not might:
             return Decided(None if self._best is None else self._best[1])
+        if not self._may_be_decided(sharing):
+            return None
         bids = sorted([*might.values(), *self._standing], key=self._worth)  # they win all ties
         choice = choose(bids, sharing, self._closing.value)
         if choice is None or any(bid.offer.id in might for bid in choice.bids):
             return None
         return Decided(choice.bids[0])
+
+    def _may_be_decided(self, sharing: Sharing) -> bool:
+        """Tell whether it is worth choosing: nobody silent obviously has room, or brings more."""
+        value = self._closing.value
+        most = max(value(bid, bid.price) for bid in self._might.values())
+        beaten, alone = 0, 0
+        for bid in self._standing:
+            beaten += value(bid, bid.price) >= most
+            if bid.exclusive_price is not None:
+                alone = max(alone, value(bid, bid.exclusive_price))
+        return beaten >= sharing.room or alone >= most * sharing.room
 
     def decided(self) -> Decided | None:
         """Tell whether nobody who is still silent can stand before the best bid, or beside it."""
