@@ -200,6 +200,7 @@ class Auction:
             fan_out.cancel()
             raise
         if fan_out.done():
+            self._heard_out(calls, hear, fan_out)  # whichever callback comes first
             fan_out.result()
         if not silent:
             return result_of(tender, calls)

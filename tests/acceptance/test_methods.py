@@ -274,7 +274,9 @@ async def test_a_quote_by_turns_is_kept_and_only_its_post_is_a_turn(house):
         await house.open()
 
         async def quote(number):
+            # The very same ping would hear the very same quote.
             lead = {k: v for k, v in person(number).items() if k in {"zip", "currently_insured"}}
+            lead["vehicle_year"] = 2000 + number
             answer = await house.post(lead, path="/v1/pings")
             return answer.body["price"], answer.body["ping_id"]
 
@@ -282,7 +284,10 @@ async def test_a_quote_by_turns_is_kept_and_only_its_post_is_a_turn(house):
         assert [price for price, _ in quotes] == [8.5, 8.5, 8.5]
         for number, (_, token) in enumerate(quotes[:2]):
             answer = await house.post(
-                person(number), path=f"/v1/pings/{token}/post", campaign=None, source=None
+                person(number, vehicle_year=2000 + number),
+                path=f"/v1/pings/{token}/post",
+                campaign=None,
+                source=None,
             )
             assert (answer.body["status"], answer.body["price"]) == ("sold", 8.5)
         assert (await quote(7))[0] == 17  # two turns of a's: b is first now
