@@ -215,11 +215,7 @@ def test_every_reason_an_offer_can_have_is_a_sentence():
     for reason in Reason:
         assert meaning(reason)
         assert "_" not in meaning(reason)
-    assert {r for r in Reason if r < 500} - MEANINGS.keys() == {
-        Reason.SUPPRESSED,
-        Reason.CONSENT,
-        Reason.RATE,
-    }
+    assert {r for r in Reason if r < 500} - MEANINGS.keys() == {Reason.SUPPRESSED, Reason.CONSENT}
 
 
 def an_entry(event, after_ms, **changes):
