@@ -58,6 +58,8 @@ class Award(msgspec.Struct, frozen=True, kw_only=True):
     price: int
     payout: int
     state: str | None
+    buyers_max: int = 1
+    """So many buyers at most were to have the lead."""
 
 
 class Lead(msgspec.Struct, frozen=True, kw_only=True):

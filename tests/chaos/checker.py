@@ -28,12 +28,19 @@ def told_and_not_written(books: Books) -> Iterator[Violation]:
 
 
 def told_otherwise(books: Books) -> Iterator[Violation]:
-    """Yield leads of which the seller was told an end that is not the ledger's, or changed."""
+    """Yield leads of which the seller was told an end that is not the ledger's, or changed.
+
+    Of one that several share it may have heard of those who had accepted while others doubted.
+    """
+    parts = {lead_id: sums(payouts) for lead_id, payouts in payouts_of(books).items()}
+    parts = defaultdict(set, parts)
     ends = {lead.lead_id: (lead.status, lead.price) for lead in books.leads}
     for order in books.orders:
         for told in order.told:
             said, written = (told.status, told.price), ends.get(told.lead_id)
-            if told.status in FINAL and written is not None and said != written:
+            if told.status not in FINAL or written is None or said == written:
+                continue
+            if not (told.status == written[0] == "sold" and told.price in parts[told.lead_id]):
                 yield Violation("told_otherwise", order.ref, f"told {said}, written {written}")
 
 
@@ -66,36 +73,48 @@ def never_told(books: Books) -> Iterator[Violation]:
 
 
 def charged_twice(books: Books) -> Iterator[Violation]:
-    """Yield leads, and persons, that were charged to more than one sale."""
+    """Yield leads that too many buyers are charged for, and persons charged as two leads."""
     sales = {award.sale_id: award for award in books.awards}
     charged = {one.sale_id for one in books.transfers if one.debit.startswith("buyer/")}
-    by_lead, by_phone = defaultdict(set), defaultdict(set)
+    by_lead: defaultdict[str, list[Award]] = defaultdict(list)
+    by_phone = defaultdict(set)
     phones = {post.sale_id: post.phone for post in books.posts}
     for sale_id in charged & sales.keys():
-        by_lead[sales[sale_id].lead_id].add(sale_id)
+        by_lead[sales[sale_id].lead_id].append(sales[sale_id])
         if sale_id in phones:
-            by_phone[phones[sale_id]].add(sale_id)
-    for what, found in (("lead", by_lead), ("person", by_phone)):
-        for subject, sale_ids in found.items():
-            if len(sale_ids) > 1:
-                yield Violation("charged_twice", f"{what} {subject}", ", ".join(sorted(sale_ids)))
+            by_phone[phones[sale_id]].add(sales[sale_id].lead_id)
+    for lead_id, awards in by_lead.items():
+        if len(awards) > min(award.buyers_max for award in awards):
+            names = ", ".join(sorted(award.sale_id for award in awards))
+            yield Violation("charged_twice", f"lead {lead_id}", names)
+    for phone, lead_ids in by_phone.items():
+        if len(lead_ids) > 1:
+            yield Violation("charged_twice", f"person {phone}", ", ".join(sorted(lead_ids)))
 
 
 def posted_on(books: Books) -> Iterator[Violation]:
-    """Yield leads that a second buyer received with no refusal or advance of the first on record.
+    """Yield leads that a buyer received beside more than it, or they, were promised.
+
+    Whose refusal or advance is on record does not count.
 
     By the buyers' own books: which sale came to whom, and when.
     """
     lead_of = {award.sale_id: award.lead_id for award in books.awards}
+    most = {award.sale_id: award.buyers_max for award in books.awards}
     aside = {event.sale_id for event in books.events if event.name in SET_ASIDE}
     came: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for post in books.posts:
         if post.sale_id in lead_of:
             came[lead_of[post.sale_id]].setdefault(post.sale_id, post.buyer)
     for lead_id, sales in came.items():
-        for sale_id, buyer in list(sales.items())[:-1]:
-            if sale_id not in aside:
-                yield Violation("posted_on", lead_id, f"though {buyer} had it as {sale_id}")
+        having: list[str] = []
+        for sale_id in sales:
+            having.append(sale_id)
+            if len(having) > min(most[one] for one in having):
+                had = ", ".join(f"{sales[one]} had it as {one}" for one in having[:-1])
+                yield Violation("posted_on", lead_id, f"though {had}")
+            if sale_id in aside:
+                having.pop()
         twice = [name for name, times in Counter(sales.values()).items() if times > 1]
         if twice:
             yield Violation("posted_on", lead_id, f"{twice[0]} was posted it as two sales")
@@ -229,6 +248,23 @@ def by_sale(posts: Iterable[Post]) -> dict[str, list[Post]]:
     for post in posts:
         found.setdefault(post.sale_id, []).append(post)
     return found
+
+
+def payouts_of(books: Books) -> dict[str, list[int]]:
+    """Return what each lead's accepted sales pay the seller."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for award in books.awards:
+        if award.state == "accepted":
+            found[award.lead_id].append(award.payout)
+    return found
+
+
+def sums(payouts: list[int]) -> set[int]:
+    """Return what some of these make together, at least one of them."""
+    found = {0}
+    for payout in payouts:
+        found |= {total + payout for total in found}
+    return found - {0}
 
 
 def charges(books: Books) -> Iterator[tuple[Award, int]]:

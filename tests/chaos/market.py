@@ -75,8 +75,11 @@ def buyers() -> list[BuyerSpec]:
     ]
 
 
-def text(base_url: str) -> str:
-    """Return the market file, for buyers that are reached at this address."""
+def text(base_url: str, most: int = 1) -> str:
+    """Return the market file, for buyers that are reached at this address.
+
+    `most`: so many of those who are asked share a lead; two of them with fewer, or with none.
+    """
     told = {"ping_ms": 250, "post_ms": POST_MS, "in_doubt_s": DOUBT_S}
 
     def asked(name: str, **more: object) -> str:
@@ -88,8 +91,8 @@ def text(base_url: str) -> str:
         FORGETFUL_MAPPING,
         asked("capped", offer=f'caps = [ {{ leads = {LEADS_MAX}, per = "total" }} ]'),
         asked("thrifty", own=f'caps = [ {{ spend = {SPEND_MAX_DOLLARS}, per = "total" }} ]'),
-        asked("slow", offer="caps = [ { concurrent = 30 } ]"),
-        asked("dropping", offer='caps = [ { leads = 10000, per = "total" } ]'),
+        asked("slow", offer="caps = [ { concurrent = 30 } ]\nshare_with_max = 0"),
+        asked("dropping", offer='caps = [ { leads = 10000, per = "total" } ]\nshare_with_max = 1'),
         asked("silent", offer='caps = [ { leads = 10000, per = "total" } ]'),
         asked("mute", in_doubt_s=SHORT_DOUBT_S, offer="caps = [ { concurrent = 30 } ]"),
         asked("skipped", no_answer="advance", offer='caps = [ { leads = 10000, per = "total" } ]'),
@@ -103,7 +106,7 @@ def text(base_url: str) -> str:
             lines='duplicates = { window_hours = 24, on = ["phone"] }\n'
             "auction_deadline_ms = 2000\nanswer_deadline_ms = 5000",
             stages=(
-                f'method = "auction"\noffers = [{ASKED}]\ntimeout_ms = 300',
+                f'method = "auction"\noffers = [{ASKED}]\ntimeout_ms = 300\nmax_buyers = {most}',
                 'method = "waterfall"\noffers = ["house"]',
             ),
         ),

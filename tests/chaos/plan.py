@@ -50,6 +50,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     leads: int
     per_s: float
     strikes: tuple[Strike, ...]
+    buyers_max: int = 1
+    """So many buyers share a lead."""
 
 
 def plan(seed: int, number: int, leads: int = LEADS) -> Plan:
@@ -78,4 +80,7 @@ def plan(seed: int, number: int, leads: int = LEADS) -> Plan:
             between_post_and_outcome=number % 2 == 0,
         )
     )
-    return Plan(seed=1000 * seed + number, leads=leads, per_s=PER_S, strikes=tuple(strikes))
+    most = 3 if number % 4 in {2, 3} else 1
+    return Plan(
+        seed=1000 * seed + number, leads=leads, per_s=PER_S, strikes=tuple(strikes), buyers_max=most
+    )

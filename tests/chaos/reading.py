@@ -16,7 +16,8 @@ LEADS = """
 SELECT lead_id::text, seller_ref, status, price FROM lead LEFT JOIN lead_end USING (lead_id)
 """
 AWARDS = """
-SELECT sale_id::text, lead_id::text, number, offer, buyer, price, payout, state
+SELECT sale_id::text, lead_id::text, number, offer, buyer, price, payout, state,
+       buyers_max
   FROM award LEFT JOIN sale_end USING (sale_id)
  ORDER BY held_at
 """

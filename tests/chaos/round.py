@@ -65,7 +65,7 @@ async def run(
             stack.callback(copy_logs, data.path, keep_logs)
         near = StoreUrls(*lines.urls)
         exchange = Exchange(environment(data.path, *near), free_port(), log)
-        key = await opened(exchange, data, lines)
+        key = await opened(exchange, data, lines, plan.buyers_max)
         keeping = asyncio.ensure_future(exchange.keep())
         stack.callback(exchange.kill)
         stack.callback(keeping.cancel)
@@ -97,10 +97,10 @@ def copy_logs(data: Path, folder: Path) -> None:
         shutil.copy(log, folder)
 
 
-async def opened(exchange: Exchange, data: DataFolder, lines: "Proxies") -> str:
+async def opened(exchange: Exchange, data: DataFolder, lines: "Proxies", most: int) -> str:
     """Make the market and return the seller's key."""
     path = data.path.parent / "market.toml"
-    path.write_text(market.text(f"http://127.0.0.1:{lines.by_name['buyers'].port}"))
+    path.write_text(market.text(f"http://127.0.0.1:{lines.by_name['buyers'].port}", most))
     await exchange.command("apply", str(path))
     create = ("keys", "create", "--role", "seller", "--account", "fastquotes")
     return await exchange.command(*create)

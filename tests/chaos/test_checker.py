@@ -84,7 +84,7 @@ def lead(lead_id, ref, status, price=None):
     return Lead(lead_id=lead_id, ref=ref, status=status, price=price)
 
 
-def award(sale_id, lead_id, buyer, dollars, state):
+def award(sale_id, lead_id, buyer, dollars, state, most=1):
     return Award(
         sale_id=sale_id,
         lead_id=lead_id,
@@ -94,6 +94,7 @@ def award(sale_id, lead_id, buyer, dollars, state):
         price=dollars * DOLLAR,
         payout=DOLLAR,
         state=state,
+        buyers_max=most,
     )
 
 
@@ -229,6 +230,57 @@ def test_a_planted_violation_is_found(name):
     """It is named by its kind, whatever else it breaks."""
     kind, changes = PLANTED[name]
     assert kind in {found.kind for found in violations(with_changes(sound(), **changes))}
+
+
+def shared(*limits):
+    """The sound books, and a lead that as many share as there are limits; all of them have it."""
+    books = sound()
+    names = [f"S{number}" for number in range(len(limits))]
+    return with_changes(
+        books,
+        orders=lambda rows: (
+            *rows,
+            Order(
+                ref="s", phone="7", key="s",
+                told=[Told("S", "sold", DOLLAR), Told("S", "sold", len(limits) * DOLLAR)],
+            ),
+        ),
+        leads=lead("S", "s", "sold", len(limits) * DOLLAR),
+        posts=lambda rows: (*rows, *(post(f"b{name}", name, "7", 1) for name in names)),
+        awards=lambda rows: (
+            *rows,
+            *(
+                award(name, "S", f"b{name}", 1, "accepted", most)
+                for name, most in zip(names, limits, strict=True)
+            ),
+        ),
+        transfers=lambda rows: (
+            *rows,
+            *(
+                Transfer(
+                    sale_id=name, debit=f"buyer/b{name}", credit="seller/s", amount=DOLLAR,
+                    currency="USD",
+                )
+                for name in names
+            ),
+        ),
+    )  # fmt: skip
+
+
+def test_a_lead_is_shared_within_what_each_was_promised():
+    """Three under limits of three and four are right; a third beside a limit of two is not."""
+    assert violations(shared(3, 4, 3)) == []
+    kinds = {found.kind for found in violations(shared(2, 3, 3))}
+    assert kinds == {"charged_twice", "posted_on"}
+    assert "charged_twice" in {found.kind for found in violations(shared(3, 1))}
+
+
+def test_of_a_shared_lead_the_seller_hears_sums_of_its_sales():
+    """Nothing else: not a price that no buyers make together."""
+    other = order("s", Told("S", "sold", 2 * DOLLAR + 1))
+    assert "told_otherwise" in {
+        found.kind for found in violations(with_changes(shared(3, 4, 3), orders=other))
+    }
 
 
 def test_every_check_has_a_violation_planted():
