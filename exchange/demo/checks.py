@@ -176,11 +176,12 @@ def expected_settled(
 def against_market(
     standing: Mapping[str, Standing],
     settled: Mapping[str, Mapping[str, int]],
-    in_doubt: Container[str],
+    may_hold: Container[str],
 ) -> Iterator[Violation]:
     """Yield where market state and the ledger disagree: on what is settled, on what is held.
 
-    Nothing may be held but sales in doubt, and without any nothing may be counted as held.
+    Nothing may be held but sales in doubt and room for quotes, and without any nothing may be
+    counted as held.
     """
     for buyer, state in standing.items():
         wanted = settled.get(buyer, {})
@@ -189,7 +190,7 @@ def against_market(
             if has != should and not name.startswith(TEST_COUNTERS):
                 yield Violation("counter", name, f"market state has {has}, the ledger {should}")
         for sale_id in state.holds:
-            if sale_id not in in_doubt:
+            if sale_id not in may_hold:
                 yield Violation("held", sale_id, f"buyer {buyer} holds what is not in doubt")
         for name, amount in state.held.items():
             if amount and not state.holds:

@@ -113,6 +113,10 @@ class Reading:
         """Return every sale in doubt of a lead without an end, None of one that has none."""
         return [row["sale_id"] for row in await self._fetch("open_sales")]
 
+    async def quoted(self) -> set[str]:
+        """Return the quotes for which room may be held though nobody posted them."""
+        return {row["lead_id"] for row in await self._fetch("quoted")}
+
     async def endings(self) -> dict[str, Told]:
         """Return what became of every lead."""
         rows = await self._fetch("endings")

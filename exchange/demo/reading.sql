@@ -63,3 +63,10 @@ SELECT lead_id::text, sale_id::text
        WHERE NOT EXISTS (SELECT FROM sale_end WHERE sale_end.sale_id = award.sale_id)) AS undecided
        USING (lead_id)
  WHERE NOT EXISTS (SELECT FROM lead_end WHERE lead_end.lead_id = lead.lead_id);
+
+-- quoted --
+-- Quotes that were not posted and hold room, where their campaign says so; some seconds longer.
+SELECT lead_id::text
+  FROM quote
+ WHERE status = 'quoted' AND expires_at > now() - interval '15 seconds'
+   AND NOT EXISTS (SELECT FROM lead WHERE lead.lead_id = quote.lead_id);

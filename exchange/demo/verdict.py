@@ -1,6 +1,6 @@
 """What came of a run, asked of the stores, the buyers and the seller after it has ended."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from decimal import Decimal
 
 import aiohttp
@@ -24,7 +24,7 @@ from exchange.domain.snapshot import Snapshot
 from exchange.ledger.archive import Archive
 from exchange.ledger.check import Rules
 from exchange.ledger.stored import Violation
-from exchange.market.market import Market
+from exchange.market.market import Market, Standing
 
 US_PER_S = 1_000_000
 DOUBT_SLACK_S = 60
@@ -126,9 +126,9 @@ class Court:
     async def unrest(self, snapshot: Snapshot) -> Unrest:
         """Tell what still has to come to rest before a run can be judged."""
         open_sales = await self.reading.open_sales()
-        held: set[str] = set()
-        for buyer in snapshot.buyers:
-            held.update((await self.market.standing(buyer)).holds)
+        standing = [await self.market.standing(buyer) for buyer in snapshot.buyers]
+        held = {sale for one in standing for sale in one.holds}
+        held -= of_quotes(standing, await self.reading.quoted())
         in_doubt = {sale for sale in open_sales if sale is not None}
         return Unrest(is_moving=None in open_sales or not held <= in_doubt, in_doubt=in_doubt)
 
@@ -141,6 +141,7 @@ class Court:
         told = await self.reading.endings()
         in_doubt = {sale.sale_id for sale in sales if sale.state is None}
         standing = {buyer: await self.market.standing(buyer) for buyer in snapshot.buyers}
+        quoted = of_quotes(standing.values(), await self.reading.quoted())
         settled = expected_settled(sales, snapshot.offers, snapshot.credited)
         found = (
             *await self.archive.violations(rules(snapshot, at_us)),
@@ -149,9 +150,14 @@ class Court:
             *against_heard(answers, told),
             *told_twice(answers),
             *unheard(answers),
-            *against_market(standing, settled, in_doubt),
+            *against_market(standing, settled, in_doubt | quoted),
         )
         return Verdict(await self.reading.sums(), found, len(in_doubt))
+
+
+def of_quotes(standing: Iterable[Standing], quoted: Container[str]) -> set[str]:
+    """Return which holds are room that a quote holds."""
+    return {sale for one in standing for sale, lead in one.holds.items() if lead in quoted}
 
 
 def rules(snapshot: Snapshot, at_us: int) -> Rules:
