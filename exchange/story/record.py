@@ -73,7 +73,7 @@ VALUES = frozenset({"fields", "derived"})
 def submission(record: bytes) -> Submission:
     """Return a request of a seller as its record has it; not what it sent beside its schema."""
     wire = raw(record)
-    person = wire.get("person", {})
+    person, legs = wire.get("person", {}), wire.get("legs")
     return Submission(
         lead=lead_of(wire["lead"]),
         person=Person(
@@ -82,6 +82,7 @@ def submission(record: bytes) -> Submission:
         ),
         fingerprint=msgspec.convert(wire.get("fingerprint", {}), Fingerprint),
         flags=tuple(wire.get("flags", ())),
+        legs=None if legs is None else frozenset(legs),
     )
 
 

@@ -305,3 +305,25 @@ async def test_turns_and_auctions_that_are_decided_early_come_out_as_they_did(ho
         assert by_name["turns"]["before"] == by_name["turns"]["after"]
         assert by_name["first"]["before"]["revenue"] == 9
         assert by_name["first"]["before"]["p50_ms"] < 5000
+
+
+async def test_a_post_that_chose_a_leg_of_its_quote_gets_that_leg_again(house, typed):
+    """The second of two legs, for less; with another margin it is that leg still."""
+    async with Fleet(bidding({"acme": "14.00", "bravo": "12.00"})) as fleet:
+        stage = 'method = "auction"\nmax_buyers = 2'
+        buyers = (buyer(name, fleet.base_url, ping_ms=2000) for name in fleet.specs)
+        await house.apply(
+            market(*buyers, campaign(stages=[stage], lines="auction_deadline_ms = 5000"))
+        )
+        await house.open()
+        quoted = (await house.post(PING, path="/v1/pings")).body
+        assert [leg["price"] for leg in quoted["legs"]] == [11.9, 10.2]
+        path, leg_id = f"/v1/pings/{quoted['ping_id']}/post", quoted["legs"][1]["leg_id"]
+        sold = await house.post(IDENTITY, path=path, campaign=None, source=None, legs=[leg_id])
+        assert (sold.body["status"], sold.body["price"]) == ("sold", 10.2)
+        found = await typed(replay_command, since=LONG_AGO)
+        assert (found["unlike_recorded"], found["changed"]) == (0, 0)
+        assert all_of(found)["before"]["revenue"] == 12
+        sets = ("campaign.auto-us.margin.percent=20",)
+        row = all_of(await typed(replay_command, since=LONG_AGO, sets=sets))
+        assert (row["after"]["revenue"], row["after"]["payout"]) == (12, 9.6)
