@@ -36,6 +36,16 @@ REFUSED = "refused"
 """The market, as it would be, does not take this lead at all."""
 
 
+class Former(msgspec.Struct, frozen=True):
+    """A lead that came first, as far as who comes later asks of it."""
+
+    end: None = None
+    """Whether it had lost the person again was decided then."""
+
+
+FORMER = Former()
+
+
 class Books:
     """The ledger of one lead, as far as its sums need it."""
 
@@ -49,8 +59,8 @@ class Books:
         return True
 
     async def lead(self, _lead_id: LeadId) -> Any:
-        """Know every former lead: whoever came first was written."""
-        return self.moments
+        """Know every former lead: whoever came first was written, and has the person."""
+        return FORMER
 
     async def quote(self, _lead_id: LeadId) -> None:
         """Know nothing of former quotes."""
@@ -107,8 +117,15 @@ class Player:
         self,
         markets: Mapping[int, Snapshot],
         settled: Mapping[tuple[str, str], int],
+        before: "Player | None" = None,
     ) -> None:
-        """Take the market of each recorded version, and what was settled before the first lead."""
+        """Take the market of each recorded version, and what was settled before the first lead.
+
+        `before`: plays the same leads first, under their own markets; it knows whose post wanted
+        just what was promised.
+        """
+        self.is_first = before is None
+        self.insisted: dict[LeadId, bool] = {} if before is None else before.insisted
         self.markets = markets
         self.counting = Counting(settled)
         self.said = Said()
@@ -155,13 +172,21 @@ class Player:
             end = LeadStatus.UNSOLD
             books.moments.append(unposted(lead, end))
             return
-        posted = lead.submission
-        if posted.lead.min_price == lead.promised:
-            wanted = msgspec.structs.replace(posted.lead, min_price=sealing.quote.payout)
-            posted = msgspec.structs.replace(posted, lead=wanted)
+        posted = self._as_wanted(lead, sealing.quote)
         carried = carried_by(sealing.quote, posted, market)
         stations = self._stations(lead, books, beside)
         await self._sell(LeadSale(stations, market, posted, carried))
+
+    def _as_wanted(self, lead: Recorded, quote: Quote) -> Submission:
+        """Return a post that wants what its quote promises, where it wanted just that then."""
+        posted = lead.submission
+        if self.is_first:
+            self.insisted[lead.lead_id] = posted.lead.min_price == quote.least
+        if not self.insisted.get(lead.lead_id):
+            return posted
+        wanted = msgspec.structs.replace(posted.lead, min_price=quote.least)
+        changed: Submission = msgspec.structs.replace(posted, lead=wanted)
+        return changed
 
     async def _sell(self, sale: LeadSale) -> None:
         """Run the story to its end; its seller hears `pending` where its time is up first."""

@@ -183,10 +183,7 @@ def recorded(rows: Rows, records: Sequence[bytes], market: Snapshot) -> Recorded
         version=row["version"],
         received_at_us=row["received_at"],
         submission=posted,
-        pinged=None
-        if quote is None
-        else ping_of(records[0], posted, events[0].at_us, quote["price"]),
-        promised=None if quote is None else quote["price"],
+        pinged=None if quote is None else ping_of(records[0], posted, events[0].at_us),
         answers=answers_of(events),
         posts=posts_of(events),
         tried=tried_of(events),

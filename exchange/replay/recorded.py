@@ -69,8 +69,6 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     submission: Submission
     pinged: Submission | None
     """What its ping said, and when; None for a direct post."""
-    promised: Micros | None
-    """What its quote promised the seller."""
     answers: Mapping[tuple[int, str], Answer]
     """By stage and offer."""
     posts: Mapping[str, Posted]
@@ -192,20 +190,16 @@ def left_out_for(
 # The sealed records of a ping and its post
 
 
-def ping_of(record: bytes, posted: Submission, at_us: int, promised: Micros | None) -> Submission:
-    """Return a ping from its own record and from its post, which says the rest again.
-
-    A post that wants no less than was promised says nothing of what its ping wanted.
-    """
+def ping_of(record: bytes, posted: Submission, at_us: int) -> Submission:
+    """Return a ping from its own record and from its post, which says the rest again."""
     wire = raw(record)
-    wanted = posted.lead.min_price
     lead = msgspec.structs.replace(
         posted.lead,
         fields=wire.get("fields", {}),
         derived=wire.get("derived", {}),
         received_at_us=at_us,
-        min_price=Micros(0) if wanted == promised else wanted,
+        min_price=Micros(wire.get("min_price", 0)),
         answer_by_us=at_us + (posted.lead.answer_by_us - posted.lead.received_at_us),
     )
-    pinged: Submission = msgspec.structs.replace(posted, lead=lead, person=Person())
+    pinged: Submission = msgspec.structs.replace(posted, lead=lead, person=Person(), legs=None)
     return pinged

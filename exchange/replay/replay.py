@@ -59,7 +59,8 @@ async def replay(
             continue
         after[version] = await reader.market(version, change)
     settled = await reader.settled([*before.values(), *after.values()], since_us)
-    players = Player(before, settled), Player(after, settled)
+    first = Player(before, settled)
+    players = first, Player(after, settled, first)
     leads: list[Recorded] = []
     ends: tuple[list[Sums], list[Sums]] = ([], [])
     async for page in reader.pages(since_us, until_us, before):

@@ -238,7 +238,14 @@ class Quoting:
             price=None if promise is None else promise.payout,
             expires_at_us=None if promise is None else promise.expires_at_us,
         )
-        record = _record({"fields": lead.fields, "derived": lead.derived, "source": lead.source})
+        record = _record(
+            {
+                "fields": lead.fields,
+                "derived": lead.derived,
+                "source": lead.source,
+                "min_price": lead.min_price,
+            }
+        )
         await self._chain.write(MomentKind.QUOTE, quote=row, record=record)
 
     def _quote(self, promise: Promise) -> Quote:

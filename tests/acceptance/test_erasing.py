@@ -22,6 +22,11 @@ from tests.acceptance.market import buyer, campaign, market
 ADDRESS = "https://acme.example/thanks?lead=ann"
 
 
+def printed(capsys):
+    """The JSON that a command printed last; workers in this loop may log meanwhile."""
+    return msgspec.json.decode(capsys.readouterr().out.splitlines()[-1])
+
+
 @pytest.fixture
 def typed(house):
     """Runs a command as it is typed, on the stores of the house: its status, and what it said."""
@@ -36,7 +41,7 @@ def typed(house):
     async def run(command, capsys, *arguments, **options):
         capsys.readouterr()  # what was logged before
         status = await command(*arguments, **options, as_json=True, settings=settings)
-        return status, msgspec.json.decode(capsys.readouterr().out)
+        return status, printed(capsys)
 
     return run
 

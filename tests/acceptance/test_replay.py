@@ -49,6 +49,11 @@ duplicates = {{ window_hours = 24, on = ["phone"] }}
     )
 
 
+def printed(capsys):
+    """The JSON that a command printed last; workers in this loop may log meanwhile."""
+    return msgspec.json.decode(capsys.readouterr().out.splitlines()[-1])
+
+
 @pytest.fixture
 def typed(house, capsys):
     """Runs a command on the stores of the house and returns the JSON that it prints."""
@@ -62,7 +67,7 @@ def typed(house, capsys):
     async def run(command, *arguments, **options):
         capsys.readouterr()  # what was logged before
         await command(*arguments, **options, as_json=True, settings=settings)
-        return msgspec.json.decode(capsys.readouterr().out)
+        return printed(capsys)
 
     return run
 
