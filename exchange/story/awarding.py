@@ -91,7 +91,8 @@ class Awarding:
         now_us = self._stations.now_us()
         sale_id = SaleId(uuid7(now_us, self._stations.entropy(ENTROPY_BYTES)))
         leg = None if self.kept is None else self.kept.held_for(deal)
-        if leg is not None and leg.sale_id is not None:  # room was held for it, at that moment
+        if leg is not None and leg.sale_id is not None and leg.sale_id not in self._used:
+            # Room was held for it, at that moment; what was taken over and given back is gone.
             sale_id, now_us = leg.sale_id, leg.held_at_us
             self._used.add(sale_id)
         return Won(

@@ -303,3 +303,20 @@ async def test_who_has_no_room_is_not_quoted(house):
         await audit(house, fleet)
     assert [leg["price"] for leg in quote["legs"]] == [5.1, 4.25, 3.4]
     assert reasons(timeline, "hold_failed") == {"acme": "budget_at_award"}
+
+
+async def test_room_that_was_given_back_with_others_is_held_anew_not_taken_as_held(house):
+    """A leg is chosen beside somebody who has no room, then without: its cap counts it once."""
+    prices = {"acme": "9.00", "bravo": "6.00", "cargo": "5.00", "delta": "9.50"}
+    small = 'not_with = ["bravo", "cargo"]\ncaps = [ { spend = 8, per = "day" } ]'
+    async with Fleet(bidding(prices)) as fleet:
+        await opened(house, fleet, lines=HELD, own={"acme": ONE, "delta": small})
+        quote = await ping(house)
+        answer = await post(house, quote["ping_id"], exclude_buyers=["bravo", "cargo"])
+        timeline = await house.timeline(answer.body["lead_id"])
+        second = await house.post(person(1))
+        await audit(house, fleet)
+    assert [leg["price"] for leg in quote["legs"]] == [7.65, 5.1, 4.25]
+    assert offers(timeline, "released") == ["acme"]
+    assert bought(answer.body) == [7.65]
+    assert bought(second.body) == [5.1, 4.25]
