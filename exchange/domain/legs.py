@@ -9,9 +9,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 import msgspec
 
 from exchange.domain.bid import Bid
+from exchange.domain.campaign import Margin
 from exchange.domain.ids import SaleId
 from exchange.domain.money import Micros
 from exchange.domain.paying import Deal
+from exchange.domain.pricing import least_price, split
 
 
 class QuotedLeg(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -71,19 +73,22 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
         else only for a leg that fell through, and for no less than the best of them promised.
         """
         left = list(left)
-        quoted = {leg.offer_id for leg in self.legs}
-        here = {bid.offer.id for bid in left} | set(taken)
-        vacated = sorted(
-            (leg.payout for leg in self.legs if leg.offer_id not in here), reverse=True
-        )
-        vacated = vacated[len(set(taken) - quoted) :]
+        vacated = self.vacated(left, taken)
         able: list[Bid] = []
         for bid in left:
-            if bid.offer.id in quoted:
+            if self.leg_of(bid) is not None:
                 able.append(self._on_its_terms(bid))
-            elif not self.is_chosen and vacated:
-                able += self._in_place(bid, vacated[0], payout_of)
+            elif not self.is_chosen and vacated is not None:
+                able += self._in_place(bid, vacated, payout_of)
         return able
+
+    def vacated(self, left: Iterable[Bid], taken: Collection[str]) -> Micros | None:
+        """Return the most that a leg promised which fell through and whose place nobody took."""
+        quoted = {leg.offer_id for leg in self.legs}
+        here = {bid.offer.id for bid in left} | set(taken)
+        free = sorted((leg.payout for leg in self.legs if leg.offer_id not in here), reverse=True)
+        free = free[len(set(taken) - quoted) :]
+        return free[0] if free else None
 
     def _on_its_terms(self, bid: Bid) -> Bid:
         """Return the bid as it was quoted: for being alone, or for sharing."""
@@ -99,12 +104,20 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
         if bid.price and (not self.insists or payout_of(plain) >= promised):
             yield plain
 
-    def as_promised(self, deal: Deal) -> Deal:
-        """Return a deal at no less than its leg promised; its buyer never pays more than it bid."""
+    def as_promised(self, deal: Deal, vacated: Micros | None, margin: Margin) -> Deal:
+        """Return a deal at no less than its leg promised, or the one whose place it takes.
+
+        Its buyer never pays more than it bid.
+        """
         leg = self.leg_of(deal.bid)
-        if leg is None or not self.insists or deal.payout >= leg.payout:
+        least = vacated if leg is None else leg.payout
+        if not self.insists or least is None or deal.payout >= least:
             return deal
-        return Deal(deal.bid, max(deal.price, leg.price), leg.payout, "as it was quoted")
+        if leg is not None:
+            return Deal(deal.bid, max(deal.price, leg.price), leg.payout, "as it was quoted")
+        whole: Margin = msgspec.structs.replace(margin, relaxed=None)
+        parts = split(min(deal.bid.price, least_price(least, whole)), whole)
+        return Deal(deal.bid, parts.price, parts.payout, "no less than the leg in whose place")
 
 
 def chosen(

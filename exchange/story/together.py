@@ -14,6 +14,7 @@ from exchange.domain.choice import Choice, Sharing, Taken, choose, in_turn, shar
 from exchange.domain.dealing import dealt
 from exchange.domain.events import EventName
 from exchange.domain.lead import Lead
+from exchange.domain.legs import Kept
 from exchange.domain.moment import MomentKind
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
@@ -105,7 +106,7 @@ class Together:
                 left = others
                 continue
             self._note(choice, stage)
-            wins = self._wins(choice, others, sharing, competing)
+            wins = self._wins(choice, left, stage, sharing, competing)
             epoch = self._stations.market.epoch
             full = await self._hold_all(wins)
             if full:
@@ -129,26 +130,44 @@ class Together:
     def _chosen(
         self, left: Iterable[Bid], stage: Stage, sharing: Sharing, competing: Competing
     ) -> Choice | None:
-        posted_to = self._awarding.posted_to
-        bids = [bid for bid in left if bid.offer.buyer.id not in posted_to]
-        if self._awarding.kept is not None and self._awarding.kept.stage == stage.number:
-            taken = [one.offer.id for one in sharing.taken]
-            bids = self._awarding.kept.takers(bids, taken, competing.payout_of)
+        bids, kept = self._able(left), self._kept_in(stage)
+        if kept is not None:
+            bids = kept.takers(bids, taken_by(sharing), competing.payout_of)
         if stage.method is Method.AUCTION:
             return choose(bids, sharing, competing.worth)
         return in_turn(bids, sharing)
 
+    def _able(self, left: Iterable[Bid]) -> list[Bid]:
+        """Return the bids of buyers who were not sent the lead."""
+        posted_to = self._awarding.posted_to
+        return [bid for bid in left if bid.offer.buyer.id not in posted_to]
+
+    def _kept_in(self, stage: Stage) -> Kept | None:
+        """Return what was quoted in this stage, if anything was."""
+        kept = self._awarding.kept
+        return kept if kept is not None and kept.stage == stage.number else None
+
     def _wins(
-        self, choice: Choice, others: Sequence[Bid], sharing: Sharing, competing: Competing
+        self,
+        choice: Choice,
+        left: Iterable[Bid],
+        stage: Stage,
+        sharing: Sharing,
+        competing: Competing,
     ) -> list[Won]:
         """Make a sale of each bid that was chosen, at its price and on its terms."""
+        chosen = {bid.offer.id for bid in choice.bids}
+        others = [bid for bid in left if bid.offer.id not in chosen]
+        kept, terms = self._kept_in(stage), competing.terms
+        vacated = None if kept is None else kept.vacated(self._able(left), taken_by(sharing))
         wins = []
-        for deal in dealt(choice, others, sharing, competing.terms, self._awarding.posted_to):
+        for deal in dealt(choice, others, sharing, terms, self._awarding.posted_to):
             here = 1 if choice.alone else sharing.buyers_max_of(deal.bid.offer)
             told = here + sharing.elsewhere
-            promised = (
-                deal if self._awarding.kept is None else self._awarding.kept.as_promised(deal)
-            )
+            promised = deal
+            if kept is not None:
+                margin = terms.seller.margin_of(deal.bid.offer.id)
+                promised = kept.as_promised(deal, vacated, margin)
             wins.append(self._awarding.win(promised, competing.score, here, told))
         return wins
 
@@ -216,3 +235,8 @@ class Together:
                     detail=detail or OTHERS_BRING_MORE,
                     stage=stage.number,
                 )
+
+
+def taken_by(sharing: Sharing) -> list[str]:
+    """Return the offers that have the lead, or may have it."""
+    return [one.offer.id for one in sharing.taken]

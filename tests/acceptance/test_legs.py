@@ -320,3 +320,17 @@ async def test_room_that_was_given_back_with_others_is_held_anew_not_taken_as_he
     assert offers(timeline, "released") == ["acme"]
     assert bought(answer.body) == [7.65]
     assert bought(second.body) == [5.1, 4.25]
+
+
+async def test_who_takes_the_place_of_a_leg_pays_no_less_under_second_price_either(house):
+    """Nobody bids against it any more: it pays what the leg promised, and not its floor."""
+    prices = {"acme": "20.00", "bravo": "8.00", "cargo": "15.00"}
+    second = 'method = "auction"\nmax_buyers = 2\nprice_rule = "second_price"'
+    async with Fleet(bidding(prices)) as fleet:
+        await opened(house, fleet, second, own={"cargo": 'not_with = ["acme"]'})
+        quote = await ping(house)
+        fleet.change(bidding({"acme": "20.00"}, post_faults=REFUSING)[0])
+        answer = await post(house, quote["ping_id"])
+        await audit(house, fleet)
+    assert [leg["price"] for leg in quote["legs"]] == [12.75, 6.8]
+    assert bought(answer.body) == [12.75, 6.8]

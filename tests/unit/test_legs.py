@@ -1,15 +1,20 @@
 """What a post insists on of its quote: whoever takes a leg's place pays no less."""
 
-from hypothesis import given
+from decimal import Decimal
+
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from exchange.domain.bid import Bid
+from exchange.domain.campaign import Margin
 from exchange.domain.legs import Kept, QuotedLeg, chosen
 from exchange.domain.money import Micros
 from exchange.domain.paying import Deal
+from exchange.domain.pricing import payout_of as payout_at
 from tests.making import an_offer
 
 NAMES = ("acme", "bravo", "cargo", "delta", "echo", "fox")
+MARGIN = Margin(round_to_cent=False)
 
 
 def a_leg(number, name, payout, **more):
@@ -75,12 +80,29 @@ def test_a_deal_pays_what_was_quoted_and_room_that_was_held_covers_it():
     leg = a_leg(1, "acme", 8, sale_id="s", held_at_us=5)
     kept = Kept(legs=(leg,), stage=1, held=(leg,))
     cheap = Deal(a_bid("acme", 12), Micros(5), Micros(4))
-    promised = kept.as_promised(cheap)
+    promised = kept.as_promised(cheap, Micros(10), MARGIN)
     assert (promised.price, promised.payout) == (9, 8)
     assert kept.held_for(promised) is leg
     assert kept.held_for(Deal(a_bid("acme", 12), Micros(12), Micros(11))) is None
     permits = Kept(legs=(leg,), stage=1, insists=False)
-    assert permits.as_promised(cheap) is cheap
+    assert permits.as_promised(cheap, Micros(10), MARGIN) is cheap
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6), st.integers(0, 99), st.booleans())
+def test_a_deal_in_place_of_a_leg_pays_no_less_and_its_buyer_no_more_than_it_bid(
+    bid, least, percent, rounds
+):
+    """Whatever second price makes of it; the margin is not relaxed for it."""
+    relaxed = Margin(round_to_cent=rounds)
+    margin = Margin(percent=Decimal(percent), round_to_cent=rounds, relaxed=relaxed)
+    assume(payout_at(bid, margin) >= least)
+    kept = Kept(legs=(a_leg(1, "acme", 5),), stage=1)
+    cheap = Deal(a_bid("bravo", bid), Micros(0), Micros(0))
+    deal = kept.as_promised(cheap, Micros(least), margin)
+    assert deal.price <= bid
+    assert deal.payout >= least
+    assert deal.payout == payout_at(deal.price, margin)
+    assert kept.as_promised(cheap, None, margin) is cheap
 
 
 def test_ids_and_names_choose_together():
