@@ -90,12 +90,15 @@ class Sender:
         self._freed = asyncio.Event()
 
     async def run(self) -> None:
-        """Deliver for good; an outage of the ledger is waited out."""
+        """Deliver for good; an outage of the ledger, or whatever else fails, is waited out."""
         while True:
             self._freed.clear()
-            if await self._begin():
-                await asyncio.sleep(0)
-                continue
+            try:
+                if await self._begin():
+                    await asyncio.sleep(0)
+                    continue
+            except Exception as error:  # what this met must not silence all the others for good
+                logger.exception("messages not taken", exc_info=error)
             # A place that is free again lets the next one go at once; else it is looked for.
             try:
                 async with asyncio.timeout(self._limits.look_every_s):
