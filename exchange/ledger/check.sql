@@ -142,7 +142,7 @@ WITH cap AS (
            CASE WHEN per <> 'total' THEN date_trunc(per, held_at, zone) END AS began,
            CASE cap.kind WHEN 'spend' THEN sum(charge.paid) ELSE count(*) END AS used
       FROM cap
-      JOIN award ON scope IN ('offer/' || offer, 'buyer/' || buyer)
+      JOIN award ON scope IN ('offer/' || offer, 'buyer/' || buyer, 'pilot/' || buyer)
       JOIN sale_end USING (sale_id)
       JOIN lead USING (lead_id)
       CROSS JOIN LATERAL (

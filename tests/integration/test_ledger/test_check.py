@@ -241,6 +241,7 @@ async def test_a_buyer_over_a_cap_is_found_in_its_own_window(ledger, rules, writ
     assert await found(ledger, over(leads, Per.HOUR, 1)) == set()
     assert await found(ledger, over(leads, Per.TOTAL, 2)) == {"over_cap"}
     assert await found(ledger, over(leads, Per.MONTH, 2, "buyer/acme")) == {"over_cap"}
+    assert await found(ledger, over(leads, Per.TOTAL, 2, "pilot/acme")) == {"over_cap"}
     assert await found(ledger, over(spend, Per.WEEK, 25_000_000)) == set()
     assert await found(ledger, over(spend, Per.WEEK, 24_999_999)) == {"over_cap"}
     assert await found(ledger, over(leads, Per.TOTAL, 0, "buyer/other")) == set()
