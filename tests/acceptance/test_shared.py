@@ -9,7 +9,7 @@ import pytest
 from bidders.fleet import BuyerSpec, Fixed, Fleet, PostFault
 from bidders.fleet.reply import message
 from exchange import app
-from tests.acceptance.audit import audit, by_state, keys_of
+from tests.acceptance.audit import audit, by_state, keys_of, standing
 from tests.acceptance.buyers import bidding, bodies, let_answer
 from tests.acceptance.house import person, until
 from tests.acceptance.market import buyer, campaign, market
@@ -72,7 +72,7 @@ def bought(body) -> list[float]:
 async def test_the_three_who_bring_most_share_a_lead_and_each_pays_its_own_bid(house):
     """One lead, three sales: the seller's price is their sum, each with its own entries."""
     async with Fleet(bidding(FOUR), keep=30) as fleet:
-        await opened(house, fleet, shared(3))
+        await opened(house, fleet, shared(3), offers=dict.fromkeys(FOUR, CAP))
         answer = await house.post()
         body = answer.body
         timeline = await house.timeline(body["lead_id"])
@@ -85,6 +85,8 @@ async def test_the_three_who_bring_most_share_a_lead_and_each_pays_its_own_bid(h
             "GET", f"/v1/leads/{body['lead_id']}", key=await house.key("seller", "fastquotes")
         )
         await audit(house, fleet)
+        settled = {name: [*(await standing(house, name)).settled.values()] for name in FOUR}
+    assert settled == {"acme": [1], "bravo": [1], "cargo": [1], "delta": []}
     assert (body["status"], body["price"], body["reason"]) == ("sold", 15.3, None)
     assert bought(body) == [5.95, 5.1, 4.25]
     assert earned == {"USD": 15_300_000}
