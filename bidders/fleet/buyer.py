@@ -17,7 +17,7 @@ from bidders.fleet.misconduct import (
 )
 from bidders.fleet.reply import NO_CONTENT, Reply, chunked, message
 from bidders.fleet.spec import BuyerSpec, PostFault, Speaking
-from bidders.fleet.speech import SPEECHES, PostHead
+from bidders.fleet.speech import SPEECHES, PostHead, Standard
 from bidders.signature import Signatures
 from exchange.contract.buyer import BidNotices
 
@@ -79,7 +79,11 @@ class Buyer:
         price, token = f"{bid:.2f}".encode(), f"{luck.token:016x}"
         if spec.speaks is not Speaking.STANDARD:  # its posts name no price, but the bid
             self.remember(token, bid)
-        good = Reply(self.speech.bid(price, token), after_ms)
+        said = self.speech.bid(price, token)
+        if spec.alone_times and isinstance(self.speech, Standard):
+            alone = in_cents(float(bid) * spec.alone_times)
+            said = self.speech.bid_or_alone(price, f"{alone:.2f}".encode(), token)
+        good = Reply(said, after_ms)
         fault = self.ping_faults.pick(luck.fault)
         if fault is None:
             return good

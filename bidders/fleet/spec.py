@@ -90,7 +90,8 @@ class BuyerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     `bids` is the share of pings it wants at all. A slow ping is answered `slow_ms` after its
     `tmax_ms`, a late post `late_ms` after its arrival: choose more than the offer's timeout. Who
-    takes leads unasked pays `price`, which should be fixed.
+    takes leads unasked pays `price`, which should be fixed. Being alone is worth `alone_times` the
+    price to it; 0: it names no price for that.
     """
 
     id: str
@@ -106,6 +107,7 @@ class BuyerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     late_ms: float = 12_000.0
     drip_ms: float = 50.0
     lower_by: float = 0.2
+    alone_times: float = 0.0
     chunked: bool = False
     speaks: Speaking = Speaking.STANDARD
     secret: str | None = None
@@ -119,6 +121,10 @@ class BuyerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
                 raise SpecError(f"buyer {self.id}: {name} are shares that make up at most 1")
         if not 0 <= self.bids <= 1 or not 0 <= self.lower_by < 1:
             raise SpecError(f"buyer {self.id}: bids and lower_by are shares between 0 and 1")
+        if self.alone_times < 0 or (self.alone_times and self.speaks is not Speaking.STANDARD):
+            raise SpecError(
+                f"buyer {self.id}: alone_times is 0 or more, of buyers of the standard format"
+            )
         strange = OF_THE_STANDARD & {*self.ping_faults, *self.post_faults}
         if self.speaks is not Speaking.STANDARD and strange:
             raise SpecError(

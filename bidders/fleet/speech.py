@@ -98,6 +98,11 @@ class Standard:
         """Name the price as a number."""
         return self.write(b'{"bid":%b,"bid_id":"%b"}' % (price, token.encode()), 200, JSON)
 
+    def bid_or_alone(self, price: bytes, alone: bytes, token: str) -> bytes:
+        """Name the price, and the one for being the only buyer."""
+        said = b'{"bid":%b,"exclusive_bid":%b,"bid_id":"%b"}' % (price, alone, token.encode())
+        return self.write(said, 200, JSON)
+
     def no_bid(self) -> bytes:
         """Say nothing, with 204."""
         return NO_CONTENT

@@ -115,7 +115,7 @@ async def test_the_three_who_bring_most_share_a_lead_and_each_pays_its_own_bid(h
 async def test_one_alone_gets_it_where_its_exclusive_bid_brings_more(house):
     """Three would pay 18 together; who pays 20 for being alone gets it, at that price, alone."""
     async with Fleet(bidding(FOUR), keep=30) as fleet:
-        bids(fleet, delta=b'{"bid": 4.00, "exclusive_bid": 20.00, "bid_id": "d"}')
+        fleet.change(BuyerSpec(id="delta", price=Fixed(4.0), alone_times=5.0))
         await opened(house, fleet, shared(3))
         answer = await house.post()
         timeline = await house.timeline(answer.body["lead_id"])
