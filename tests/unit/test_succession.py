@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from exchange.domain.bid import Bid
@@ -64,6 +65,24 @@ async def test_each_attempt_is_a_turn_among_those_who_are_left():
         (3, "", 1),
     ]
     assert [[bid.offer.id for bid in standing] for standing in told] == [["a-1", "b-1", "c-1"]]
+
+
+async def test_an_offer_whose_buyer_was_sent_the_lead_has_no_turn_and_refused_none():
+    """Two offers of one buyer: the second is only named, and the next turn tells of the first."""
+    turns, posted_to = Turns(), set()
+    first, second, other = bids("a-1", "a-2", "b-1")
+    buyer = msgspec.structs.replace(second.offer.buyer, id=first.offer.buyer.id)
+    offer = msgspec.structs.replace(second.offer, buyer=buyer)
+    second = msgspec.structs.replace(second, offer=offer)
+    order, _, _ = in_turn(turns, (first, second, other), posted_to=posted_to)
+    tried = []
+    async for bid in order:
+        tried.append(bid.offer.id)
+        posted_to.add(bid.offer.buyer.id)
+    assert tried == ["a-1", "a-2", "b-1"]
+    asked = [[one.offer_id for one in turn.candidates] for turn in turns.asked]
+    assert asked == [["a-1", "a-2", "b-1"], ["b-1"]]
+    assert [turn.refused for turn in turns.asked] == ["", "a-1"]
 
 
 async def test_a_promised_turn_is_taken_by_the_one_it_was_promised_to():
