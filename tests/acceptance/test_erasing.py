@@ -120,6 +120,31 @@ async def test_a_lead_in_doubt_is_erased_only_after_its_end(house):
         assert (await erased_over_http(house, told["lead_id"])).status == 200
 
 
+async def test_what_comes_after_the_person_was_erased_is_not_readable_either(house, typed, capsys):
+    """The answer to a post that was given up: with it the whole request would be kept again."""
+    late = BuyerSpec(
+        id="acme", price=Fixed(13.0), post_faults={PostFault.LATE: 1.0}, late_ms=1500.0
+    )
+    async with Fleet([late, *bidding({"bravo": "12.00"})]) as fleet:
+        hasty = buyer("acme", fleet.base_url, post_ms=100, no_answer="advance")
+        await house.apply(market(hasty, buyer("bravo", fleet.base_url), campaign()))
+        await house.open()
+        sold = (await house.post()).body
+        lead_id = sold["lead_id"]
+        assert sold["price"] == 10.2
+        assert (await erased_over_http(house, lead_id)).status == 200
+        assert "late_acceptance" not in {one["event"] for one in await house.timeline(lead_id)}
+
+        async def is_recorded():
+            return "late_acceptance" in {one["event"] for one in await house.timeline(lead_id)}
+
+        await until(is_recorded)
+        async with house.ledger() as ledger:
+            assert await ledger.captures(lead_id) == []
+        status, found = await typed(verify, capsys)
+    assert (status, found["faults"]) == (0, [])
+
+
 async def test_by_telephone_by_address_and_by_digest_all_leads_of_a_person_are_found(
     house, typed, capsys
 ):
