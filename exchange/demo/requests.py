@@ -21,6 +21,7 @@ CONSENT_TEXT = (
 CERTIFIED = 0.5
 """How many leads carry a certificate of their consent."""
 
+NO_AMOUNT = "nine dollars"
 OF_THE_PERSON = frozenset({"lead", "consent", "tracking"})
 """What of a request is not about the sale."""
 
@@ -140,7 +141,7 @@ def post_of_quote(body: Body, fields: Mapping[str, FieldPart]) -> Body:
 def spoiled(body: Body, fields: Mapping[str, FieldPart], chance: Random) -> Body:
     """Return the request with one thing wrong that no exchange may take."""
     if chance.randrange(4) == 0:
-        return {**body, "min_price": "nine dollars"}
+        return {**body, "min_price": NO_AMOUNT}
     return spoiled_lead(body, fields, chance)
 
 
@@ -153,7 +154,10 @@ def spoiled_lead(body: Body, fields: Mapping[str, FieldPart], chance: Random) ->
         if field.type in WRONG and name in lead
     ]
     missing = [name for name in lead if fields[name].post is Required.REQUIRED]
-    name, value = chance.choice([*wrong, *((name, None) for name in missing)])
+    faults = [*wrong, *((name, None) for name in missing)]
+    if not faults:
+        return {**body, "min_price": NO_AMOUNT}
+    name, value = chance.choice(faults)
     if value is None:
         del lead[name]
     else:

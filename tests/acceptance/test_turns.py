@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 
+from bidders.fleet import Fleet, PostFault
+from tests.acceptance.buyers import bidding
 from tests.acceptance.house import person
 from tests.acceptance.market import buyer, campaign, market
 from tests.acceptance.timelines import offers
@@ -69,6 +71,46 @@ async def test_a_full_buyers_turns_are_handed_on_and_it_does_not_catch_up(house)
     counts = await shares(house)
     assert counts["full"] == 10
     assert abs(counts["b"] - counts["c"]) <= 2
+
+
+def posted(name: str, base_url: str, offer: str = "") -> str:
+    """Return a buyer that is posted to at its static price, and may refuse."""
+    post = f'post = {{ url = "{base_url}/{name}/post", timeout_ms = 5000 }}'
+    return buyer(name, offer=f"price = 9.00\n{post}\n{offer}")
+
+
+async def test_a_refused_turn_is_handed_on_and_the_others_stay_equal(house):
+    """Who refuses everything has its third of the turns and no more; the others share the leads."""
+    plan = campaign(stages=['method = "round_robin"'])
+    async with Fleet(bidding(dict.fromkeys(("a", "b", "never"), "9.00"))) as fleet:
+        fleet.change(bidding({"never": "9.00"}, post_faults={PostFault.REFUSING: 1.0})[0])
+        await house.apply(market(*(posted(name, fleet.base_url) for name in fleet.specs), plan))
+        for _ in range(2):
+            await house.open()
+        await sell(house, 90, bases=2)
+        posts = {name: book.posts for name, book in fleet.books.items()}
+    counts = await shares(house)
+    assert counts.total() == 90
+    assert abs(counts["a"] - counts["b"]) <= 2
+    assert posts["never"] <= sum(posts.values()) / 3 + 1
+
+
+async def test_weights_by_acceptance_fall_with_refusals(house):
+    """Row 49: of two of equal weight the one that refuses half is offered about half as much."""
+    plan = campaign(stages=['method = "weighted"\nweights = "acceptance"'])
+    async with Fleet(bidding(dict.fromkeys(("keen", "picky"), "9.00"))) as fleet:
+        fleet.change(bidding({"picky": "9.00"}, post_faults={PostFault.REFUSING: 0.5})[0])
+        await house.apply(market(*(posted(name, fleet.base_url) for name in fleet.specs), plan))
+        for _ in range(2):
+            await house.open()
+        await sell(house, 300, bases=2)
+        timelines = await house.fetch(
+            "SELECT offer, count(*) AS first FROM (SELECT DISTINCT ON (lead_id) lead_id, offer "
+            "FROM award ORDER BY lead_id, sale_id) AS tried GROUP BY offer"
+        )
+    first = {row["offer"]: row["first"] for row in timelines}
+    assert sum(first.values()) == 300
+    assert 75 <= first["picky"] <= 135
 
 
 async def test_test_leads_have_turns_of_their_own(house):
