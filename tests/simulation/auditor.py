@@ -37,6 +37,7 @@ class Auditor:
         self._decided: set[str] = set()
         self._promises: list[tuple[str, str, bool, int]] = []
         self._persons: dict[str, int] = {}
+        self._of_person: defaultdict[int, list[str]] = defaultdict(list)
         self._sold_persons: dict[int, str] = {}
         self._keys: dict[str, int] = {}
         self._written_under: dict[int, str] = {}
@@ -85,6 +86,7 @@ class Auditor:
 
     def _on_sent(self, lead_id: str, person: int, key: int) -> None:
         self._persons[lead_id], self._keys[lead_id] = person, key
+        self._of_person[person].append(lead_id)
 
     def _on_asked(self, lead_id: str, worker: str) -> None:
         del worker
@@ -280,7 +282,7 @@ class Auditor:
     def _end_lead(self, lead_id: str, lead: Lead, end: tuple[str, int | None]) -> None:
         if lead.end is not None:
             self._wrong("2 one sale", f"lead {lead_id} ends twice")
-        lead.end = end
+        lead.end, lead.ended_s = end, self._at_s
         status, price = end
         accepted = [sale for sale in lead.sales if sale.state == "accepted"]
         if any(not sale.state for sale in lead.sales):
@@ -359,6 +361,7 @@ class Auditor:
                 if not sale.state:
                     self._wrong("4 nothing lost", f"sale {sale.sale_id} is open for good")
             if lead.end is not None:
+                self._turned_away(lead_id, lead)
                 self._explained(lead_id, lead)
                 if lead.heard_pending and not lead.is_told:
                     self._wrong("4 nothing lost", f"{lead_id} was told pending, and then nothing")
@@ -383,6 +386,16 @@ class Auditor:
             if len(both) > 1:
                 self._wrong("2 one sale", f"sale {sale_id} was confirmed as taken and as refused")
 
+    def _turned_away(self, lead_id: str, lead: Lead) -> None:
+        """Ask of every duplicate whether somebody had its person: sold, or being sold just then."""
+        if lead.end is None or lead.end[0] != "duplicate":
+            return
+        since_s = self._asked.get(lead_id, 0.0)
+        others = self._of_person[self._persons[lead_id]]
+        written = [self._leads[one] for one in others if one in self._leads and one != lead_id]
+        if not any(one.is_written and (is_sold(one) or one.ended_s >= since_s) for one in written):
+            self._wrong("4 nothing lost", f"lead {lead_id} is a duplicate of nobody's")
+
     def _explained(self, lead_id: str, lead: Lead) -> None:
         """Ask the timeline for every offer; of a lead that was cut off, for those asked."""
         if lead.pinged - lead.answered:
@@ -402,3 +415,8 @@ def is_of_some(lead: Lead, price: int | None, sales: int) -> bool:
     so_far = lead.accepted[:sales]
     may_be = 0 < len(so_far) < len(lead.sales) or (bool(so_far) and lead.end is None)
     return may_be and price == sum(sale.payout for sale in so_far)
+
+
+def is_sold(lead: Lead) -> bool:
+    """Tell whether a lead ended so."""
+    return lead.end is not None and lead.end[0] == "sold"

@@ -1,5 +1,6 @@
 """What the auditor knows of leads and sales; of the exchange it imports nothing."""
 
+from math import inf
 from typing import Any, NamedTuple
 
 
@@ -39,6 +40,7 @@ class Lead:
         self.pinged: set[str] = set()
         self.answered: set[str] = set()
         self.is_recovered = False
+        self.ended_s = inf
         self.heard_pending = False
         self.is_told = False
         """Its seller is sent a message of its end."""

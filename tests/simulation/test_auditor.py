@@ -224,6 +224,72 @@ def test_what_nobody_may_share_is_seen(what):
     assert "2 one sale" in judged(BOTH | UNSHARED[what])
 
 
+YES, NO = ("confirming", 1.1, "acme", SALE, True), ("confirming", 1.1, "acme", SALE, False)
+HEARD_YES = ("confirmed", 1.2, "acme", SALE, True, 200, "accepted")
+HEARD_NO = ("confirmed", 1.2, "acme", SALE, False, 200, "accepted")
+VOID = moment(LEAD, 3, "outcome", sale_end=(SALE, "void"), end=("unsold", None))
+
+WORDS = {
+    "a word that was taken is void": (
+        "4 nothing lost",
+        {
+            "sold": [YES, ("confirmed", 1.2, "acme", SALE, True, 200, "in_doubt"), VOID],
+            "told": [],
+        },
+    ),
+    "a word that was turned down is charged": (
+        "4 nothing lost", {"told": [TOLD, YES, (*HEARD_YES[:-2], 409, "accepted")]},
+    ),
+    "a buyer hears of another end": (
+        "4 nothing lost", {"told": [TOLD, YES, (*HEARD_YES[:-1], "refused")]},
+    ),
+    "yes and no are both taken": (
+        "2 one sale",
+        {"told": [TOLD, YES, NO, HEARD_YES, HEARD_NO]},
+    ),
+    "a sale is decided twice": (
+        "2 one sale", {"said": [SAID, *[("decided", 1.1, SALE, "buyer/acme", True)] * 2]},
+    ),
+    "a sale is decided after its end": (
+        "2 one sale", {"told": [TOLD, ("decided", 1.3, SALE, "exchange", False)]},
+    ),
+    "another one says yes": (
+        "5 money", {"said": [SAID, ("decided", 1.1, SALE, "exchange", True)]},
+    ),
+    "a duplicate of nobody's": (
+        "4 nothing lost",
+        {"asked other": [
+            ("asked", 2.0, OTHER, "w1"),
+            moment(OTHER, 1, "outcome", row=ROW, end=("duplicate", None)),
+        ]},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WORDS)
+def test_a_word_that_is_not_kept_is_seen(what):
+    """A buyer's at the exchange's door, and what a second lead of a person is told."""
+    invariant, changes = WORDS[what]
+    assert invariant in judged(changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"told": [TOLD, YES, HEARD_YES]},
+        {"said": [YES, ("decided", 1.1, SALE, "buyer/acme", True)], "told": [TOLD, HEARD_YES]},
+        {"told": [TOLD, NO, ("confirmed", 1.2, "acme", SALE, False, 409, "accepted")]},
+        {"sent other": [("sent", 2.0, OTHER, 7, 4)], "asked other": [
+            ("asked", 2.0, OTHER, "w1"),
+            moment(OTHER, 1, "outcome", row=ROW, end=("duplicate", None)),
+        ]},
+    ],
+)  # fmt: skip
+def test_a_word_that_is_kept_is_right(changes):
+    """Said late, said instead of an answer, said to the contrary; a duplicate of a sold lead."""
+    assert judged(changes) == set()
+
+
 def test_of_a_shared_lead_nobody_hears_another_sum():
     """Neither more than was accepted by then, nor another number of sales."""
     told = [("told", 1.5, LEAD, "sold", 17_000_000, 1)]
