@@ -5,42 +5,27 @@ says another one, or none (emptied, failed over to an older copy, restarted with
 second), a new epoch begins: nothing can be held or claimed under the old one, every worker says
 that what it began and awarded under the old one is written, and one of them builds everything from
 the books.
-
-No part is ever opened blindly: it is closed under a name, then put right, then opened by that name.
-What was lost in between has lost the name and stays closed, however long its builder slept.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
 from exchange.domain.recounting import tags
-from exchange.domain.recounting_volume import limited
-from exchange.domain.snapshot import Snapshot
 from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.recount import Recount, Recounting
-from exchange.market import keys
 from exchange.market.errors import MarketUnavailable
 from exchange.market.market import Market
-from exchange.market.restoring import CLOSED, Restoring, closed
-from exchange.story.recounting import (
-    Present,
-    Terms,
-    read_books,
-    read_claims,
-    read_purchases,
-    read_requests,
-    restored,
-)
+from exchange.market.restoring import Restoring
+from exchange.story.parts import Parts
+from exchange.story.recounting import Present, Terms
 
 logger = structlog.get_logger(__name__)
 
 TURN_EVERY_S = 0.05
 ACKNOWLEDGED_WITHIN_S = 3.0
 """A worker that says nothing for so long hangs or is gone: its leads are taken over."""
-CLOSED_FOR_S = 60.0
-NAME_BYTES = 8
 UNKNOWN = "unknown"
 """An epoch that nothing is of: what this worker asks for while it knows no other."""
 
@@ -73,8 +58,7 @@ class Rebuilding:
         self._present = present
         self._terms = terms
         self._written = written
-        self._opened: set[str] = set()
-        """Parts that were of the present epoch when last looked at."""
+        self.parts = Parts(market, state, present, terms)
         self._seen = self._told = -1
         self.is_whole = False
         """Market state is what the books say, as far as is known."""
@@ -90,7 +74,7 @@ class Rebuilding:
                     await self._market.stale.wait()
             except TimeoutError:
                 continue
-            self._opened.clear()
+            self.parts.opened.clear()
 
     async def look(self) -> None:
         """Make sure that market state is whole; where that cannot be, say so."""
@@ -141,12 +125,7 @@ class Rebuilding:
         """Tell whether it is the server that was seen whole, and says the same epoch still."""
         if not self.is_whole or self._seen != self._state.generation:
             return False
-        return await self._says(self._market.epoch)
-
-    async def _says(self, epoch: str) -> bool:
-        """Tell whether all of market state is of this epoch, in the server that is believed."""
-        in_it = self._state.server == self._market.whole_in
-        return in_it and await self._state.epoch() == epoch
+        return await self.parts.says(self._market.epoch)
 
     async def _adopt(self, recount: Recount, number: int) -> None:
         """Hold and claim under this epoch from now on, and say so once the past is written."""
@@ -155,7 +134,7 @@ class Rebuilding:
         # First this: a story that finds it unchanged after its award was durable has awarded before
         # anybody was told, and is seen by whoever reads the books after that.
         self._market.epoch = str(number)
-        self._opened.clear()
+        self.parts.opened.clear()
         if self._terms.worker_id is not None:
             await self._written()
             await recount.acknowledge(self._terms.worker_id, number)
@@ -165,56 +144,26 @@ class Rebuilding:
 
     async def _open_new(self, recount: Recount | None = None) -> bool:
         """Open what this market sells by and nobody sold by yet; False where something was lost."""
-        new = sorted(set(tags(self._present())) - self._opened)
+        new = sorted(set(tags(self._present())) - self.parts.opened)
         if not new:
             return True
-        if not await self._not_open(new):
-            return await self._says(self._market.epoch)
+        if not await self.parts.not_open(new):
+            return await self.parts.says(self._market.epoch)
         if recount is not None:
             return await self._open_in_turn(recount, new)
         async with self._books() as books:
             return await self._open_in_turn(books, new)
 
-    async def _not_open(self, some: Sequence[str]) -> list[str]:
-        """Return those parts that are not of the present epoch; a closed holder opens by itself."""
-        others, _, _ = parted(some, self._present())
-        left = []
-        for tag, epoch in zip(some, await self._state.epochs(some), strict=True):
-            if epoch == self._market.epoch:
-                self._opened.add(tag)
-            elif tag in others or not epoch.startswith(CLOSED):
-                left.append(tag)
-        return left
-
     async def _open_in_turn(self, recount: Recount, new: Sequence[str]) -> bool:
         """Open these parts, unless others do meanwhile."""
-        while left := await self._not_open(new):
+        while left := await self.parts.not_open(new):
             if await recount.try_turn():
                 try:
-                    return await self._open(recount, await self._not_open(left))
+                    return await self.parts.open(recount, await self.parts.not_open(left))
                 finally:
                     await recount.end_turn()
             await asyncio.sleep(TURN_EVERY_S)
-        return await self._says(self._market.epoch)
-
-    async def _open(self, recount: Recount, new: Sequence[str]) -> bool:
-        """Open parts of a market that is whole; a buyer may have been in it before.
-
-        That all of it is whole after they were closed shows that nobody lost anything of them; that
-        the name is still there when they are opened, that nobody did since.
-        """
-        name, epoch, snapshot = self._name(), self._market.epoch, self._present()
-        parts, buyer_ids, seller_ids = parted(new, snapshot)
-        others = sorted(parts)
-        await self._state.shut(others, name, CLOSED_FOR_S)
-        if not await self._says(epoch):
-            return False
-        if not await self._state.open(others, name, epoch, self._market.whole_in):
-            return False
-        if not await self.restore_buyers(recount, snapshot, [*buyer_ids, *seller_ids]):
-            return False
-        self._opened |= set(new)
-        return True
+        return await self.parts.says(self._market.epoch)
 
     # All of it
 
@@ -229,28 +178,13 @@ class Rebuilding:
         await self._adopt(recount, number)
         self._market.whole_in = server
         await self._acknowledged(recount, number)
-        name, epoch = self._name(), str(number)
         snapshot = self._present()
-        parts, buyer_ids, seller_ids = parted(tags(snapshot), snapshot)
-        others = sorted(parts)
-        await self._state.shut_all(name)
-        await self._state.shut(others, name)
-        while_says = closed(name)
-        if not await self.restore_buyers(recount, snapshot, buyer_ids, while_says=while_says):
-            return False
-        await self._restore_rest(recount, snapshot)
-        # Not before the requests of the same sellers are known again: this opens them.
-        if not (
-            await self.restore_buyers(recount, snapshot, seller_ids, while_says=while_says)
-            and await self._state.open(others, name, epoch, server)
-            and await self._state.open_all(name, epoch, server)
-        ):
+        if not await self.parts.build(recount, snapshot, server):
             return False  # what was written was lost, too
         await recount.finish_epoch(number, server)
         if await recount.epoch() != (number, server):
             return False  # somebody thought that this one was gone, and builds the next
         await self._market.read_rooms()
-        self._opened |= set(tags(snapshot))
         self._seen = generation
         self.is_whole = True
         logger.info("market state is whole", epoch=number)
@@ -268,58 +202,3 @@ class Rebuilding:
                 await recount.expire(behind)
                 until = loop.time() + ACKNOWLEDGED_WITHIN_S
             await asyncio.sleep(TURN_EVERY_S)
-
-    async def _restore_rest(self, recount: Recount, snapshot: Snapshot) -> None:
-        """Let claims stand, and requests and purchases be remembered, as the books say.
-
-        Turns are not restored: they are no truth, and where they were lost they begin anew.
-        """
-        now_us = self._terms.now_us()
-        # An older copy has claims and keys of leads that came to nothing, and were others' since.
-        await self._state.keep(await read_claims(recount, snapshot, now_us), anew=True)
-        requests = await read_requests(recount, self._terms, now_us)
-        await self._state.recall(requests, anew=True)
-        for one in await read_purchases(recount, snapshot, self._terms, now_us):
-            await self._market.remember_purchase(one.person_keys, one.buyer_id, one.until_us)
-
-    async def restore_buyers(
-        self,
-        recount: Recount,
-        snapshot: Snapshot,
-        buyer_ids: Sequence[str],
-        *,
-        while_says: str | None = None,
-    ) -> bool:
-        """Put these buyers or sellers right; who sells to, or for, them waits, for a moment.
-
-        False where all of market state does not say `while_says` (the present epoch) once they are
-        closed: something was lost, and a hold that is on no book yet may be among it.
-        """
-        left = list(buyer_ids)
-        while left:
-            name = self._name()
-            for_s = CLOSED_FOR_S if while_says is None else None  # who builds all must end it
-            standings = await self._state.close(left, name, for_s)
-            if not await self._says(self._market.epoch if while_says is None else while_says):
-                return False
-            books = await read_books(recount, snapshot, standings, self._terms.now_us())
-            wanted = [restored(one, books, standings[one], snapshot) for one in left]
-            left = await self._state.restore(wanted, name, self._market.epoch, self._terms.now_us())
-        return True
-
-    def _name(self) -> str:
-        """Return a name under which nobody else closes anything."""
-        return self._terms.entropy(NAME_BYTES).hex()
-
-
-def parted(some: Iterable[str], snapshot: Snapshot) -> tuple[set[str], list[str], list[str]]:
-    """Return the parts in which nothing is held, the buyers, and the sellers that hold, too."""
-    buyers = {keys.tag(one): one for one in snapshot.buyers}
-    sellers = {keys.tag(one): one for one in limited(snapshot)}
-    tags_of = list(some)
-    others = {tag for tag in tags_of if tag not in buyers and tag not in sellers}
-    return (
-        others,
-        [buyers[tag] for tag in tags_of if tag in buyers],
-        [sellers[tag] for tag in tags_of if tag in sellers],
-    )

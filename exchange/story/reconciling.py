@@ -129,7 +129,7 @@ class Reconciling:
         whose = {line.whose for line in found.differences if line.part in OF_BUYERS}
         now_us = self._terms.now_us()
         async with self._books() as recount:
-            if not await rebuilding.restore_buyers(recount, self._present(), sorted(whose)):
+            if not await rebuilding.parts.restore_buyers(recount, self._present(), sorted(whose)):
                 await rebuilding.ensure()  # lost meanwhile: somebody builds all of it anew
             marks = await self._marks(recount, now_us)
         await self._state.keep(marks.claims)
