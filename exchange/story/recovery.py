@@ -244,7 +244,11 @@ class Recovery:
         campaign = snapshot.campaigns.get(lead.row.campaign_id)
         offer = snapshot.offers.get(award.offer_id)
         if campaign is None or offer is None or offer.post is None or award.post is None:
-            # Nobody is left to ask: retired since, or erased.
+            # Nobody is left to ask: retired since, or erased. A word that came is not kept.
+            said = await self._stations.last_word(award.sale_id)
+            if said is not None:
+                word = type(said).__name__
+                logger.error("a word is not kept", sale_id=award.sale_id, word=word)
             course.voided = True
             end = SaleEnd(sale_id=award.sale_id, state=SaleState.VOID, reason=Reason.VOID)
             chain.note(EventName.VOIDED, offer=award.offer_id, sale_id=award.sale_id)
