@@ -241,7 +241,7 @@ async def test_two_workers_share_what_a_third_left_and_end_each_lead_once(house)
         assert {end["status"] for end in ends} == {"sold", "unsold"}
         sales = await audit(house, fleet)
         assert len(sales) == fleet.books["acme"].posts == 20
-        rows = await house.fetch("SELECT count(*) AS n FROM moment WHERE kind = 'outcome'")
+        rows = await house.fetch("SELECT count(*) AS n FROM lead_end")
         assert rows[0]["n"] == 40
 
 
