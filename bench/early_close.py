@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from bench.rounds import middle, spread
-from exchange.auction.auction import Auction, AuctionLimits, Tender
+from exchange.auction.auction import Auction, AuctionLimits
 from exchange.auction.health import Health, HealthLimits
 from exchange.auction.ping import Showing
+from exchange.auction.tender import Tender
 from exchange.domain.bid import Contender
 from exchange.domain.choice import Sharing
 from exchange.domain.closing import Closing

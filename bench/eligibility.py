@@ -21,7 +21,7 @@ from prometheus_client import CollectorRegistry
 
 from bench.plots import Curves, Line, Plot
 from bench.rounds import middle, spread
-from exchange.auction.auction import AuctionResult, Tender
+from exchange.auction.tender import AuctionResult, Tender
 from exchange.configuration.reading import read_sheets, sheet_of
 from exchange.configuration.snapshots import Compiler, Stored
 from exchange.domain.ids import LeadId

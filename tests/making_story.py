@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 import msgspec
 
-from exchange.auction.auction import AuctionResult
+from exchange.auction.tender import AuctionResult
 from exchange.configuration.compiling import plans_of
 from exchange.delivery.answer import Accepted
 from exchange.delivery.delivery import Delivered

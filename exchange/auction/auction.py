@@ -1,74 +1,26 @@
 """One auction: every eligible offer is asked at once, and each gets exactly one result."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Protocol
 
 import msgspec
 
 from exchange.auction.bids import NotABid, read_bid, read_foreign_bid
 from exchange.auction.foreign import Terms, foreign_request, view_of
-from exchange.auction.ping import PingIds, Showing
-from exchange.auction.rest import Rest
+from exchange.auction.ping import PingIds
+from exchange.auction.racing import Racer, Racing
 from exchange.auction.speaking import Round, Speaker, hashes
+from exchange.auction.tender import AuctionResult, Tender, dialect_of, result_of
 from exchange.domain import anonymize
-from exchange.domain.bid import Bid, Contender, above
-from exchange.domain.captured import CallKind, Captured
-from exchange.domain.closing import Closing, Decided, Race
-from exchange.domain.dialect import Heard, PingDialect
-from exchange.domain.lead import Fingerprint
+from exchange.domain.bid import Bid, Contender
+from exchange.domain.dialect import Heard
 from exchange.domain.offer import Offer
-from exchange.domain.ranking import Worth, rank, worth
 from exchange.domain.reason import Reason
 from exchange.wire.call import Call, Outcome
 from exchange.wire.endpoint import Endpoint
 
-OnAnswer = Callable[[Call], bool]
-PING = CallKind.PING
 SPEAKERS_MAX = 20_000
 """Offers whose pings are prepared at most; those that the market names no more go with the rest."""
-
-
-class Tender(msgspec.Struct, frozen=True, kw_only=True):
-    """What is put up: a lead as it may be shown, and who may compete for it."""
-
-    auction_id: str
-    showing: Showing
-    fingerprint: Fingerprint
-    hashed: tuple[str, ...]
-    """Fields that a ping shows as a hash keyed for its buyer."""
-    seller_id: str
-    source_id: str
-    contenders: tuple[Contender, ...]
-    at_us: int
-    timeout_ms: float
-    """What is left until the stage's or the auction's deadline, whichever comes first."""
-    by: Worth | None = None
-    """What bids are ranked by; None: by price."""
-    closing: Closing | None = None
-    """What may end the auction early; None: nothing but the last answer."""
-
-
-class ClosedEarly(msgspec.Struct, frozen=True):
-    """An auction that was decided before all had answered."""
-
-    decided: Decided
-    ms: float
-    """When, from its beginning."""
-    left_ms: float
-    """Until the last of those who were silent would have had to answer."""
-    rest: Rest
-    """What they still bid, for who needs it."""
-
-
-class AuctionResult(msgspec.Struct, frozen=True):
-    """How an auction ended: the bids that stand, best first, and one result for each contender."""
-
-    ranked: tuple[Bid, ...]
-    results: tuple[Contender, ...]
-    exchanged: tuple[Captured, ...]
-    early: ClosedEarly | None = None
 
 
 class Calls(Protocol):
@@ -76,15 +28,6 @@ class Calls(Protocol):
 
     async def fan_out(self, calls: Sequence[Call], deadline_at: float) -> None:
         """Send every call at once; when this returns, each has its outcome."""
-
-
-class Racing(Protocol):
-    """Who carries calls, and tells of each as it ends."""
-
-    async def fan_out(
-        self, calls: Sequence[Call], deadline_at: float, on_answer: OnAnswer | None = None
-    ) -> None:
-        """Do as Calls; `on_answer` hears of every call that ends of itself."""
 
 
 class Endpoints(Protocol):
@@ -137,7 +80,7 @@ class Auction:
 
         Without `racing` no auction ends before all have answered or time is up.
         """
-        self._racing = racing
+        self._racer = None if racing is None else Racer(racing, monotonic, self._read)
         self._wire = wire
         self._admission = admission
         self._endpoints = endpoints
@@ -145,15 +88,13 @@ class Auction:
         self._entropy = entropy
         self._limits = limits
         self._speakers: dict[str, Speaker] = {}
-        self._going_on: set[asyncio.Task[None]] = set()
-        """Fan-outs of auctions, also of those that were decided before all had answered."""
 
     async def run(self, tender: Tender) -> AuctionResult:
         """Ask every contender; return when all answered or time is up, never later."""
         deadline_at = self._monotonic() + tender.timeout_ms / 1000
         calls = self._calls(tender)
-        if tender.closing is not None and self._racing is not None and calls:
-            return await self._race(tender, calls, deadline_at, tender.closing, self._racing)
+        if tender.closing is not None and self._racer is not None and calls:
+            return await self._racer.run(tender, tender.closing, calls, deadline_at)
         try:
             if calls:
                 await self._wire.fan_out(calls, deadline_at)
@@ -161,70 +102,6 @@ class Auction:
             for call in calls:
                 self._read(call)
         return result_of(tender, calls)
-
-    async def _race(
-        self,
-        tender: Tender,
-        calls: list[Call],
-        deadline_at: float,
-        closing: Closing,
-        racing: Racing,
-    ) -> AuctionResult:
-        """Ask every contender; return as soon as nobody who is still silent can change who wins."""
-        began = self._monotonic()
-        race = Race(tender.contenders, closing, tender.by or worth)
-        found = [one for one in map(race.heard, unasked(tender)) if one is not None][:1]
-        enough = asyncio.get_running_loop().create_future()
-        silent = {id(call): call for call in calls}
-
-        def hear(call: Call) -> bool:
-            if silent.pop(id(call), None) is None:
-                rest.hear(call)
-                return False
-            self._read(call)
-            decided = None if found else race.heard(call.tag)
-            if decided is not None and silent:
-                found.append(decided)
-                if not enough.done():
-                    enough.set_result(None)
-            return False
-
-        fan_out = asyncio.ensure_future(racing.fan_out(calls, deadline_at, hear))
-        rest = Rest(fan_out, self._read, partial(_captured, at_us=tender.at_us))
-        self._going_on.add(fan_out)
-        fan_out.add_done_callback(partial(self._heard_out, calls, hear))
-        try:
-            if not found:
-                await asyncio.wait((fan_out, enough), return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
-            fan_out.cancel()
-            raise
-        if fan_out.done():
-            self._heard_out(calls, hear, fan_out)  # whichever callback comes first
-            fan_out.result()
-        if not silent:
-            return result_of(tender, calls)
-        ms = round((self._monotonic() - began) * 1000, 3)
-        left_ms = max(min(call.timeout_ms, tender.timeout_ms) for call in silent.values()) - ms
-        early = ClosedEarly(found[0], ms, max(0.0, round(left_ms, 3)), rest)
-        rest.cut_off(silent.values(), ms, early.decided.words)
-        silent.clear()
-        result = result_of(tender, calls, early)
-        if early.decided.buy_now is None or early.decided.bid is None:
-            return result
-        first = early.decided.bid
-        others = [bid for bid in result.ranked if bid is not first]
-        return msgspec.structs.replace(result, ranked=(first, *others))
-
-    def _heard_out(self, calls: list[Call], hear: OnAnswer, fan_out: "asyncio.Task[None]") -> None:
-        """Count every call that did not end of itself: its fan-out was cancelled, or closed."""
-        self._going_on.discard(fan_out)
-        for call in calls:
-            if call.outcome is Outcome.WAITING:  # cancelled before anything was sent
-                call.outcome = Outcome.ABANDONED
-            hear(call)
-        if not fan_out.cancelled():
-            fan_out.exception()  # told by who waits, or by nobody: it is our own
 
     def _calls(self, tender: Tender) -> list[Call]:
         """Prepare one call for every contender that is asked; the others bid their static price."""
@@ -339,54 +216,11 @@ class Auction:
         self._admission.ended(offer, call, sound=result.reason is not Reason.INVALID_BID)
 
 
-def unasked(tender: Tender) -> list[Contender]:
-    """Return those who bid their static price, or cannot be asked."""
-    return [one for one in tender.contenders if not one.pinged]
-
-
-def result_of(
-    tender: Tender, calls: Sequence[Call], early: ClosedEarly | None = None
-) -> AuctionResult:
-    """Return how an auction ended, from what its contenders came to."""
-    standing: list[Bid] = []
-    for one in tender.contenders:
-        bid = one.bid
-        if bid is not None:
-            if bid.exclusive_price is not None:
-                bid = above(bid, one.floor)
-            elif bid.price < one.floor:
-                bid = None
-            if bid is not None:
-                standing.append(bid)
-            else:  # it is kept with its reason
-                one.reason = Reason.BELOW_FLOOR
-    return AuctionResult(
-        ranked=tuple(rank(standing, tender.auction_id, tender.by)),
-        results=tender.contenders,
-        exchanged=tuple([_captured(call, tender.at_us) for call in calls]),
-        early=early,
-    )
-
-
-def _dialect(offer: Offer) -> PingDialect | None:
-    return None if offer.ping is None else offer.ping.dialect
-
-
 def _bid(call: Call, asked: Contender) -> Bid | NotABid:
-    dialect = _dialect(asked.offer)
+    dialect = dialect_of(asked.offer)
     if dialect is None:
         return read_bid(call.status, call.body, asked)
     return read_foreign_bid(Heard(call.status, call.head, call.body), dialect, asked)
-
-
-def _captured(call: Call, at_us: int) -> Captured:
-    """Return what is kept of a call: exact, but for secrets."""
-    offer = call.tag.offer
-    dialect = _dialect(offer)
-    request, answer = call.request, call.body
-    if dialect is not None:
-        request, answer = dialect.redacted(request), dialect.redacted(answer)
-    return Captured(offer.id, PING, request, call.status, answer, at_us)
 
 
 NOT_ANSWERED: dict[Outcome, Reason] = {

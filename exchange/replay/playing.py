@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import msgspec
 
-from exchange.auction.auction import Auction, AuctionLimits, AuctionResult, Tender
+from exchange.auction.auction import Auction, AuctionLimits
+from exchange.auction.tender import AuctionResult, Tender
 from exchange.domain.ids import LeadId
 from exchange.domain.moment import LeadEnd, Moment, MomentKind
 from exchange.domain.money import Micros

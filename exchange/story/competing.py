@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 
-from exchange.auction.auction import AuctionResult, ClosedEarly, Tender
 from exchange.auction.ping import Showing, showing_under
+from exchange.auction.tender import AuctionResult, ClosedEarly, Tender
 from exchange.domain import anonymize, ranking
 from exchange.domain.bid import Bid, Contender, above
 from exchange.domain.campaign import ASKING, IN_TURNS, Campaign, Method, Stage

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from exchange.auction.auction import AuctionResult, Tender
+from exchange.auction.tender import AuctionResult, Tender
 from exchange.delivery.answer import Accepted, Refused
 from exchange.delivery.asking import Question
 from exchange.delivery.delivery import Delivered, Parcel

@@ -5,8 +5,9 @@ from typing import Protocol
 
 import msgspec
 
-from exchange.auction.auction import Auction, AuctionLimits, Tender
+from exchange.auction.auction import Auction, AuctionLimits
 from exchange.auction.ping import Showing
+from exchange.auction.tender import Tender
 from exchange.contract.seller import FieldError
 from exchange.contract.trying import Sending, Tried, TriedCall
 from exchange.delivery.answer import Accepted, InDoubt, PostResult

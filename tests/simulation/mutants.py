@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from exchange.auction.auction import AuctionResult, Tender
+from exchange.auction.tender import AuctionResult, Tender
 from exchange.delivery.answer import Accepted
 from exchange.delivery.delivery import Delivered, Parcel
 from exchange.domain.caps import Hold, HoldRefused

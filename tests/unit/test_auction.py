@@ -6,9 +6,10 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from exchange.auction.auction import Auction, AuctionLimits, Tender
+from exchange.auction.auction import Auction, AuctionLimits
 from exchange.auction.health import Health, HealthLimits
 from exchange.auction.ping import Showing
+from exchange.auction.tender import Tender
 from exchange.domain.bid import Contender
 from exchange.domain.lead import ConsentMarks, Fingerprint
 from exchange.domain.money import Micros

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from exchange.auction.auction import Auction, AuctionLimits, Tender
+from exchange.auction.auction import Auction, AuctionLimits
 from exchange.auction.health import Health, HealthLimits
+from exchange.auction.tender import Tender
 from exchange.domain.bid import Contender
 from exchange.domain.closing import Closing
 from exchange.domain.lead import Fingerprint
