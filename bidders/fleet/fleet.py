@@ -3,6 +3,7 @@
 import asyncio
 import re
 import ssl
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self
@@ -13,12 +14,15 @@ from bidders.fleet import books
 from bidders.fleet.books import Book, Received
 from bidders.fleet.buyer import Buyer
 from bidders.fleet.connection import Connection, Request
-from bidders.fleet.reply import Reply, message
+from bidders.fleet.reply import NO_CONTENT, Reply, message
 from bidders.fleet.spec import BuyerSpec, checked
 
 BACKLOG = 4096
 BOOKS_PATH = "/_fleet/books"
+WEBHOOKS_PATH = "/_fleet/webhooks"
 STATUS_PATH = re.compile(r"/(?P<buyer>[^/]+)/status/(?P<sale>[^/]+)")
+WEBHOOKS_KEPT = 1000
+HEARD = Reply(NO_CONTENT)
 UNKNOWN = Reply(message(b'{"error":"no such buyer"}', 404))
 WRONG_METHOD = Reply(message(b'{"error":"POST here"}', 405))
 
@@ -68,6 +72,8 @@ class Fleet:
         self.books = {name: Book(keep) for name in self.specs}
         self.desks: dict[str, Desk] = {}
         self.buyers: dict[str, Buyer] = {}
+        self.webhooks: deque[bytes] = deque(maxlen=WEBHOOKS_KEPT)
+        """What sellers were told at `WEBHOOKS_PATH`, the latest."""
         for spec in self.specs.values():
             self.change(spec)
         self.connections: set[Connection] = set()
@@ -135,6 +141,12 @@ class Fleet:
         await asyncio.gather(*lasting)
         await self.server.wait_closed()
 
+    def hear(self, request: Request) -> Reply:
+        """Take what a seller is told; any seller, for the demo has no endpoints of theirs."""
+        self.webhooks.append(request.body)
+        self.heard.set()
+        return HEARD
+
     def told(self, request: Request) -> Reply | None:
         """Return what is asked by GET: the books, or what became of a buyer's sale."""
         if request.path == BOOKS_PATH:
@@ -154,7 +166,7 @@ class Fleet:
         """Return what the addressed buyer says, None where it says nothing."""
         desk = self.desks.get(request.path.partition("?")[0])
         if desk is None:
-            return self.told(request)
+            return self.hear(request) if request.path == WEBHOOKS_PATH else self.told(request)
         if request.method != "POST":
             return WRONG_METHOD
         if self.keep:

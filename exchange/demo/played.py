@@ -16,11 +16,18 @@ import msgspec
 
 import bidders
 from bidders.fleet.chance import LogNormal
+from bidders.fleet.fleet import WEBHOOKS_PATH
 from bidders.fleet.inventing import NO_FAULTS, invented
 from bidders.fleet.spec import BuyerSpec, PostFault, Speaking, load
 from exchange.commands.errors import CommandError
 from exchange.configuration.reading import read_market
-from exchange.contract.market_file import STANDARD, CampaignPart, MarketFile, OfferPart
+from exchange.contract.market_file import (
+    STANDARD,
+    CampaignPart,
+    MarketFile,
+    OfferPart,
+    SellerPart,
+)
 from exchange.demo.traffic import FeedPart, Traffic, joined, read_traffic
 from exchange.settings import SHIPPED
 
@@ -47,7 +54,10 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     buyers: tuple[BuyerSpec, ...]
 
     def at(self, fleet_url: str) -> MarketFile:
-        """Return the market with every offer called where its simulated buyer listens."""
+        """Return the market with every offer called where its simulated buyer listens.
+
+        What sellers are told by webhook is heard there, too.
+        """
         speaks = {spec.id: spec.speaks for spec in self.buyers}
         buyers = tuple(
             msgspec.structs.replace(
@@ -56,7 +66,8 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
             )
             for buyer in self.market.buyer
         )
-        return msgspec.structs.replace(self.market, buyer=buyers)
+        sellers = tuple(told_at(seller, fleet_url) for seller in self.market.seller)
+        return msgspec.structs.replace(self.market, buyer=buyers, seller=sellers)
 
 
 def played(name: str, seed: int) -> Played:
@@ -170,9 +181,24 @@ def called_at(offer: OfferPart, fleet_url: str, speaks: Speaking | None) -> Offe
         if terms is not None:
             url = f"{fleet_url}/{offer.id}/{kind}"
             changes[kind] = msgspec.structs.replace(terms, url=url)
+    if offer.post is not None and offer.post.status is not None:
+        url = f"{fleet_url}/{offer.id}/status/{{sale.id}}"
+        status = msgspec.structs.replace(offer.post.status, url=url)
+        changes["post"] = msgspec.structs.replace(changes["post"], status=status)
+    if offer.notices is not None:
+        url = f"{fleet_url}/{offer.id}/notices"
+        changes["notices"] = msgspec.structs.replace(offer.notices, url=url)
     if speaks is Speaking.STANDARD and offer.format != STANDARD:
         changes |= {"format": STANDARD, "params": {}}
     return msgspec.structs.replace(offer, **changes)
+
+
+def told_at(seller: SellerPart, fleet_url: str) -> SellerPart:
+    """Return the seller with its webhook at the fleet, which hears it for all of them."""
+    if seller.webhook is None:
+        return seller
+    webhook = msgspec.structs.replace(seller.webhook, url=fleet_url + WEBHOOKS_PATH)
+    return msgspec.structs.replace(seller, webhook=webhook)
 
 
 def profile(buyers: Sequence[BuyerSpec]) -> bytes:
