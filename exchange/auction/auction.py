@@ -158,6 +158,7 @@ class Auction:
             ping_id=ping_id,
             floor=contender.floor,
             tmax_ms=int(tmax_ms),
+            max_buyers=contender.buyers_max,
             source_id=anonymize.source_alias(tender.seller_id, tender.source_id, offer),
             at_us=tender.at_us,
         )

@@ -18,6 +18,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     ping_id: str
     floor: Micros
     tmax_ms: int
+    max_buyers: int
     source_id: str
     """The source's alias for this buyer."""
     at_us: int
@@ -38,6 +39,7 @@ def view_of(showing: Showing, offer: Offer, hashes: Mapping[str, str], terms: Te
         floor=terms.floor,
         currency=showing.currency,
         tmax_ms=terms.tmax_ms,
+        max_buyers=terms.max_buyers,
         source_id=terms.source_id,
         channel=showing.channel,
         vertical_id=showing.vertical_id,

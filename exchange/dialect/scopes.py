@@ -82,6 +82,7 @@ IN_PINGS: dict[str, Getter] = {
     "auction.type": attrgetter("price_rule"),
     "auction.currency": attrgetter("currency"),
     "auction.tmax_ms": attrgetter("tmax_ms"),
+    "auction.max_buyers": attrgetter("max_buyers"),
 }
 IN_POSTS: dict[str, Getter] = {
     **COMMON,
@@ -91,6 +92,7 @@ IN_POSTS: dict[str, Getter] = {
     "sale.id": attrgetter("sale_id"),
     "sale.price": lambda view: amount(view.price),
     "sale.currency": attrgetter("currency"),
+    "sale.max_buyers": attrgetter("max_buyers"),
 }
 
 

@@ -72,6 +72,8 @@ class PingView(msgspec.Struct, frozen=True, kw_only=True):
     """What a winner will pay; `second_price`: the next best bid, or the floor."""
     currency: str
     tmax_ms: int
+    max_buyers: int = 1
+    """With how many in all this buyer would have the lead; 1: it is alone."""
     source_id: str
     channel: str | None
     vertical_id: str
@@ -87,6 +89,8 @@ class PostView(msgspec.Struct, frozen=True, kw_only=True):
     and the coarse names of the ping."""
     consent: Mapping[str, object]
     """As in the standard post: `text`, `url`, `ip`, `at` …"""
+    max_buyers: int = 1
+    """With how many in all this buyer has the lead; 1: it is alone."""
     sale_id: str
     ping_id: str | None
     bid_id: str | None

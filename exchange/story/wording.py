@@ -64,6 +64,7 @@ def view_of(won: Won, submission: Submission, vertical: Vertical) -> PostView:
         vertical_id=lead.vertical_id,
         test=lead.test,
         at_us=won.at_us,
+        max_buyers=won.told_max or 1,
     )
 
 

@@ -74,7 +74,7 @@ def ping(offer: Offer, fields: tuple[ShownField, ...]) -> Schema:
 
 def post(offer: Offer, fields: tuple[ShownField, ...]) -> Schema:
     """Return what comes to the post URL."""
-    return message(
+    schema = message(
         {
             "sale_id": TEXT,
             "ping_id": OR_NULL,
@@ -88,6 +88,12 @@ def post(offer: Offer, fields: tuple[ShownField, ...]) -> Schema:
             "consent": POST_CONSENT,
         }
     )
+    schema["properties"]["max_buyers"] = {
+        "type": "integer",
+        "minimum": 1,
+        "description": "Where several may share: with how many in all you have the lead.",
+    }
+    return schema
 
 
 def message(properties: dict[str, Schema]) -> Schema:
@@ -110,7 +116,7 @@ def ping_answer(offer: Offer) -> Schema:
         "properties": {
             "bid": bid,
             "bid_id": TEXT,
-            "exclusive_bid": AMOUNT,
+            "exclusive_bid": {**AMOUNT, "description": "What you pay for being the only buyer."},
             "currency": {"const": offer.buyer.currency},
             "ttl_s": {"type": "integer", "minimum": 1},
             **dict.fromkeys(("buyer_name", "consent_text", "reason"), TEXT),
