@@ -24,7 +24,7 @@ from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import LeadStatus
 from exchange.ledger.errors import LedgerUnavailable
-from exchange.ledger.stored import StoredLead
+from exchange.ledger.stored import StoredLead, StoredSale
 from exchange.market.errors import MarketUnavailable
 from exchange.story.stations import Limits, Stations
 from exchange.story.story import Story
@@ -74,8 +74,9 @@ class Scene:
     """The stations of one story; `faults` says by step, its number or its name, what goes wrong."""
 
     def __init__(
-        self, *answers, faults=None, wait_s=30.0, on_no_answer=OnNoAnswer.WAIT, is_patient=False
-    ):
+        self, *answers, faults=None, wait_s=30.0, on_no_answer=OnNoAnswer.WAIT, is_patient=False,
+        most=1,
+    ):  # fmt: skip
         self.answers = list(answers)
         self.faults = faults or {}
         self.steps = []
@@ -85,7 +86,7 @@ class Scene:
         self.answering_for = set()
         self.refuses_holds = False
         self.posted = asyncio.Event()
-        self.snapshot = a_market(on_no_answer, is_patient=is_patient)
+        self.snapshot = a_market(on_no_answer, is_patient=is_patient, most=most)
         # A market takes its time, too: it stands before the clock begins.
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -165,8 +166,19 @@ class Scene:
             ends = [ENDED_BY_ANOTHER]
         return StoredLead(
             lead_id=lead_id, received_at_us=NOW_US, row=rows[0], last_number=len(self.moments),
-            pending=False, end=ends[0] if ends else None, ended_at_us=NOW_US, sales=(),
+            pending=False, end=ends[0] if ends else None, ended_at_us=NOW_US,
+            sales=self.sales(),
         )  # fmt: skip
+
+    def sales(self):
+        """Every award that was written, and its end."""
+        written = [moment for moment in self.moments.values() if moment]
+        ends = {one.sale_end.sale_id: one.sale_end for one in written if one.sale_end}
+        return tuple(
+            StoredSale(award=one.award, end=ends.get(one.award.sale_id), ended_at_us=NOW_US)
+            for one in written
+            if one.award
+        )
 
     @property
     def is_anothers(self):
@@ -253,8 +265,11 @@ class Scene:
         return Delivered(result, 1.0)
 
 
-def a_market(on_no_answer, *, is_patient=False):
-    """Three buyers with a cap each, and a campaign that checks for duplicates."""
+def a_market(on_no_answer, *, is_patient=False, most=1):
+    """Three buyers with a cap each, and a campaign that checks for duplicates.
+
+    `most`: so many of them share a lead.
+    """
     post_ms, in_doubt_s = (1000, 60) if is_patient else (POST_MS, IN_DOUBT_S)
     post = PostTerms("http://127.0.0.1:9/post", post_ms, on_no_answer, in_doubt_s)
     offers = {
@@ -262,7 +277,9 @@ def a_market(on_no_answer, *, is_patient=False):
         for name in BUYERS
     }
     rule = DuplicateRule(3600, ("phone",), MatchOn.ANY, Against.SOLD, DuplicateScope.CAMPAIGN)
-    campaigns = {"auto-us": a_campaign(stages=(a_stage(*BUYERS),), duplicates=rule)}
+    campaigns = {
+        "auto-us": a_campaign(stages=(a_stage(*BUYERS, max_buyers=most),), duplicates=rule)
+    }
     verticals = {"auto": AUTO}
     return Snapshot(
         version=1,
