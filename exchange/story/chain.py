@@ -44,7 +44,7 @@ class Chain:
         self.lead_id = lead_id
         self._ledger = ledger
         self._now_us = now_us
-        self._number = written
+        self._number = self._found = written
         self._events: list[Event] = []
         self._exchanged: list[Captured] = []
         self._ended_sales: deque[tuple[SaleEnd, Then]] = deque()
@@ -62,6 +62,11 @@ class Chain:
         self._broken = False
         self.ended_at_us = 0
         """When the lead's end was, once it is written."""
+
+    @property
+    def is_untouched(self) -> bool:
+        """Nothing was handed to the ledger here: what breaks off so leaves nothing on the books."""
+        return self._number == self._found
 
     def note(self, name: EventName, *, at_us: int | None = None, **what: Any) -> None:
         """Add an event, of now where no other time is given, to the next moment."""

@@ -131,6 +131,11 @@ class LeadSale:
         return self._awarding.awarded
 
     @property
+    def may_be_written(self) -> bool:
+        """Something of it is on the books, or may come to be: whoever breaks off leaves that."""
+        return not self._chain.is_untouched
+
+    @property
     def waits(self) -> bool:
         """Every post under way is in doubt now: only its buyer or time can end that."""
         return self._concluding.waits

@@ -311,7 +311,8 @@ class Story:
             self._broke_off.discard(lead_id)
             return
         if not isinstance(error, Fenced):
-            self._broke_off.add(lead_id)
+            if sale.may_be_written:  # else a quote would be used up by what never came to be
+                self._broke_off.add(lead_id)
             logger.warning("story broke off", lead_id=lead_id, error=type(error).__name__)
         if any(other.lead.lead_id == lead_id for other in self._under_way.values()):
             return  # a quote that was posted twice at once: the other one may have the lead

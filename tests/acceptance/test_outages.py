@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from bidders.fleet import Fixed, Fleet
+from exchange import app
 from exchange.app import Sockets, worker
 from exchange.commands.serve import bound
 from exchange.stores.embedded import EmbeddedStores
@@ -94,6 +95,27 @@ async def test_an_outage_is_503_within_a_second_and_over_by_itself(house, store,
             answer = await house.post(person(2))
         assert answer.body["status"] == "sold"
         assert len(fleet.books["acme"].accepted()) == 4
+        await until(lambda: is_settled(house))
+
+
+@pytest.mark.parametrize("key", [{}, KEY], ids=["plain", "with a key"])
+async def test_a_quote_whose_post_met_an_outage_can_be_posted_after_it(house, key, monkeypatch):
+    """However long it took: 503 asked for another try, and nothing of the first one was written."""
+    monkeypatch.setattr(app, "RECOVER_EVERY_S", 0.05)
+    async with Fleet(bidding({"acme": "12.00"})) as fleet:
+        line = await house.stack.enter_async_context(cables(house.urls))
+        await house.apply(market(buyer("acme", fleet.base_url, offer=CAPS), campaign(lines=RULE)))
+        opened = await house.open(line.urls, **SHIPPED)
+        token = (await house.post(PING, path="/v1/pings")).body["ping_id"]
+        await line.market.cut()
+        path = f"/v1/pings/{token}/post"
+        assert (await house.post(person(3), path=path, headers=key)).status == 503
+        await until(lambda: has_nothing_left_open(opened))
+        await line.market.mend()
+        await until(lambda: is_up(house))
+        answer = await repeated(house, person(3), key, path)
+        assert (answer.status, answer.body["status"]) == (200, "sold")
+        assert len(fleet.books["acme"].accepted()) == 1
         await until(lambda: is_settled(house))
 
 
@@ -194,13 +216,18 @@ async def sells_again(house, number: int) -> bool:
     return sold[-1]
 
 
-async def repeated(house, lead, headers):
+async def repeated(house, lead, headers, path="/v1/leads"):
     """Post as a seller repeats: as long as it hears 409 and is asked to come again."""
-    answer = await house.post(lead, headers=headers)
-    while answer.status == 409:
+    answer = await house.post(lead, headers=headers, path=path)
+    while answer.status == 409 and "Retry-After" in answer.headers:
         await asyncio.sleep(int(answer.headers["Retry-After"]))
-        answer = await house.post(lead, headers=headers)
+        answer = await house.post(lead, headers=headers, path=path)
     return answer
+
+
+async def has_nothing_left_open(worker) -> bool:
+    """Tell whether recovery has looked into all that broke off."""
+    return not worker._story.left_open
 
 
 async def is_down(house, store: str) -> bool:
