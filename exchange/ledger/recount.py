@@ -116,6 +116,11 @@ class Recount:
         """Let another one build it."""
         await self._connection.execute(STATEMENTS["end_turn"], LOCK)
 
+    async def free_turn(self, idle_s: float) -> bool:
+        """Take the turn from whoever has it and has asked nothing for so long; True: from one."""
+        ended: int = await self._connection.fetchval(STATEMENTS["free_turn"], LOCK, idle_s)
+        return ended > 0
+
     # What was sold
 
     def as_of_one_moment(self) -> Any:

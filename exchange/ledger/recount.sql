@@ -25,6 +25,15 @@ SELECT pg_try_advisory_lock($1);
 -- end_turn --
 SELECT pg_advisory_unlock($1);
 
+-- free_turn --
+-- Whoever has the turn of $1 and has asked nothing for $2 seconds hangs: its connection is ended.
+SELECT count(pg_terminate_backend(pg_locks.pid))
+  FROM pg_locks JOIN pg_stat_activity USING (pid)
+ WHERE locktype = 'advisory' AND granted AND objsubid = 1
+   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+   AND (classid::bigint << 32) + objid::bigint = $1::bigint
+   AND state <> 'active' AND state_change < now() - make_interval(secs => $2);
+
 -- settled --
 -- $1…$5: names, scopes, begins, ends, tests of counters; $6: no sale of them has a lower id.
 -- $7, $8: offers, and the scope of the account that each belongs to.

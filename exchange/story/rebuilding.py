@@ -9,6 +9,7 @@ the books.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import count
 
 import structlog
 
@@ -26,6 +27,11 @@ logger = structlog.get_logger(__name__)
 TURN_EVERY_S = 0.05
 ACKNOWLEDGED_WITHIN_S = 3.0
 """A worker that says nothing for so long hangs or is gone: its leads are taken over."""
+HANGS_S = 30.0
+"""Who has its turn and asks the ledger nothing for so long hangs: it loses its turn, and no more,
+for what it closed is closed anew under another name."""
+POLLS = 40
+"""How often it is looked whether it is our turn before it is looked whether somebody hangs."""
 UNKNOWN = "unknown"
 """An epoch that nothing is of: what this worker asks for while it knows no other."""
 
@@ -100,7 +106,7 @@ class Rebuilding:
             return False
         self.is_whole = False
         async with self._books() as recount:
-            while True:
+            for polls in count(1):
                 number, server = await recount.epoch()
                 await self._adopt(recount, number)
                 found, generation = self._state.server, self._state.generation
@@ -115,7 +121,7 @@ class Rebuilding:
                     finally:
                         await recount.end_turn()
                 else:
-                    await asyncio.sleep(TURN_EVERY_S)
+                    await self._wait_for_turn(recount, polls)
         await self._market.read_rooms()  # what was read ahead may be of what was lost
         self._seen = generation
         self.is_whole = True
@@ -156,14 +162,23 @@ class Rebuilding:
 
     async def _open_in_turn(self, recount: Recount, new: Sequence[str]) -> bool:
         """Open these parts, unless others do meanwhile."""
-        while left := await self.parts.not_open(new):
+        for polls in count(1):
+            left = await self.parts.not_open(new)
+            if not left:
+                break
             if await recount.try_turn():
                 try:
                     return await self.parts.open(recount, await self.parts.not_open(left))
                 finally:
                     await recount.end_turn()
-            await asyncio.sleep(TURN_EVERY_S)
+            await self._wait_for_turn(recount, polls)
         return await self.parts.says(self._market.epoch)
+
+    async def _wait_for_turn(self, recount: Recount, polls: int) -> None:
+        """Wait a little; now and then take the turn from whoever hangs."""
+        if polls % POLLS == 0 and await recount.free_turn(HANGS_S):
+            logger.warning("whoever built market state hangs")
+        await asyncio.sleep(TURN_EVERY_S)
 
     # All of it
 

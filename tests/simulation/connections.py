@@ -84,6 +84,9 @@ class Connection:
         self._life = server.life
         self._is_over = False
         self._has_locked = False
+        self.asked_at = process.time()
+        self.is_ended = False
+        """By the server."""
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
@@ -120,8 +123,9 @@ class Connection:
         return await self.execute(statement, *arguments)
 
     async def ask(self, do: Any) -> Any:
-        if self._life != self.server.life:
+        if self.is_ended or self._life != self.server.life:
             raise LedgerUnavailable  # it broke when the server died
+        self.asked_at = self.process.time()
         return await asked(self.process, self.server, do, self._until - self.process.time())
 
     def _do(self, statement: str, arguments: tuple[Any, ...]) -> Any:

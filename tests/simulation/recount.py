@@ -76,6 +76,9 @@ class SimulatedRecount:
     async def try_turn(self) -> bool:
         return await self._ask(self._connection.lock_session, "market state")
 
+    async def free_turn(self, idle_s: float) -> bool:
+        return await self._ask(self._server.end_idle, "market state", idle_s)
+
     async def end_turn(self) -> None:
         await self._ask(self._server.unlock, self._connection)
 

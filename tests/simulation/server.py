@@ -104,6 +104,15 @@ class Server:
         for asked in blocked:
             self._arrive(*asked)
 
+    def end_idle(self, name: str, idle_s: float) -> bool:
+        """End the connection of whoever has this lock and has asked nothing for so long."""
+        holder = self.locks.get(name)
+        if holder is None or self.world.now - holder.asked_at <= idle_s:
+            return False
+        holder.is_ended = True
+        self.unlock(holder)
+        return True
+
     def hang_up(self, process: Process) -> None:
         """Take it that a process is gone: its sockets are closed, its locks are given back."""
         for holder in [one for one in self.locks.values() if one.process is process]:
