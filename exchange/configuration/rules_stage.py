@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from exchange.configuration.compiling import EVERY_OFFER, vertical_of
 from exchange.configuration.draft import Draft, OfferEntry
+from exchange.configuration.learning import first_asking
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
 from exchange.configuration.rules_buyer import CheckCondition, check_condition
@@ -27,6 +28,10 @@ def check_stage(
     elif stage.method is Method.RULE:
         yield Problem((*path, "when"), "is missing: a rule is for the leads of its condition")
     yield from _other_methods_keys(stage, path)
+    first = first_asking(campaign)
+    is_learning = campaign.learn_floor is not None and first is not None and first[1] is stage
+    if stage.early_close and is_learning:
+        yield Problem((*path, "early_close"), "a floor is learned from all bids, losers' too")
     offers = list(_offers_of(stage, campaign, draft))
     if stage.method not in ASKING:
         yield from _unpriced(stage, draft, path)

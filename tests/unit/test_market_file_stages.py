@@ -136,6 +136,13 @@ def test_a_fit_that_cannot_be_computed_is_refused(old, new, says):
         read("best_match", change=(old, new))
 
 
+def test_no_auction_ends_early_whose_floor_is_learned():
+    """What the second best would have bid is what a floor is learned from."""
+    learns = 'sellers = ["fast"]\nlearn_floor = { min = 1.00, max = 9.00, explore = 0.1 }'
+    with pytest.raises(MarketFileError, match="a floor is learned from all bids"):
+        read("auction", "early_close = true", change=('sellers = ["fast"]', learns))
+
+
 def test_an_own_team_stage_without_a_team_is_refused():
     """Nobody could ever buy there."""
     with pytest.raises(MarketFileError, match="own = true"):
