@@ -295,7 +295,8 @@ async def test_at_rest_a_person_is_sealed(house):
         assert sold.body["status"] == "sold"
         refused = await house.post({**LEAD, "phone": "canary"}, **beside)
         assert refused.status == 422
-        assert not leaks(base64.urlsafe_b64decode(quoted.body["ping_id"][2:] + "=="))
+        token = quoted.body["ping_id"]
+        assert not leaks(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         tables = await house.fetch(
             "SELECT table_name FROM information_schema.tables"
             " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
