@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from itertools import count
 from typing import Any, cast
 
@@ -11,12 +11,11 @@ import msgspec
 from exchange.auction.auction import Auction, AuctionLimits
 from exchange.auction.tender import AuctionResult, Tender
 from exchange.domain.ids import LeadId
-from exchange.domain.moment import LeadEnd, Moment, MomentKind
-from exchange.domain.money import Micros
 from exchange.domain.quote import Quote
 from exchange.domain.snapshot import Snapshot
-from exchange.domain.states import LeadStatus, SaleState
+from exchange.domain.states import LeadStatus
 from exchange.domain.submission import Submission
+from exchange.replay.books import REFUSED, Books, Sealing, unposted
 from exchange.replay.buyers import Admission, Courier, Nowhere, Rates, Said, Unheard, Wire
 from exchange.replay.counting import Counting
 from exchange.replay.lessons import Remembered
@@ -28,62 +27,10 @@ from exchange.story.sale import LeadSale
 from exchange.story.stations import Limits, Stations
 
 US_PER_S = 1_000_000
-US_PER_MS = 1000
 NEVER_S = 1e9
 LIMITS = Limits(repeat_first_s=NEVER_S, repeat_longest_s=NEVER_S, written_within_s=(0.0,))
 """Doubts are not repeated here: what came of them is known, and when. The lead of another's claim
 was written."""
-REFUSED = "refused"
-"""The market, as it would be, does not take this lead at all."""
-
-
-class Former(msgspec.Struct, frozen=True):
-    """A lead that came first, as far as who comes later asks of it."""
-
-    end: None = None
-    """Whether it had lost the person again was decided then."""
-
-
-FORMER = Former()
-
-
-class Books:
-    """The ledger of one lead, as far as its sums need it."""
-
-    def __init__(self) -> None:
-        """Begin empty."""
-        self.moments: list[Moment] = []
-
-    async def commit(self, moment: Moment) -> bool:
-        """Keep the moment."""
-        self.moments.append(moment)
-        return True
-
-    async def lead(self, _lead_id: LeadId) -> Any:
-        """Know every former lead: whoever came first was written, and has the person."""
-        return FORMER
-
-    async def quote(self, _lead_id: LeadId) -> None:
-        """Know nothing of former quotes."""
-
-    def sums(self, received_at_us: int) -> Sums:
-        """Return what the lead came to."""
-        accepted = [
-            one.sale_end.sale_id
-            for one in self.moments
-            if one.sale_end is not None and one.sale_end.state is SaleState.ACCEPTED
-        ]
-        end = next((one for one in self.moments if one.lead_end is not None), None)
-        if end is None or end.lead_end is None:
-            return Sums(status=REFUSED)
-        moved = [one for moment in self.moments for one in moment.transfers]
-        return Sums(
-            status=end.lead_end.status.value,
-            sales=len(accepted),
-            revenue=Micros(sum(one.amount for one in moved if one.debit.startswith("buyer/"))),
-            payout=Micros(sum(one.amount for one in moved if one.credit.startswith("seller/"))),
-            ms=(end.at_us - received_at_us) / US_PER_MS,
-        )
 
 
 class Asking:
@@ -98,17 +45,6 @@ class Asking:
         """Ask every contender, once."""
         self._said.stage = int(tender.auction_id.rpartition("/")[2])
         return await self._auction.run(tender)
-
-
-class Sealing:
-    """Keeps the quote that would have been put into a token."""
-
-    quote: Quote | None = None
-
-    def seal(self, quote: Quote) -> str:
-        """Keep it."""
-        self.quote = quote
-        return ""
 
 
 class Player:
@@ -254,24 +190,3 @@ def chance(seed: str) -> Callable[[int], bytes]:
         return hashlib.sha256(f"{seed}/{next(numbers)}".encode()).digest()[:size]
 
     return drawn
-
-
-def unposted(lead: Recorded, status: LeadStatus) -> Moment:
-    """Return the end of a lead whose ping had no price: it is never posted."""
-    return Moment(
-        lead_id=lead.lead_id,
-        number=1,
-        kind=MomentKind.OUTCOME,
-        at_us=lead.received_at_us,
-        events=(),
-        lead_end=LeadEnd(status=status),
-    )
-
-
-def played(player: Player, leads: Sequence[Recorded], runner: asyncio.Runner) -> list[Sums]:
-    """Play all of these, one after the other."""
-
-    async def each() -> list[Sums]:
-        return [await player.play(lead) for lead in leads]
-
-    return runner.run(each())
