@@ -116,6 +116,8 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     transfers: tuple[Transfer, ...]
     events: tuple[Event, ...]
     standings: Mapping[str, Standing]
+    messages: tuple[str, ...] = ()
+    """Leads of whose end the seller is told by webhook, one for each message."""
     caps: tuple[Cap, ...] = ()
     forgetful: frozenset[str] = frozenset()
     """Buyers that do not know a repetition: a second post would be a second lead to them."""

@@ -69,6 +69,19 @@ def never_told(books: Books) -> Iterator[Violation]:
             yield Violation("never_told", order.ref, detail)
 
 
+def left_waiting(books: Books) -> Iterator[Violation]:
+    """Yield leads of which the seller was told `pending`, and no message tells it the end."""
+    ended = {lead.lead_id for lead in books.leads if lead.status in {"sold", "unsold"}}
+    written = Counter(books.messages)
+    for order in books.orders:
+        pending = {told.lead_id for told in order.told if told.status == "pending"}
+        for lead_id in pending & ended - written.keys():
+            yield Violation("left_waiting", order.ref, f"{lead_id} was pending")
+    for lead_id, messages in written.items():
+        if messages > 1:
+            yield Violation("left_waiting", lead_id, f"told {messages} times")
+
+
 # One sale
 
 
@@ -295,6 +308,7 @@ CHECKS: tuple[Callable[[Books], Iterator[Violation]], ...] = (
     told_otherwise,
     told_of_two_leads,
     never_told,
+    left_waiting,
     charged_twice,
     posted_on,
     posted_without_award,

@@ -1,6 +1,7 @@
 """The market of a round: who buys, how badly each behaves, and what each allows."""
 
 from bidders.fleet import BuyerSpec, Fixed, PostFault, Uniform
+from bidders.fleet.fleet import WEBHOOKS_PATH
 from tests.acceptance.market import buyer, campaign, market
 from tests.chaos.books import Cap
 
@@ -85,14 +86,19 @@ def text(base_url: str, most: int = 1) -> str:
     def asked(name: str, **more: object) -> str:
         return buyer(name, base_url, **{**told, **more})
 
+    hook = f'webhook = {{ url = "{base_url}{WEBHOOKS_PATH}" }}'
     post = f'url = "{base_url}/{{0}}/post", timeout_ms = {POST_MS}, on_no_answer = "wait"'
     unasked = "post = {{ {0}, in_doubt_max_s = {1} }}\nprice = {2}\n"
-    return market(
+    whole = market(
         FORGETFUL_MAPPING,
         asked("capped", offer=f'caps = [ {{ leads = {LEADS_MAX}, per = "total" }} ]'),
         asked("thrifty", own=f'caps = [ {{ spend = {SPEND_MAX_DOLLARS}, per = "total" }} ]'),
         asked("slow", offer="caps = [ { concurrent = 30 } ]\nshare_with_max = 0"),
-        asked("dropping", offer='caps = [ { leads = 10000, per = "total" } ]\nshare_with_max = 1'),
+        asked(
+            "dropping",
+            offer='caps = [ { leads = 10000, per = "total" } ]\nshare_with_max = 1',
+            post=f'status = {{ url = "{base_url}/dropping/status/{{sale.id}}" }}',
+        ),
         asked("silent", offer='caps = [ { leads = 10000, per = "total" } ]'),
         asked("mute", in_doubt_s=SHORT_DOUBT_S, offer="caps = [ { concurrent = 30 } ]"),
         asked("skipped", no_answer="advance", offer='caps = [ { leads = 10000, per = "total" } ]'),
@@ -111,6 +117,7 @@ def text(base_url: str, most: int = 1) -> str:
             ),
         ),
     )
+    return whole.replace('name = "Fast Quotes"', f'name = "Fast Quotes"\n{hook}')
 
 
 ASKED = ", ".join(

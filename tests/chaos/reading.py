@@ -25,6 +25,9 @@ TRANSFERS = "SELECT sale_id::text, debit, credit, amount, currency FROM transfer
 EVENTS = """
 SELECT lead_id::text, events::text FROM moment ORDER BY lead_id, number
 """
+MESSAGES = """
+SELECT lead_id::text FROM message WHERE lead_id IS NOT NULL
+"""
 WORKER = """
 SELECT worker::text FROM lead JOIN award USING (lead_id) WHERE sale_id = $1::uuid
 """
@@ -94,6 +97,10 @@ class Stores:
             Lead(lead_id=lead_id, ref=ref, status=status, price=price)
             for lead_id, ref, status, price in await self.rows(LEADS)
         )
+
+    async def messages(self) -> tuple[str, ...]:
+        """Return the leads of whose end their seller is told, one for each message."""
+        return tuple(row["lead_id"] for row in await self.rows(MESSAGES))
 
     async def awards(self) -> tuple[Award, ...]:
         """Return every award with its end, in order."""

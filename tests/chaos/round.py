@@ -123,6 +123,7 @@ async def read(stores: Stores, seller: Seller, witness: Witness, fleet: Fleet) -
         awards=await stores.awards(),
         transfers=await stores.transfers(),
         events=await stores.events(),
+        messages=await stores.messages(),
         standings={name: await stores.standing(name) for name in fleet.specs},
         caps=market.CAPS,
         forgetful=market.FORGETFUL,

@@ -62,6 +62,7 @@ def sound() -> Books:
                 {"offer/yes|leads|total|0": 0},
             )
         },
+        messages=("A",),
         caps=(Cap("yes", "leads", 1), Cap("yes", "spend", 2 * DOLLAR)),
         forgetful=frozenset({"deaf"}),
     )
@@ -151,6 +152,11 @@ PLANTED = {
         {"orders": order("x", Told("A", "pending"), Told("B", "unsold"))},
     ),
     "a lead whose seller never hears": ("never_told", {"orders": order("x", Told("A", "pending"))}),
+    "a pending lead of whose end nobody tells": (
+        "left_waiting",
+        {"orders": order("y", Told("B", "pending"), Told("B", "unsold"), key=None)},
+    ),
+    "an end told twice": ("left_waiting", {"messages": "A"}),
     "a quote said to be used up, and sold": (
         "never_told",
         {"orders": order("q", refused="409"), "leads": lead("B", "q", "sold", DOLLAR)},
