@@ -18,6 +18,7 @@ from exchange.domain.legs import Kept
 from exchange.domain.moment import MomentKind
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
+from exchange.market.errors import MarketUnavailable
 from exchange.story.awarding import Awarding
 from exchange.story.chain import Chain
 from exchange.story.competing import Competing
@@ -28,6 +29,7 @@ from exchange.story.stations import Stations
 from exchange.story.wording import Won
 
 OTHERS_BRING_MORE = "others bring more"
+NOT_KNOWN = "whether it has room is not known: market state does not answer"
 
 Posts = dict["asyncio.Task[Sold | None]", Taken]
 """Sales under way, with what their buyers were promised."""
@@ -108,7 +110,13 @@ class Together:
             self._note(choice, stage)
             wins = self._wins(choice, left, stage, sharing, competing)
             epoch = self._stations.market.epoch
-            full = await self._hold_all(wins)
+            try:
+                full = await self._hold_all(wins)
+            except MarketUnavailable:
+                if not posts and not self._has_it:
+                    raise
+                self._not_known(choice.bids, stage)  # no reason to break off who has it, or may
+                return left
             if full:
                 self._fell_out = True
                 left = [bid for bid in left if bid.offer.id not in full]
@@ -204,6 +212,16 @@ class Together:
             price=Micros(sum(choice.price_of(bid) for bid in choice.bids)),
             offers=tuple(bid.offer.id for bid in choice.bids),
         )
+
+    def _not_known(self, bids: Iterable[Bid], stage: Stage) -> None:
+        for bid in bids:
+            self._chain.note(
+                EventName.OFFER_LEFT_OUT,
+                offer=bid.offer.id,
+                reason=Reason.CAP_AT_AWARD,
+                detail=NOT_KNOWN,
+                stage=stage.number,
+            )
 
     def _too_late(self, bids: Iterable[Bid], stage: Stage) -> None:
         for bid in bids:

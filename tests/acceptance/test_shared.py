@@ -11,6 +11,7 @@ from bidders.fleet.reply import message
 from exchange import app
 from tests.acceptance.audit import audit, by_state, keys_of, standing
 from tests.acceptance.buyers import bidding, bodies, let_answer
+from tests.acceptance.cables import cables
 from tests.acceptance.house import person, until
 from tests.acceptance.market import buyer, campaign, market
 from tests.acceptance.timelines import events, of, offers, reasons, verdicts
@@ -379,6 +380,31 @@ async def test_once_somebody_may_have_it_to_share_nobody_gets_it_alone(house):
 
 
 # What the seller says
+
+
+async def test_who_is_being_posted_is_not_broken_off_where_nobody_else_can_be_held(house):
+    """One refuses while market state is away: the other's answer counts, and is asked for once."""
+    specs = [
+        *bidding({"acme": "9.00"}, post_faults=REFUSING, post_latency_ms=Fixed(300.0)),
+        *bidding({"bravo": "6.00"}, post_latency_ms=Fixed(1200.0)),
+        *bidding({"cargo": "5.00"}),
+    ]
+    async with Fleet(specs) as fleet:
+        line = await house.stack.enter_async_context(cables(house.urls))
+        buyers = (asked(name, fleet, offer=CAP, post_ms=9000) for name in fleet.specs)
+        await house.apply(market(*buyers, campaign(stages=[shared(2)])))
+        await house.open(line.urls, market_timeout_ms=250.0, hold_lease_s=1.0)
+        posting = asyncio.ensure_future(house.post())
+        await fleet.received("acme", posts=1)
+        await fleet.received("bravo", posts=1)
+        await line.market.cut()
+        answer = await posting
+        await line.market.mend()
+        timeline = await house.timeline(answer.body["lead_id"])
+        await audit(house, fleet)
+        assert (fleet.books["bravo"].repeats, fleet.books["cargo"].posts) == (0, 0)
+    assert bought(answer.body) == [5.1]
+    assert reasons(timeline, "offer_left_out") == {"cargo": "cap_at_award"}
 
 
 async def test_already_sold_counts_against_every_limit(house):
