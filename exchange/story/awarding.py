@@ -134,6 +134,7 @@ class Awarding:
         lines = hold_lines(offer, won.price, won.at_us, credited=credited, test=self._lead.test)
         if not lines:
             return True
+        await self._give_back_outgrown(won)
         with self._stations.timed("hold"):
             refused = await self._stations.market.hold(
                 Hold(
@@ -152,6 +153,17 @@ class Awarding:
             EventName.HOLD_FAILED, offer=offer.id, reason=refused.reason, detail=refused.counter
         )
         return False
+
+    async def _give_back_outgrown(self, won: Won) -> None:
+        """Release the room of a leg whose buyer pays more than was quoted: it is held anew.
+
+        Where it fills the last place, its buyer would have none beside it.
+        """
+        leg = None if self.kept is None else self.kept.leg_of(won.bid)
+        if leg is None or leg.sale_id is None or leg.sale_id in self._used:
+            return
+        self._used.add(leg.sale_id)
+        await self._concluding.give_back(won.bid.offer.buyer.id, leg.sale_id)
 
     async def _holds_still(self, won: Won) -> bool:
         """Hold again what was lost with market state before the award was on the books."""

@@ -322,6 +322,18 @@ async def test_room_that_was_given_back_with_others_is_held_anew_not_taken_as_he
     assert bought(second.body) == [5.1, 4.25]
 
 
+async def test_a_seller_that_wants_more_than_was_quoted_is_not_kept_from_it_by_held_room(house):
+    """Under second price its buyer pays more then: the last place that is held is its own."""
+    async with Fleet(bidding({"acme": "20.00", "bravo": "8.00"})) as fleet:
+        second = 'method = "auction"\nprice_rule = "second_price"'
+        await opened(house, fleet, second, lines=HELD, own={"acme": ONE})
+        quote = await ping(house)
+        answer = await post(house, quote["ping_id"], min_price=10.20)
+        await audit(house, fleet)
+    assert quote["price"] == 6.8
+    assert bought(answer.body) == [10.2]
+
+
 async def test_who_takes_the_place_of_a_leg_pays_no_less_under_second_price_either(house):
     """Nobody bids against it any more: it pays what the leg promised, and not its floor."""
     prices = {"acme": "20.00", "bravo": "8.00", "cargo": "15.00"}
