@@ -28,7 +28,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     step: int
     """1 for the first turn of this lead, 2 where that came to nothing …, or LOOK."""
     candidates: tuple[Candidate, ...]
-    """In the order that decides among equals."""
+    """In the order that decides among equals; none: a refusal is taken note of, and no more."""
     follows_acceptance: bool = False
     refused: str = ""
     """Whose turn before ended with a refusal."""

@@ -8,7 +8,8 @@
 -- ARGV     1 step: 1 for a lead's first turn, 2 where that came to nothing …, 0: only look; 2 'a'
 --          where weights follow acceptance, else 'w'; 3 whose turn before was refused, or '';
 --          4 who has the turn in any case, or ''; 5, 6 how long to keep KEYS 1 and 2, in ms; then
---          offer id and weight of each candidate, in the order that decides among equals
+--          offer id and weight of each candidate, in the order that decides among equals; where
+--          there is none, the refusal is taken note of, and nobody has a turn
 -- Returns  the offer ids in the order in which it is their turn
 
 local SCALE, DOUBT, MANY = 1000, 10, 400
@@ -85,11 +86,13 @@ if step == '0' then
 end
 
 local winner = order[1]
-winner.credit = winner.credit - total
-winner.had = winner.had + 1
-if winner.had >= MANY then
-  -- What was long ago counts less and less.
-  winner.had, winner.refused = math.floor(winner.had / 2), math.floor(winner.refused / 2)
+if winner then
+  winner.credit = winner.credit - total
+  winner.had = winner.had + 1
+  if winner.had >= MANY then
+    -- What was long ago counts less and less.
+    winner.had, winner.refused = math.floor(winner.had / 2), math.floor(winner.refused / 2)
+  end
 end
 local changes = {}
 for i = 1, #seats do

@@ -19,7 +19,7 @@ class Turns:
 
     async def take(self, turn: Turn) -> tuple[str, ...]:
         """Give this turn, and return all candidates in the order in which it is theirs."""
-        assert turn.candidates, "a turn is somebody's"
+        assert turn.candidates or turn.refused, "a turn is somebody's, or was"
         arguments: list[str | int] = [
             turn.step,
             "a" if turn.follows_acceptance else "w",

@@ -62,15 +62,19 @@ class InTurn(Succession):
 
     async def renew(self) -> None:
         """Take a turn among those who can still have it; whose buyer was sent the lead cannot."""
-        if self._course.out_of_time or self._course.voided or not self._left:
+        if self._course.out_of_time or self._course.voided:
+            return
+        refused = ""
+        if self._tried is not None and self._was_sent(self._tried):
+            refused = self._tried.offer.id
+        if not self._left:
+            if refused:
+                await self._turning.ends_refused(refused)
             return
         if any(map(self._was_sent, self._left)):
             self._left.sort(key=lambda bid: not self._was_sent(bid))  # named next, without a turn
             return
         chosen = self._left[0].offer.id if self._is_promised and self._tried is None else ""
-        refused = ""
-        if self._tried is not None and self._was_sent(self._tried):
-            refused = self._tried.offer.id
         self._left = list(await self._turning.take(self._left, refused=refused, chosen=chosen))
         if self._tried is None and not self._is_promised:
             self._told(tuple(self._left))

@@ -43,13 +43,35 @@ class Turning:
         self._step += 1
         return await self._in_order(bids, self._step, refused, chosen)
 
+    async def ends_refused(self, refused: str) -> None:
+        """Take note that a turn ended so where nobody is left for another one."""
+        if self._stage.weights is not Weights.ACCEPTANCE:
+            return
+        self._step += 1
+        try:
+            await self._market.turn(self._turn((), self._step, refused=refused))
+        except MarketUnavailable:
+            logger.warning("refusal of a turn not counted", lead_id=self._lead.lead_id)
+
     async def _in_order(
         self, bids: Sequence[Bid], step: int, refused: str = "", chosen: str = ""
     ) -> tuple[Bid, ...]:
         if not bids or (len(bids) == 1 and step == LOOK):
             return tuple(bids)
+        turn = self._turn(bids, step, refused, chosen)
+        try:
+            order = await self._market.turn(turn)
+        except MarketUnavailable:
+            # Fair on average is better than nobody; caps are still kept by holds alone.
+            logger.warning("turn left to the lot", lead_id=self._lead.lead_id)
+            order = by_lot(turn)
+        places = {name: place for place, name in enumerate(order)}
+        # An answer that was kept from before a crash may know others.
+        return tuple(sorted(bids, key=lambda bid: places.get(bid.offer.id, len(places))))
+
+    def _turn(self, bids: Sequence[Bid], step: int, refused: str = "", chosen: str = "") -> Turn:
         weighted = self._stage.method is Method.WEIGHTED
-        turn = Turn(
+        return Turn(
             scope=turns_scope(self._lead.campaign_id, test=self._lead.test),
             stage=self._stage.number,
             lead_id=self._lead.lead_id,
@@ -64,15 +86,6 @@ class Turning:
             refused=refused,
             chosen=chosen,
         )
-        try:
-            order = await self._market.turn(turn)
-        except MarketUnavailable:
-            # Fair on average is better than nobody; caps are still kept by holds alone.
-            logger.warning("turn left to the lot", lead_id=self._lead.lead_id)
-            order = by_lot(turn)
-        places = {name: place for place, name in enumerate(order)}
-        # An answer that was kept from before a crash may know others.
-        return tuple(sorted(bids, key=lambda bid: places.get(bid.offer.id, len(places))))
 
 
 def by_priority(bids: Sequence[Bid]) -> list[Bid]:

@@ -129,6 +129,17 @@ async def test_a_turn_is_asked_for_as_its_stage_says(method, weights, weight, fo
     assert turn.follows_acceptance is follows
 
 
+@pytest.mark.parametrize("weights", [Weights.FIXED, Weights.ACCEPTANCE])
+async def test_the_last_refusal_is_told_where_weights_follow_acceptance(weights):
+    """Nobody is left to take a turn with which it would be told."""
+    turns, posted_to = Turns(), set()
+    order, _, _ = in_turn(turns, bids("a-1"), posted_to=posted_to, weights=weights)
+    async for bid in order:
+        posted_to.add(bid.offer.buyer.id)
+    told = [(one.step, one.refused, len(one.candidates)) for one in turns.asked]
+    assert told == [(1, "", 1), (2, "a-1", 0)][: 1 + (weights is Weights.ACCEPTANCE)]
+
+
 async def test_a_look_at_one_costs_no_question():
     """It is its turn in any case."""
     turns = Turns()

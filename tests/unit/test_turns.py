@@ -141,6 +141,19 @@ def test_weights_follow_acceptance():
     assert 0.30 < share < 0.36  # one to one half: a third
 
 
+def test_a_refusal_with_nobody_left_counts_like_any_other():
+    """Who had most leads to itself, and refused them all, has fewer turns beside others."""
+    stage = Stage({"keen": 50, "picky": 50}, follows=True)
+    for number in range(100):
+        lead = f"alone-{number}"
+        assert stage.winner("picky", lead=lead) == "picky"
+        for _ in range(2):  # a call that was sent twice is one refusal
+            assert stage.turn([], 2, "picky", lead=lead) == []
+    had = Counter(stage.winner() for _ in range(20))
+    assert had["keen"] > 15
+    assert had["picky"] >= 1
+
+
 @given(weights, st.integers(0, 10**6))
 def test_the_lot_names_everybody_once_and_the_promised_first(weights, number):
     """Where market state says nothing, the order is still one of all."""
