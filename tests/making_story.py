@@ -240,6 +240,9 @@ class Scene:
         del buyer_id
         return await self.market("release", sale_id, answer=True)
 
+    def doubt(self, holder):
+        self.journal.append(Done("doubt", holder))
+
     def used(self, buyer_id):
         del buyer_id
         return {}

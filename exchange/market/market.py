@@ -107,6 +107,8 @@ class Market:
         """In which server that was found: another one may say it of an older copy."""
         self.on_refused: Callable[[Hold, HoldLine], None] | None = None
         """Is told of every hold that had no room, and of which line."""
+        self.doubted: set[str] = set()
+        """Sellers of whom something was not held that should have been: the books count anew."""
         self.stale = asyncio.Event()
         """Set where something was not of it: it was lost, or is new."""
         self.once = Once(link, worker=worker, kept_s=terms.once_s, insist=self._insist)
@@ -359,6 +361,10 @@ class Market:
     def used(self, buyer_id: str) -> Used:
         """Return settled plus held by counter, as last heard: for domain.caps.full."""
         return self._rooms.used(buyer_id)
+
+    def doubt(self, holder: str) -> None:
+        """Let a seller's counters be counted anew: what it brought may be missing in them."""
+        self.doubted.add(holder)
 
     async def read_rooms(self) -> None:
         """Read the counters of all watched buyers now, as before the first sale."""

@@ -64,6 +64,9 @@ class Counting:
 
     # Caps, budgets, balances
 
+    def doubt(self, _holder: str) -> None:
+        """Lose nothing: there is nobody else."""
+
     def used(self, buyer_id: str) -> Used:
         """Return the buyer's counters, exact."""
         return self._counts[buyer_id]

@@ -7,8 +7,6 @@ Where nothing of it is set nothing is asked.
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-import structlog
-
 from exchange.domain import volume
 from exchange.domain.bid import Contender
 from exchange.domain.caps import Hold
@@ -24,9 +22,8 @@ from exchange.domain.volume import Sent
 from exchange.market.errors import MarketUnavailable
 from exchange.story.chain import Chain
 from exchange.story.stations import Stations
-from exchange.story.volume import ping_hold
+from exchange.story.volume import ping_hold, settle
 
-logger = structlog.get_logger(__name__)
 HELD_TRIES = 4
 UNKNOWN = "its rate is not known: market state does not answer"
 
@@ -107,14 +104,8 @@ class Rationing:
         holder = volume.holder_of(self._sent.seller.id)
         sale_id = ping_hold(self._lead.lead_id, at_us)
 
-        async def settle() -> None:
-            try:
-                await self._stations.market.settle(holder, sale_id, Micros(count))
-            except MarketUnavailable:
-                logger.warning("pings left to the sweeper", lead_id=self._lead.lead_id)
-
         async def follow() -> None:
-            self._stations.spawn(settle())
+            self._stations.spawn(settle(self._stations.market, holder, sale_id, Micros(count)))
 
         self._chain.then(follow)
 

@@ -14,6 +14,7 @@ from itertools import count
 import structlog
 
 from exchange.domain.recounting import tags
+from exchange.domain.recounting_volume import limited
 from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.recount import Recount, Recounting
 from exchange.market.errors import MarketUnavailable
@@ -103,6 +104,7 @@ class Rebuilding:
         Errors: LedgerUnavailable, MarketUnavailable.
         """
         if await self._is_unchanged() and await self._open_new():
+            await self._count_anew()
             return False
         self.is_whole = False
         async with self._books() as recount:
@@ -126,6 +128,15 @@ class Rebuilding:
         self._seen = generation
         self.is_whole = True
         return False
+
+    async def _count_anew(self) -> None:
+        """Put sellers right of whom something may be missing since market state was lost."""
+        doubted = self._market.doubted & set(limited(self._present()))
+        if not doubted:
+            return
+        async with self._books() as recount:
+            if await self.parts.restore_buyers(recount, self._present(), sorted(doubted)):
+                self._market.doubted -= doubted
 
     async def _is_unchanged(self) -> bool:
         """Tell whether it is the server that was seen whole, and says the same epoch still."""

@@ -83,6 +83,9 @@ class Market(Protocol):
     def used(self, buyer_id: str) -> Used:
         """Return what the buyer's counters were when last read ahead."""
 
+    def doubt(self, holder: str) -> None:
+        """Let a seller's counters be counted anew from the books."""
+
 
 class Rates(Protocol):
     """How often offers are pinged."""

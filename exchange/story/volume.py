@@ -77,11 +77,23 @@ class Volume:
             self._stations.spawn(self._settle(lead))
 
     async def _settle(self, lead: Lead) -> None:
-        try:
-            holder = volume.holder_of(lead.seller_id)
-            await self._stations.market.settle(holder, SaleId(lead.lead_id))
-        except MarketUnavailable:
-            logger.warning("a seller's hold left to the sweeper", lead_id=lead.lead_id)
+        holder = volume.holder_of(lead.seller_id)
+        await settle(self._stations.market, holder, SaleId(lead.lead_id), None)
+
+
+async def settle(market: Market, holder: str, sale_id: SaleId, amount: Micros | None) -> None:
+    """Let what a seller holds count, now that it is written.
+
+    Where it is not held any more, or nobody tells, the books count anew: a loss of market state in
+    the moment between hold and ledger leaves nothing missing.
+    """
+    try:
+        counts_now = await market.settle(holder, sale_id, amount)
+    except MarketUnavailable:
+        counts_now = False
+        logger.warning("a seller's hold left to the sweeper", sale_id=sale_id)
+    if not counts_now:
+        market.doubt(holder)
 
 
 def sent_of(lead: Lead, snapshot: Snapshot, at_us: int) -> Sent:

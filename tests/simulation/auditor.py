@@ -333,8 +333,6 @@ class Auditor:
             self._wrong("8 no leaks", f"{key} still holds {sale_id} ({state or 'open'})")
 
     def _on_counted(self, key: str, counts: dict[str, str]) -> None:
-        if self._lost and key.startswith("{seller:"):
-            return
         for what in self._counters.compare(counts):
             self._wrong("3 caps", f"{key}: {what}")
 
