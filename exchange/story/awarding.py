@@ -46,6 +46,9 @@ class Awarding:
         """What was quoted of the lead, if anything was."""
         self._awards = 0
         self._used: set[SaleId] = set()
+        """Sales that go on with what their quote holds."""
+        self._written: set[SaleId] = set()
+        """Sales whose award is on the books, or may be."""
         self.posted_to: set[str] = set()
         self.attempted = False
         """Somebody was about to get the lead."""
@@ -91,8 +94,8 @@ class Awarding:
         now_us = self._stations.now_us()
         sale_id = SaleId(uuid7(now_us, self._stations.entropy(ENTROPY_BYTES)))
         leg = None if self.kept is None else self.kept.held_for(deal)
-        if leg is not None and leg.sale_id is not None and leg.sale_id not in self._used:
-            # Room was held for it, at that moment; what was taken over and given back is gone.
+        if leg is not None and leg.sale_id is not None:
+            # Room was held for it, at that moment, and is until this lead has its end.
             sale_id, now_us = leg.sale_id, leg.held_at_us
             self._used.add(sale_id)
         return Won(
@@ -118,10 +121,15 @@ class Awarding:
             return None
         return await self._concluding.post(award, bid.offer, is_shared=stage.max_buyers > 1)
 
+    async def give_back(self, buyer_id: str, sale_id: SaleId) -> None:
+        """Release what this story held; what its quote holds stays: another one may post that."""
+        if sale_id not in self._used:
+            await self._concluding.give_back(buyer_id, sale_id)
+
     async def give_back_unused(self) -> None:
         """Release what was held for legs of a quote that nobody was awarded."""
         for leg in () if self.kept is None else self.kept.held:
-            if leg.sale_id is not None and leg.sale_id not in self._used:
+            if leg.sale_id is not None and leg.sale_id not in self._written:
                 buyer_id = self._snapshot.offers[leg.offer_id].buyer.id
                 await self._concluding.give_back(buyer_id, leg.sale_id)
 
@@ -202,11 +210,12 @@ class Awarding:
             detail=remark,
         )
         self._awards += 1
+        self._written.add(award.sale_id)
         try:
             with self._stations.timed("award"):
                 await self._chain.write(MomentKind.AWARD, noting=(awarded,), award=award)
         except (Fenced, Broken):
             self._awards -= 1
             # Surely not written: no post, no sale.
-            await self._concluding.give_back(award.buyer_id, award.sale_id)
+            await self.give_back(award.buyer_id, award.sale_id)
             raise

@@ -194,7 +194,7 @@ class Together:
         for won in given_back:
             self._chain.note(EventName.RELEASED, offer=won.bid.offer.id, sale_id=won.sale_id)
         await asyncio.gather(
-            *[self._concluding.give_back(won.bid.offer.buyer.id, won.sale_id) for won in given_back]
+            *[self._awarding.give_back(won.bid.offer.buyer.id, won.sale_id) for won in given_back]
         )
         if failed:
             raise failed[0]

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tests.simulation.sellers import Sellers
 
 OUTAGES = (LedgerError, MarketError)
+UNPOSTED = 0.1
+"""So many quotes are not to their seller's taste."""
 GIVES_UP_AFTER = 4
 """Who heard nothing and asks so often for a lead that nobody knows takes it that it never came."""
 
@@ -122,6 +124,9 @@ class Request:
             return
         # The same ping as one before, whose quote still holds: it is that one's lead.
         self._lead = msgspec.structs.replace(self._lead, lead_id=quote.lead_id)
+        if sellers.chance.random() < UNPOSTED:
+            self.heard = "not posted"
+            return
         for _ in range(2 if sellers.chance.random() < 1 / 4 else 1):
             other = sellers.ready()
             if other is not None:

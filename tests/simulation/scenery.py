@@ -85,6 +85,7 @@ LESSONS = Lessons(
 )
 """What every worker has learned."""
 WINDOW_S = 3600
+QUOTE_TTL_S = 20
 ZIPS = ("78701", "33101", "10001", "94103")
 
 
@@ -98,6 +99,8 @@ class Plan(msgspec.Struct, frozen=True):
     max_buyers: int
     seller: Seller
     """Limited in what it brings, or not."""
+    holds_quotes: bool
+    """Room is held for what is quoted; some quotes are never posted."""
 
 
 class Scenery(msgspec.Struct, frozen=True):
@@ -125,6 +128,7 @@ def scenery(chance: Random, leads: int, sharing: Random) -> Scenery:
         early_close=chance.random() < 1 / 2,
         max_buyers=sharing.choice((1, 1, 2, 3)),
         seller=a_seller(leads, sharing),
+        holds_quotes=sharing.random() < 1 / 2,
     )
     if plan.max_buyers > 1:
         offers = [on_terms(offer, sharing) for offer in offers]
@@ -224,7 +228,7 @@ def a_snapshot(version: int, offers: list[Offer], answer_ms: int, plan: Plan) ->
             by_rules=is_even,
             max_buyers=plan.max_buyers,
             rank_by=RankBy.PRICE if is_even else RankBy.EXPECTED_VALUE,
-            early_close=plan.early_close and not is_even,
+            early_close=plan.early_close and not is_even and plan.max_buyers == 1,
         ),
         a_stage(*HOUSES, number=2, method=plan.method, weights=weights),
     )
@@ -244,6 +248,8 @@ def a_snapshot(version: int, offers: list[Offer], answer_ms: int, plan: Plan) ->
         learn_floor=LEARN_FLOOR if answer_ms == LONG_MS else None,
         answer_deadline_ms=answer_ms,
         auction_deadline_ms=500,
+        hold_quotes=plan.holds_quotes,
+        quote_ttl_s=QUOTE_TTL_S,
     )
     by_id = {offer.id: offer for offer in offers}
     verticals = {"auto": AUTO}
