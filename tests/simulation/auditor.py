@@ -5,6 +5,7 @@ is imported here; what a cap or a window is, is written down a second time.
 """
 
 from collections import defaultdict
+from math import inf
 from typing import Any
 
 from tests.simulation.bids import amounts
@@ -16,6 +17,9 @@ ANSWER_SLACK_S = 0.1
 
 OUTAGE_SLACK_S = 3.5
 """The same where a store was away, or a worker stood still: its limits of time come on top."""
+
+OWED_S = 4.0
+"""How long a worker may take to write down that a seller is to be told of an end."""
 
 FINAL = {"sold", "unsold", "duplicate", "rejected"}
 SLOW = ("ledger", "market", "stop")
@@ -42,6 +46,10 @@ class Auditor:
         self._keys: dict[str, int] = {}
         self._written_under: dict[int, str] = {}
         self._asked: dict[str, float] = {}
+        self._askers: dict[str, str] = {}
+        """Through which worker a lead was asked for last."""
+        self._gone: dict[str, float] = {}
+        self._all_gone: list[float] = []
         self._slow: list[tuple[float, float]] = []
         self._heard: set[str] = set()
         self._marks: tuple[bytes, ...] = ()
@@ -89,10 +97,17 @@ class Auditor:
         self._of_person[person].append(lead_id)
 
     def _on_asked(self, lead_id: str, worker: str) -> None:
-        del worker
         self._asked[lead_id] = self._at_s
+        self._askers[lead_id] = worker
+
+    def _on_lease_lost(self, worker: str) -> None:
+        self._gone[worker] = self._at_s
 
     def _on_fault(self, name: str, *what: Any) -> None:
+        if name in {"crash", "restart"}:
+            self._gone[what[0]] = self._at_s
+        elif name == "all crash":
+            self._all_gone.append(self._at_s)
         # What was being brought in the moment of a loss may be missing until it is repaired.
         self._lost |= name in {"market lost", "market older"}
         if name.startswith(SLOW):
@@ -313,7 +328,8 @@ class Auditor:
 
     def _on_learnt(self, lead_id: str, status: str, price: int | None, sales: int) -> None:
         lead = self._leads[lead_id]
-        lead.heard_pending |= status == "pending"
+        if status == "pending":
+            lead.heard_pending_s = min(lead.heard_pending_s, self._at_s)
         if status not in FINAL:
             if not lead.is_written:
                 self._wrong("4 nothing lost", f"{lead_id} was told {status}, the ledger lacks it")
@@ -361,8 +377,14 @@ class Auditor:
             if lead.end is not None:
                 self._turned_away(lead_id, lead)
                 self._explained(lead_id, lead)
-                if lead.heard_pending and not lead.is_told:
+                if lead.heard_pending_s < inf and not (lead.is_told or self._owes(lead_id, lead)):
                     self._wrong("4 nothing lost", f"{lead_id} was told pending, and then nothing")
+
+    def _owes(self, lead_id: str, lead: Lead) -> bool:
+        """Tell whether who said `pending` of a lead that had its end died before it wrote so."""
+        said_s = lead.heard_pending_s
+        gone = (self._gone.get(self._askers.get(lead_id, ""), 0.0), *self._all_gone)
+        return lead.ended_s <= said_s and any(said_s <= at_s <= said_s + OWED_S for at_s in gone)
 
     def _kept_promises(self) -> None:
         """Ask whether every buyer's word became what it was told of it.

@@ -179,7 +179,11 @@ class Faults:
             self._world.call_later(some * 2, store.come_up)
 
     def _lose(self) -> None:
+        """Lose the market's data; sometimes again while they are being rebuilt."""
         valkey = self._valkey
+        if self._chance.random() < 1 / 3:
+            again_s = self._chance.choice((0.05, 0.5, 3.0)) * self._chance.random()
+            self._world.call_later(again_s, self._lose_again)
         if self._chance.random() < 1 / 2:
             self._history.fault("market lost")
             if self._chance.random() < 1 / 2:
@@ -196,6 +200,10 @@ class Faults:
                     self._after_restart(go_back)
 
             self._world.call_later(back_s, older)
+
+    def _lose_again(self) -> None:
+        if not self._is_over:
+            self._lose()
 
     def _after_restart(self, changes) -> None:
         """Change the data while the server is down, as a restart or a failover does."""

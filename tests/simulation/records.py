@@ -41,6 +41,6 @@ class Lead:
         self.answered: set[str] = set()
         self.is_recovered = False
         self.ended_s = inf
-        self.heard_pending = False
+        self.heard_pending_s = inf
         self.is_told = False
         """Its seller is sent a message of its end."""

@@ -165,6 +165,8 @@ class Request:
         heard = _read(answer)
         if heard.lead_id != self._lead.lead_id:
             how = "learnt"
+        if self.heard == "nothing":
+            self._sellers.repeat(self)
         self.heard = heard.status
         price = None if heard.price is None else int(from_decimal(heard.price))
         self._history.add(how, heard.lead_id, heard.status, price, len(heard.sales))

@@ -35,6 +35,8 @@ class Habits(msgspec.Struct, frozen=True):
     quoted: float = 0.15
     keyed: float = 0.5
     """How often a post carries an Idempotency-Key."""
+    repeats: float = 0.2
+    """How often who was answered under a key sends it again, for its own books lost the answer."""
     retries: float = 0.6
     """How often who heard nothing, or of an outage, sends it again: under its key, if it had one,
     else as another lead of the same person."""
@@ -128,6 +130,12 @@ class Sellers:
             self._world.call_later(LOOK_EVERY_S, self._look, request)
             return
         self.asking -= 1
+
+    def repeat(self, request: Request) -> None:
+        """Send what was answered once more, sometimes, in its time."""
+        if request.key and self.chance.random() < self._habits.repeats:
+            after_s = self.chance.choice((0.5, 3.0, 12.0)) * self.chance.random()
+            self._world.call_later(after_s, self.send, request.person, request.key)
 
     def send_again(self, request: Request, after_s: float) -> None:
         """Send a person once more, sometimes."""

@@ -290,6 +290,18 @@ def test_a_word_that_is_kept_is_right(changes):
     assert judged(changes) == set()
 
 
+PENDING = ("told", 1.5, LEAD, "pending", None, 0)
+
+
+def test_who_heard_pending_is_told_the_end_unless_who_said_it_died():
+    """Of an end that was written before it could be told to nobody else."""
+    assert judged({"told": [PENDING]}) == {"4 nothing lost"}
+    assert judged({"told": [PENDING, ("message", 1.6, LEAD, "lead.resolved")]}) == set()
+    assert judged({"told": [PENDING, ("fault", 1.6, "crash", "w1")]}) == set()
+    assert judged({"told": [PENDING, ("fault", 1.6, "crash", "w2")]}) == {"4 nothing lost"}
+    assert judged({"told": [PENDING, ("fault", 7.0, "all crash")]}) == {"4 nothing lost"}
+
+
 def test_of_a_shared_lead_nobody_hears_another_sum():
     """Neither more than was accepted by then, nor another number of sales."""
     told = [("told", 1.5, LEAD, "sold", 17_000_000, 1)]
