@@ -12,8 +12,9 @@ from exchange import app
 from tests.acceptance.audit import audit, by_state, keys_of, standing
 from tests.acceptance.buyers import bidding, bodies, let_answer
 from tests.acceptance.cables import cables
+from tests.acceptance.hooked import a_hook
 from tests.acceptance.house import person, until
-from tests.acceptance.market import buyer, campaign, market
+from tests.acceptance.market import AUTO, buyer, campaign, market
 from tests.acceptance.timelines import events, of, offers, reasons, verdicts
 
 REFUSING = {PostFault.REFUSING: 1.0}
@@ -303,6 +304,25 @@ async def test_the_seller_hears_what_is_certain_and_the_rest_follows(house):
     assert (ended.body["status"], ended.body["price"]) == ("sold", 15.3)
     assert bought(ended.body) == [5.95, 5.1, 4.25]
     assert [line["event"] for line in timeline].count("pending") == 1
+
+
+async def test_whoever_heard_of_some_sales_is_told_of_all(house):
+    """The webhook of a lead that was `sold` to two while a third doubted says what became of it."""
+    async with a_hook() as hook, Fleet(bidding(FOUR)) as fleet:
+        never = BuyerSpec(id="bravo", price=Fixed(6.0), post_faults={PostFault.NEVER: 1.0})
+        fleet.change(never)
+        seller = f'[[seller]]\nid = "fastquotes"\nwebhook = {{ url = "{hook.url}" }}\n'
+        buyers = (asked(name, fleet, post_ms=100) for name in fleet.specs)
+        await house.apply("\n".join((AUTO, seller, *buyers, campaign(stages=[shared(3)]))))
+        await house.key("signing", "fastquotes")
+        await house.open(webhook_look_every_s=0.1)
+        answer = await house.post(timeout_ms=500)
+        assert (answer.body["status"], bought(answer.body)) == ("sold", [5.95, 4.25])
+        [told] = await hook.until_told(1)
+        await audit(house, fleet)
+    assert told.says["type"] == "lead.resolved"
+    assert (told.says["data"]["status"], told.says["data"]["price"]) == ("sold", 15.3)
+    assert bought(told.says["data"]) == [5.95, 5.1, 4.25]
 
 
 async def test_who_is_in_doubt_keeps_its_place_and_nobody_comes_in_after_the_seller_heard(house):
