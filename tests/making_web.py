@@ -143,6 +143,8 @@ class Script:
         self.go_on.set()
         self.begun = asyncio.Event()
         self.moved = asyncio.Event()
+        self.awaited = asyncio.Event()
+        """Set once somebody waits for a lead's end."""
         self.up = {"database": True, "market": True}
 
     async def answer(self, submission):
@@ -188,6 +190,7 @@ class Script:
         return ()
 
     async def ended(self, _lead_id, timeout_s):
+        self.awaited.set()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.moved.wait(), timeout_s)
 

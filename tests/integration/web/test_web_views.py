@@ -26,7 +26,7 @@ EVENTS = (
 
 def pending():
     answer = an_answer(LEAD, status="pending", price=None, sales=())
-    return a_standing(LEAD, answer=answer, sales=())
+    return a_standing(LEAD, answer=answer, sales=(), is_open=True)
 
 
 async def test_a_seller_sees_its_own_lead(edge):
@@ -62,6 +62,7 @@ async def test_a_seller_may_wait_for_the_end(edge):
     """`wait_s` answers as soon as the lead has ended, and not before."""
     edge.script.standings[LEAD] = pending()
     waiting = asyncio.create_task(edge.get(f"/v1/leads/{LEAD}?wait_s=25"))
+    await edge.script.awaited.wait()
     assert (await edge.get(f"/v1/leads/{LEAD}?wait_s=0"))[2]["status"] == "pending"
     assert not waiting.done()
     edge.script.standings[LEAD] = a_standing(LEAD)
@@ -73,7 +74,7 @@ async def test_nobody_waits_for_a_closing_worker(edge):
     """A wait ends with what is known when the worker is told to stop."""
     edge.script.standings[LEAD] = pending()
     waiting = asyncio.create_task(edge.get(f"/v1/leads/{LEAD}?wait_s=30"))
-    await edge.get("/healthz")
+    await edge.script.awaited.wait()
     edge.doors.under_way.close()
     status, headers, view = await waiting
     assert (status, view["status"]) == (200, "pending")
