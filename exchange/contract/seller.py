@@ -135,6 +135,9 @@ class LeadView(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: float
     campaign: str
     source: str
+    seller_ref: str | None
+    """The seller's own word for it: a lead whose answer was lost is known by it alone."""
+    test: bool
     owner: str | None
     """The public names of its buyers, only where the campaign discloses them."""
     timeline: tuple[TimelineEntry, ...]

@@ -66,6 +66,8 @@ def seller_view(standing: Standing) -> LeadView:
         duration_ms=answer.duration_ms,
         campaign=standing.campaign_id,
         source=standing.source_id,
+        seller_ref=standing.seller_ref,
+        test=standing.test,
         owner=standing.owner,
         timeline=seller_timeline(standing.events, {sale.sale_id for sale in answer.sales}),
         original=answer.original,

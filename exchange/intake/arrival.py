@@ -64,9 +64,10 @@ def inherit_controls(controls: Controls, quote: Quote, errors: Errors) -> Contro
 
 
 def check_legs(controls: Controls, quote: Quote | None, errors: Errors) -> None:
-    """Write down a choice of legs that no quote offered."""
+    """Write down a choice of legs that no quote offered, or of none, which would use a quote up."""
     offered = {leg.leg_id for leg in quote.legs} if quote is not None else set()
-    if controls.legs is not None and not controls.legs <= offered:
+    is_empty = quote is not None and not controls.legs
+    if controls.legs is not None and (is_empty or not controls.legs <= offered):
         errors.keep("legs", NO_LEG)
 
 

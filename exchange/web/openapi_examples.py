@@ -89,6 +89,8 @@ VIEW: Example = {
     **SOLD,
     "campaign": "auto-us",
     "source": "search",
+    "seller_ref": "A-1001",
+    "test": True,
     "owner": None,
     "timeline": [
         {"seq": 1, "at": AT, "event": "received"},

@@ -78,13 +78,15 @@ async def test_a_post_sells_the_legs_that_it_names_and_nobody_else_takes_their_p
         await opened(house, fleet, SHARED, 'method = "auction"\noffers = ["delta"]')
         quote = await ping(house)
         unknown = await post(house, quote["ping_id"], legs=["1", "9"])
+        none = await post(house, quote["ping_id"], legs=[])
         answer = await post(house, quote["ping_id"], legs=["1", "3"])
         timeline = await house.timeline(answer.body["lead_id"])
         refuse(fleet, "bravo")
         second = await ping(house, {**PING, "zip": "78702"})
         refused = await post(house, second["ping_id"], person(1) | {"zip": "78702"}, legs=["2"])
         await audit(house, fleet)
-    assert (unknown.status, unknown.body["errors"][0]["field"]) == (422, "legs")
+    for bad in (unknown, none):
+        assert (bad.status, bad.body["errors"][0]["field"]) == (422, "legs")
     assert bought(answer.body) == [5.95, 4.25]
     assert reasons(timeline, "offer_left_out") == {"bravo": "suppressed", "delta": "suppressed"}
     assert (refused.body["status"], refused.body["reason"]["reason"]) == ("unsold", "all_refused")

@@ -63,12 +63,13 @@ async def test_a_seller_that_heard_pending_is_told_the_outcome(house):
         await house.apply(a_market(hook, fleet, "never"))
         secret = await house.key("signing", "fastquotes")
         await house.open(webhook_look_every_s=0.1)
-        answer = await house.post(campaign="never", timeout_ms=HURRY_MS)
+        answer = await house.post(campaign="never", timeout_ms=HURRY_MS, seller_ref="A-1001")
         assert answer.body["status"] == "pending"
         [told] = await hook.until_told(1)
         told.verify(secret)
         assert told.says["type"] == "lead.resolved"
         assert told.says["data"]["status"] == "sold"
+        assert (told.says["data"]["seller_ref"], told.says["data"]["test"]) == ("A-1001", False)
         assert told.says["data"] == await seen(house, answer.body["lead_id"])
         [delivery] = await ended(house, "delivered")
         assert (delivery["id"], delivery["lead_id"]) == (told.id, answer.body["lead_id"])

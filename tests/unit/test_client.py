@@ -48,7 +48,15 @@ SOLD = {
     "score": 71,
     "duration_ms": 143.2,
 }
-VIEW = {**SOLD, "campaign": "auto-us", "source": "search", "owner": None, "timeline": []}
+VIEW = {
+    **SOLD,
+    "campaign": "auto-us",
+    "source": "search",
+    "seller_ref": None,
+    "test": False,
+    "owner": None,
+    "timeline": [],
+}
 
 
 def answer(body, status=200, **headers):

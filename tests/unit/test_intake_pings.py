@@ -159,7 +159,8 @@ def test_a_leg_must_be_one_of_the_quotes():
     leg = QuotedLeg(leg_id="leg-1", offer_id="o", price=Micros(9), payout=Micros(8))
     quote = a_quote(legs=(leg,))
     assert isinstance(post(PERSON, quote, legs=["leg-1"]), Submission)
-    assert errors({"lead": PERSON, "legs": ["leg-2"]}, quote=quote) == {("legs", "bad_value")}
+    for chosen in (["leg-2"], []):
+        assert errors({"lead": PERSON, "legs": chosen}, quote=quote) == {("legs", "bad_value")}
 
 
 def test_a_field_that_the_vertical_no_longer_has_is_not_taken_over():
