@@ -117,6 +117,14 @@ class Chain:
         if not self._begun.result():
             raise Fenced
 
+    @property
+    def has_begun(self) -> bool:
+        """Tell whether what was begun is known to be durable by now."""
+        begun = self._begun
+        if begun is None or not begun.done() or begun.cancelled():
+            return False
+        return begun.exception() is None and begun.result()
+
     async def is_begun(self) -> bool:
         """Tell whether what was begun is durable, as soon as that is known."""
         assert self._begun is not None, "a moment was begun"

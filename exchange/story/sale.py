@@ -127,8 +127,11 @@ class LeadSale:
 
     @property
     def awarded(self) -> bool:
-        """An award is on the books, or may be: the lead's end is found by another, if not here."""
-        return self._awarding.awarded
+        """An award is on the books, or may be: the lead's end is found by another, if not here.
+
+        None is written before its lead: a story that is cut off while it waits for that has none.
+        """
+        return self._awarding.awarded and self._chain.has_begun
 
     @property
     def may_be_written(self) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from exchange.delivery.answer import Accepted, InDoubt, Refused
 from exchange.domain.events import EventName
 from exchange.domain.offer import OnNoAnswer
+from exchange.ledger.errors import LedgerUnavailable
 from tests.making_story import IN_DOUBT_S, POST_MS, Scene
 
 DOUBT, NO = InDoubt("status 500, not understood"), Refused("no")
@@ -126,6 +127,34 @@ async def test_a_worker_whose_lease_is_lost_lets_go_of_every_story():
     scene.story.let_go(of_all=True)
     assert (await heard).status == "pending"
     await turns_until(lambda: len(asyncio.all_tasks()) == 1)
+
+
+async def test_a_story_that_is_cut_off_before_its_lead_is_written_is_an_outage_and_not_pending():
+    """Its award waited for the lead's own row, which never came: nobody would ever tell its end."""
+    scene = a_patient_scene()
+    commit, hangs = scene.commit, asyncio.Event()
+
+    async def hanging(moment):
+        if moment.number == 1:
+            await hangs.wait()
+            raise LedgerUnavailable
+        return await commit(moment)
+
+    scene.commit = hanging
+    heard = asyncio.ensure_future(scene.sell())
+    await turns_until(lambda: "hold" in scene.steps)
+    await turns(50)
+    scene.story.let_go(of_all=True)
+    hangs.set()
+    assert isinstance(await heard, LedgerUnavailable)
+    assert not scene.moments
+    assert not posted_to(scene)
+
+
+async def turns(number):
+    """Let everybody else go on for a while."""
+    for _ in range(number):
+        await asyncio.sleep(0)
 
 
 def a_patient_scene(*answers, **more):
