@@ -72,12 +72,14 @@ def _other_methods_keys(stage: StagePart, path: Path) -> Iterator[Problem]:
     if stage.buy_now is not None and stage.method is not Method.FIRST_ACCEPT:
         yield Problem((*path, "buy_now"), 'is for method = "first_accept"')
     if stage.early_close and stage.method not in ASKING:
-        yield Problem((*path, "early_close"), f"nobody is asked in a {stage.method} stage")
+        yield Problem((*path, "early_close"), f'nobody is asked under method = "{stage.method}"')
     if stage.early_close and stage.price_rule is PriceRuleKind.SECOND_PRICE:
         yield Problem((*path, "early_close"), "the second price is known once all have bid")
     matches = stage.early_close and stage.method is Method.BEST_MATCH
     if stage.max_buyers > 1 and (matches or stage.method in FOR_ONE):
-        yield Problem((*path, "max_buyers"), "such a stage sells to one buyer")
+        closing = " that closes early" if matches else ""
+        message = f'a stage with method = "{stage.method}"{closing} sells to one buyer'
+        yield Problem((*path, "max_buyers"), message)
 
 
 def _offers_of(stage: StagePart, campaign: CampaignPart, draft: Draft) -> Iterator[OfferEntry]:

@@ -126,7 +126,9 @@ def entries_of(key: str, columns: Columns) -> tuple[tuple[int, ...], Iterable[tu
     """Return which fields a key names, by place, and every combination of values that it fits."""
     parts = [part.strip() for part in key.split(BETWEEN)]
     if len(parts) != len(columns.fields):
-        raise FloorRuleError(f"has {len(parts)} parts for {len(columns.fields)} fields")
+        count, wanted = len(parts), len(columns.fields)
+        words = f"{count} part{'s' * (count != 1)} for {wanted} field{'s' * (wanted != 1)}"
+        raise FloorRuleError(f"has {words}")
     named: dict[int, tuple[Known, ...]] = {}
     is_ours = True
     for place, (part, field) in enumerate(zip(parts, columns.fields, strict=True)):

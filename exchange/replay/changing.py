@@ -10,6 +10,7 @@ import msgspec
 from exchange.configuration.checking import check_market
 from exchange.configuration.problem import key_text
 from exchange.contract.market_file import MarketFile
+from exchange.domain.nearest import hint
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _decode = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
@@ -76,7 +77,8 @@ def put(sheet: dict[str, Any], setting: Setting) -> None:
     # Ids may hold dots: the longest that fits is meant.
     fitting = [one for one in objects if setting.path.startswith(f"{one['id']}.")]
     if not fitting:
-        raise SettingError(f"{setting.text}: there is no such {setting.kind}")
+        meant = hint(setting.path.split(".")[0], (one["id"] for one in objects))
+        raise SettingError(f"{setting.text}: there is no such {setting.kind}{meant}")
     found = max(fitting, key=lambda one: len(one["id"]))
     *steps, last = setting.path.removeprefix(f"{found['id']}.").split(".")
     place: Any = found

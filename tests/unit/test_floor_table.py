@@ -132,7 +132,7 @@ def test_a_table_may_speak_of_verticals_and_only_its_own_count():
 @pytest.mark.parametrize(
     ("fields", "rules", "says"),
     [
-        (("state", "device"), ["TX"], "has 1 parts for 2 fields"),
+        (("state", "device"), ["TX"], "has 1 part for 2 fields"),
         (("credit",), ["goood"], 'none of its values; did you mean "good"?'),
         (("state",), ["TX,,OK"], "empty part"),
         (("state",), ["TX,*"], "stands alone"),

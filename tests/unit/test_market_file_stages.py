@@ -96,8 +96,8 @@ def test_a_market_of_every_method_is_written_as_it_was_read(method):
             "early_close",
             "all have bid",
         ),
-        ("best_match", "early_close = true\nmax_buyers = 2", "max_buyers", "to one buyer"),
-        ("weighted", "max_buyers = 2", "max_buyers", "sells to one buyer"),
+        ("best_match", "early_close = true\nmax_buyers = 2", "max_buyers", "that closes early"),
+        ("weighted", "max_buyers = 2", "max_buyers", 'method = "weighted" sells to one'),
         ("weighted", 'weights = "aceptance"', "stage[0].weights", 'mean "acceptance"?'),
     ],
 )

@@ -122,6 +122,12 @@ def test_what_cannot_be_set_is_said(text):
         changed(the_market(), [setting_of(text)])
 
 
+def test_a_mistyped_id_is_told_with_the_one_that_was_meant():
+    """As in a market file."""
+    with pytest.raises(SettingError, match='no such campaign; did you mean "auto-us"'):
+        changed(the_market(), [setting_of("campaign.auto-su.floor=8")])
+
+
 # What it came to
 
 
