@@ -113,7 +113,8 @@ def notes(present: Present, market: MarketFile) -> Iterator[Problem]:
         if isinstance(old, BuyerPart) and _opening(old) != _opening(buyer):
             yield Problem(
                 ("buyer", index, "billing", "opening_balance"),
-                "was booked when the buyer was made; the change moves no money, a credit does",
+                "was booked when the buyer was made; the change moves no money. What it paid in "
+                'stays; mode = "credit" with a limit gives it room beyond that',
                 is_warning=True,
             )
 

@@ -121,7 +121,7 @@ async def test_the_reference_bidder_is_certified(tmp_path):
 async def test_what_the_page_for_buyers_shows_is_certified(name, secret, tmp_path):
     """An example that the kit finds a fault in would teach it."""
     async with running(name, tmp_path, secret or "") as url:
-        found = await certified(url, secret=None if secret is None else decoded(secret))
+        found = await (certified(url) if secret is None else signed(url))
     assert found.certified, explained(found)
     assert ids(found, Verdict.WARNED) <= {"edge.vertical"}, explained(found)
 

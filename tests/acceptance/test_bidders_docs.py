@@ -77,7 +77,7 @@ async def opened(port, process):
 
 
 def signed(value):
-    body = msgspec.json.encode(value)
+    body = b"" if value is None else msgspec.json.encode(value)
     now = datetime.now(UTC)
     return body, {
         "webhook-id": "m-1",
@@ -114,6 +114,13 @@ async def test_the_program_by_hand_checks_signatures_and_remembers_keys(tmp_path
             async with exchange.post("/post", data=body, headers=headers) as answer:
                 accepted = await answer.json(content_type=None)
                 assert accepted == {"accepted": True, "reference": "s-1"}
+        _, headers = signed(None)
+        for sale, status in (("s-1", 200), ("s-2", 404)):
+            async with exchange.get(f"/status/{sale}", headers=headers) as answer:
+                assert answer.status == status
+                assert (await answer.json()).get("accepted") is (True if status == 200 else None)
+        async with exchange.get("/status/s-1") as answer:
+            assert answer.status == 401
 
 
 def test_the_price_table_is_one(tmp_path):
