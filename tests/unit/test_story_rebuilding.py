@@ -1,0 +1,99 @@
+"""A worker says that it holds under a new epoch once what it began under the old one is written."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+
+import pytest
+
+from exchange.ledger.errors import LedgerUnavailable
+from exchange.story.rebuilding import Rebuilding
+from exchange.story.recounting import Terms
+
+SERVER = "run replication"
+
+
+class Stores:
+    """Market state that is whole under epoch 2, books that say so, and a market of one seller."""
+
+    server, generation = SERVER, 1
+
+    def __init__(self):
+        self.acknowledged = []
+        self.go_on = asyncio.Event()
+        self.fails = False
+        self.market = SimpleNamespace(
+            epoch="", whole_in="", doubted=set(), stale=asyncio.Event(), read_rooms=self.nothing
+        )
+        snapshot = SimpleNamespace(buyers={}, sellers={}, campaigns={}, verticals={"auto": None})
+        terms = Terms(
+            worker_id="w1", once_s=60, claim_secret=b"", now_us=lambda: 0, entropy=bytes,
+        )  # fmt: skip
+        self.rebuilding = Rebuilding(
+            self.market, self, self.books, lambda: snapshot, terms, written=self.written
+        )
+
+    async def nothing(self):
+        return
+
+    async def written(self):
+        if self.fails:
+            raise LedgerUnavailable
+        await self.go_on.wait()
+
+    @asynccontextmanager
+    async def books(self):
+        yield SimpleNamespace(epoch=self.of_books, acknowledge=self.acknowledge)
+
+    async def of_books(self):
+        return 2, SERVER
+
+    async def acknowledge(self, worker_id, number):
+        self.acknowledged.append((worker_id, number))
+
+    async def epoch(self):
+        return "2"
+
+    async def epochs(self, tags):
+        return ["2"] * len(tags)
+
+
+async def turns(number=20):
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+async def test_it_says_so_only_when_what_began_before_is_written():
+    """From the first moment nothing is asked for under the old one any more."""
+    stores = Stores()
+    ensuring = asyncio.create_task(stores.rebuilding.ensure())
+    await turns()
+    assert stores.market.epoch == "2"
+    assert not stores.acknowledged
+    assert not stores.rebuilding.is_whole
+    stores.go_on.set()
+    assert not await ensuring
+    assert stores.acknowledged == [("w1", 2)]
+    assert stores.rebuilding.is_whole
+
+
+async def test_what_could_not_be_said_is_said_at_the_next_look():
+    """Else whoever builds would wait for this worker, and take it for one that hangs."""
+    stores = Stores()
+    stores.fails = True
+    with pytest.raises(LedgerUnavailable):
+        await stores.rebuilding.ensure()
+    assert not stores.acknowledged
+    stores.fails = False
+    stores.go_on.set()
+    await stores.rebuilding.ensure()
+    assert stores.acknowledged == [("w1", 2)]
+
+
+async def test_it_says_so_once():
+    """An epoch that is known is looked at, and asked for no more."""
+    stores = Stores()
+    stores.go_on.set()
+    for _ in range(3):
+        assert not await stores.rebuilding.ensure()
+    assert stores.acknowledged == [("w1", 2)]
