@@ -10,6 +10,7 @@ from tests.simulation.history import History
 from tests.simulation.loop import World
 from tests.simulation.server import Server
 from tests.simulation.valkey import Valkey
+from tests.simulation.worker import Worker
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,10 +155,12 @@ class Faults:
     def _stop(self) -> None:
         worker = self._some_worker()
         if worker is not None:
-            for_s = self._chance.expovariate(1 / self._plan.stop_s)
-            self._history.fault("stop", worker.name, for_s)
-            worker.process.stop_running()
-            self._world.call_later(for_s, worker.process.go_on)
+            self._stop_worker(worker, self._chance.expovariate(1 / self._plan.stop_s))
+
+    def _stop_worker(self, worker: Worker, for_s: float) -> None:
+        self._history.fault("stop", worker.name, for_s)
+        worker.process.stop_running()
+        self._world.call_later(for_s, worker.process.go_on)
 
     def _market(self) -> None:
         self._befall_store("market", self._valkey)
@@ -184,6 +187,8 @@ class Faults:
         if self._chance.random() < 1 / 3:
             again_s = self._chance.choice((0.05, 0.5, 3.0)) * self._chance.random()
             self._world.call_later(again_s, self._lose_again)
+            if self._chance.random() < 1 / 2:
+                self._world.call_later(again_s * self._chance.random(), self._stop_for_a_moment)
         if self._chance.random() < 1 / 2:
             self._history.fault("market lost")
             if self._chance.random() < 1 / 2:
@@ -204,6 +209,12 @@ class Faults:
     def _lose_again(self) -> None:
         if not self._is_over:
             self._lose()
+
+    def _stop_for_a_moment(self) -> None:
+        """Stop a worker that may be the one that rebuilds, for longer than until the next loss."""
+        worker = self._some_worker()
+        if worker is not None and not self._is_over:
+            self._stop_worker(worker, 0.5 + 4 * self._chance.random())
 
     def _after_restart(self, changes) -> None:
         """Change the data while the server is down, as a restart or a failover does."""
