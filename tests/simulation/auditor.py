@@ -21,6 +21,9 @@ OUTAGE_SLACK_S = 3.5
 OWED_S = 4.0
 """How long a worker may take to write down that a seller is to be told of an end."""
 
+GOING_S = 6.0
+"""How long one may take that was told to go home."""
+
 FINAL = {"sold", "unsold", "duplicate", "rejected"}
 SLOW = ("ledger", "market", "stop")
 
@@ -381,10 +384,11 @@ class Auditor:
                     self._wrong("4 nothing lost", f"{lead_id} was told pending, and then nothing")
 
     def _owes(self, lead_id: str, lead: Lead) -> bool:
-        """Tell whether who said `pending` of a lead that had its end died before it wrote so."""
+        """Tell whether who said `pending` as its lead ended was gone before it wrote so."""
         said_s = lead.heard_pending_s
-        gone = (self._gone.get(self._askers.get(lead_id, ""), 0.0), *self._all_gone)
-        return lead.ended_s <= said_s and any(said_s <= at_s <= said_s + OWED_S for at_s in gone)
+        gone = (self._gone.get(self._askers.get(lead_id, ""), -inf), *self._all_gone)
+        soon = any(said_s - GOING_S <= at_s <= said_s + OWED_S for at_s in gone)
+        return soon and lead.ended_s <= said_s + OWED_S
 
     def _kept_promises(self) -> None:
         """Ask whether every buyer's word became what it was told of it.

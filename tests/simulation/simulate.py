@@ -153,7 +153,10 @@ def is_at_rest(valkey: Valkey, server: Server, cluster: Cluster) -> bool:
         not any(valkey.hashes(":holds").values())
         and all(lead.end is not None for lead in server.books.leads.values() if lead.row)
         and all(
-            worker.is_ready and worker.is_at_rest and not worker.process.is_away
+            worker.is_ready
+            and worker.is_at_rest
+            and worker.rebuilding.is_whole
+            and not worker.process.is_away
             for worker in cluster.workers
         )
     )
