@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from bench.plots import Bars, Plot
 from bench.rounds import middle, spread
 from exchange.auction.auction import Auction, AuctionLimits
 from exchange.auction.health import Health, HealthLimits
@@ -151,3 +152,9 @@ def table(found: Closings) -> str:
     lines = ["| what may end it | offers | CPU an auction |", "| --- | --- | --- |"]
     lines += [f"| {one.way} | {one.offers} | {one.cpu_us:.0f} µs |" for one in found.costs]
     return "\n".join(lines) + "\n"
+
+
+def plots(found: Closings) -> tuple[Plot, ...]:
+    """Return what is worth a picture."""
+    bars = tuple((f"{one.offers} offers, {one.way}", one.cpu_us) for one in found.costs)
+    return (Bars(title="CPU an auction", unit="µs", bars=bars),)

@@ -160,8 +160,9 @@ async def test_a_ping_whose_seller_hung_up_is_quoted_and_told_with_its_key(house
         await hang_up(connection, "reset")
         again = await a_request(house, "/v1/pings", key="p", lead=asked)
         assert b" 200 " in await again[0].readline()
-        await again[0].readuntil(b"\r\n\r\n")
-        quote = json.loads(await again[0].readuntil(b"}"))
+        head = (await again[0].readuntil(b"\r\n\r\n")).lower()
+        length = int(head.partition(b"content-length:")[2].split()[0])
+        quote = json.loads(await again[0].readexactly(length))
         assert (quote["status"], quote["price"]) == ("quoted", SOLD)
         assert fleet.books["acme"].pings == 1
         who = {name: ANN[name] for name in ("first_name", "phone", "email")}
