@@ -13,7 +13,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
-STEPS_MAX = 200_000
+STEPS_MAX = 2_000_000
 """So many callbacks at one moment of virtual time are a loop that never waits."""
 
 

@@ -201,7 +201,9 @@ def pinged(mapping, vertical, submission, kind):
         for name in anonymize.hashed_fields(vertical)
         if (digest := anonymize.person_hash(submission.fingerprint, name, offer))
     }
-    terms = Terms(ping_id="p-1", floor=5_000_000, tmax_ms=280, source_id="s", at_us=NOW_US)
+    terms = Terms(
+        ping_id="p-1", floor=5_000_000, tmax_ms=280, source_id="s", max_buyers=1, at_us=NOW_US
+    )
     view = view_of(showing, offer, hashes, terms)
     message = dialect.render(view)
     parts = (message.query, message.headers, message.body, dialect.proof(URL, message, NOW_US))
