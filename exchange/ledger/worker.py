@@ -20,8 +20,9 @@ from exchange.ledger.vault import Vault
 
 STATEMENTS = sql.read("worker.sql")
 
-SLACK_US = 60_000_000
-"""So much earlier than now open leads are looked for, though none is known: one may just arrive."""
+SLACK_US = 600_000_000
+"""So much earlier than now open leads are looked for, though none is known: one may just arrive,
+and carry a time that is long past where the worker's clock was set back meanwhile."""
 
 TAKE_OVER_TIMEOUT_S = 30.0
 
@@ -88,7 +89,7 @@ class Leases:
 
     @property
     def open_since_us(self) -> int:
-        """When the oldest open lead came, a minute ago at the latest."""
+        """When the oldest open lead came, ten minutes ago at the latest: clocks may go back."""
         return min(self._open.values(), default=self._now_us()) - SLACK_US
 
     async def register(self, version: str, addresses: Sequence[str]) -> None:
