@@ -2,6 +2,8 @@
 no false word to the seller, no lead that nobody finishes.
 """
 
+from functools import partial
+
 import pytest
 
 from exchange.contract.seller import LeadAnswer
@@ -10,6 +12,16 @@ from exchange.domain.moment import MomentKind
 from exchange.domain.offer import OnNoAnswer
 from exchange.domain.states import LeadStatus, SaleState
 from tests.making_story import BUYERS, ENDED_BY_ANOTHER, Fault, Scene
+from tests.story_journal import (
+    each_step_meets,
+    ended,
+    every_hold_ended,
+    has_its_reason,
+    lead_end,
+    may_be_sold,
+    played,
+    somebody_finishes_it,
+)
 
 DOUBT, NO, YES = InDoubt("status 500, not understood"), Refused("no"), Accepted()
 SCRIPTS = {
@@ -32,7 +44,6 @@ ENDS = {
     "advanced": "sold",
     "advanced, late": "sold",
 }
-GIVES_BACK = frozenset({SaleState.REFUSED, SaleState.VOID})
 
 
 def a_scene(script, faults=None, **more):
@@ -44,31 +55,17 @@ def a_scene(script, faults=None, **more):
 async def test_without_a_fault_every_script_comes_to_its_end(script):
     """The laws are not kept by doing nothing."""
     scene = a_scene(script)
-    heard = await scene.sell()
-    await scene.end()
+    heard = await played(scene, obeys)
     assert heard.status == ENDS[script]
-    obeys(scene, heard)
     assert not scene.answering_for
-    left = {d.sale_id for d in scene.journal if d.what == "hold"}
-    assert left == {d.sale_id for d in scene.journal if d.what in {"settle", "release"}}
+    assert every_hold_ended(scene)
 
 
 @pytest.mark.parametrize("fault", Fault)
 @pytest.mark.parametrize("script", SCRIPTS)
 async def test_one_fault_at_any_step_breaks_no_law(script, fault):
     """Each step of each script in turn meets the fault."""
-    plain = a_scene(script)
-    await plain.sell()
-    await plain.end()
-    for number in range(len(plain.steps)):
-        scene = a_scene(script, {number: fault})
-        heard = await scene.sell()
-        await scene.end()
-        try:
-            obeys(scene, heard)
-        except AssertionError as error:
-            error.add_note(f"{fault} at step {number} of {scene.steps}; heard {heard}")
-            raise
+    await each_step_meets(fault, partial(a_scene, script), obeys)
 
 
 @pytest.mark.parametrize("fault", [Fault.DOWN, Fault.LOST])
@@ -76,21 +73,15 @@ async def test_one_fault_at_any_step_breaks_no_law(script, fault):
 @pytest.mark.parametrize("script", SCRIPTS)
 async def test_a_store_that_stays_away_breaks_no_law(script, name, fault):
     """Every call of that kind fails, not only the first."""
-    scene = a_scene(script, {name: fault})
-    heard = await scene.sell()
-    await scene.end()
-    obeys(scene, heard)
+    await played(a_scene(script, {name: fault}), obeys)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("wait_s", [0.0, 0.001, 0.004, 0.012])
 async def test_a_seller_in_a_hurry_hears_nothing_false(script, wait_s):
     """Its deadline falls anywhere: before the claim, in the post, while it is in doubt."""
-    scene = a_scene(script, wait_s=wait_s)
-    heard = await scene.sell()
-    await scene.end()
+    heard = await played(a_scene(script, wait_s=wait_s), obeys)
     assert isinstance(heard, LeadAnswer)
-    obeys(scene, heard)
 
 
 # The laws
@@ -98,16 +89,8 @@ async def test_a_seller_in_a_hurry_hears_nothing_false(script, wait_s):
 
 def obeys(scene, heard):
     """Assert all that must hold of what was done and what the seller heard."""
-    for number, done in enumerate(scene.journal):
-        before = scene.journal[:number]
-        if done.what in {"post", "repeat"}:
-            assert done.sale_id in awarded(before), "no post without a durable award"
-        if done.what == "settle":
-            assert ended(before).get(done.sale_id) is SaleState.ACCEPTED, "settled for no sale"
-        if done.what == "release" and done.sale_id in awarded(scene.journal):
-            assert ended(before).get(done.sale_id) in GIVES_BACK, "given back while it may count"
-        if done.what == "unclaim":
-            assert not may_be_sold(scene.journal), "another seller's lead of a sold person may pass"
+    for number in range(len(scene.journal)):
+        has_its_reason(scene, number)
     assert one_sale(scene)
     assert told_the_truth(scene, heard)
     assert somebody_finishes_it(scene)
@@ -130,28 +113,3 @@ def told_the_truth(scene, heard):
     if heard.status == LeadStatus.PENDING:
         return any(d.moment.lead for d in scene.journal if d.moment)
     return end is not None and heard.status == end.status
-
-
-def somebody_finishes_it(scene):
-    """A lead that is on the books without an end is one that this worker answers for."""
-    is_open = any(d.moment.lead for d in scene.journal if d.moment) and not lead_end(scene.journal)
-    return not is_open or scene.is_anothers or scene.submission.lead.lead_id in scene.answering_for
-
-
-def awarded(journal):
-    return {d.sale_id for d in journal if d.what == MomentKind.AWARD}
-
-
-def ended(journal):
-    ends = [d.moment.sale_end for d in journal if d.moment and d.moment.sale_end]
-    return {end.sale_id: end.state for end in ends}
-
-
-def may_be_sold(journal):
-    """A buyer has the lead, or was posted it and may have it."""
-    ends = ended(journal)
-    return any(ends.get(sale) not in GIVES_BACK for sale in awarded(journal))
-
-
-def lead_end(journal):
-    return next((d.moment.lead_end for d in journal if d.moment and d.moment.lead_end), None)

@@ -1,5 +1,7 @@
 """Whatever fails, wherever, while several buyers share a lead: every promise holds."""
 
+from functools import partial
+
 import pytest
 
 from exchange.contract.seller import LeadAnswer
@@ -8,6 +10,17 @@ from exchange.domain.moment import MomentKind
 from exchange.domain.offer import OnNoAnswer
 from exchange.domain.states import LeadStatus, SaleState
 from tests.making_story import Fault, Scene
+from tests.story_journal import (
+    GIVES_BACK,
+    each_step_meets,
+    ended,
+    every_hold_ended,
+    has_its_reason,
+    lead_end,
+    may_be_sold,
+    played,
+    somebody_finishes_it,
+)
 
 MOST = 2
 DOUBT, NO, YES = InDoubt("status 500, not understood"), Refused("no"), Accepted()
@@ -21,7 +34,6 @@ SCRIPTS = {
     "one is never decided": ([DOUBT, YES, *[DOUBT] * 99], WAIT, 1),
     "one is advanced": ([DOUBT, YES, YES], ADVANCE, 2),
 }
-GIVES_BACK = frozenset({SaleState.REFUSED, SaleState.VOID})
 
 
 def a_scene(script, faults=None, **more):
@@ -33,32 +45,18 @@ def a_scene(script, faults=None, **more):
 async def test_without_a_fault_every_script_comes_to_its_end(script):
     """So many sales as the script says, each hold settled or given back."""
     scene = a_scene(script)
-    heard = await scene.sell()
-    await scene.end()
+    heard = await played(scene, obeys)
     assert len(heard.sales) == SCRIPTS[script][2]
     assert heard.status == ("sold" if heard.sales else "unsold")
-    obeys(scene, heard)
     assert not scene.answering_for
-    left = {d.sale_id for d in scene.journal if d.what == "hold"}
-    assert left == {d.sale_id for d in scene.journal if d.what in {"settle", "release"}}
+    assert every_hold_ended(scene)
 
 
 @pytest.mark.parametrize("fault", Fault)
 @pytest.mark.parametrize("script", SCRIPTS)
 async def test_one_fault_at_any_step_breaks_no_law(script, fault):
     """Each step of each script in turn meets the fault."""
-    plain = a_scene(script)
-    await plain.sell()
-    await plain.end()
-    for number in range(len(plain.steps)):
-        scene = a_scene(script, {number: fault})
-        heard = await scene.sell()
-        await scene.end()
-        try:
-            obeys(scene, heard)
-        except AssertionError as error:
-            error.add_note(f"{fault} at step {number} of {scene.steps}; heard {heard}")
-            raise
+    await each_step_meets(fault, partial(a_scene, script), obeys)
 
 
 @pytest.mark.parametrize("fault", [Fault.DOWN, Fault.LOST])
@@ -66,21 +64,15 @@ async def test_one_fault_at_any_step_breaks_no_law(script, fault):
 @pytest.mark.parametrize("script", SCRIPTS)
 async def test_a_store_that_stays_away_breaks_no_law(script, name, fault):
     """Every call of that kind fails, not only the first."""
-    scene = a_scene(script, {name: fault})
-    heard = await scene.sell()
-    await scene.end()
-    obeys(scene, heard)
+    await played(a_scene(script, {name: fault}), obeys)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("wait_s", [0.0, 0.001, 0.004, 0.012])
 async def test_a_seller_in_a_hurry_hears_nothing_false(script, wait_s):
     """Its deadline falls anywhere: sold with who accepted by then, or `pending`."""
-    scene = a_scene(script, wait_s=wait_s)
-    heard = await scene.sell()
-    await scene.end()
+    heard = await played(a_scene(script, wait_s=wait_s), obeys)
     assert isinstance(heard, LeadAnswer)
-    obeys(scene, heard)
 
 
 # The laws
@@ -91,7 +83,6 @@ def obeys(scene, heard):
     open_or_sold = set()
     most = {}
     for number, done in enumerate(scene.journal):
-        before = scene.journal[:number]
         if done.what == MomentKind.AWARD:
             open_or_sold.add(done.sale_id)
             most[done.sale_id] = done.moment.award.buyers_max
@@ -101,20 +92,11 @@ def obeys(scene, heard):
             if end.state in GIVES_BACK:
                 open_or_sold.discard(end.sale_id)
         assert len(open_or_sold) <= min((most[one] for one in open_or_sold), default=MOST)
-        if done.what in {"post", "repeat"}:
-            assert done.sale_id in awarded(before), "no post without a durable award"
-        if done.what == "settle":
-            assert ends(before).get(done.sale_id) is SaleState.ACCEPTED, "settled for no sale"
-        if done.what == "release" and done.sale_id in awarded(scene.journal):
-            assert ends(before).get(done.sale_id) in GIVES_BACK, "given back while it may count"
-        if done.what == "unclaim":
-            assert not may_be_sold(scene.journal), "another seller's lead of a sold person may pass"
+        has_its_reason(scene, number)
     buyers = [d.moment.award.buyer_id for d in scene.journal if d.what == MomentKind.AWARD]
     assert len(set(buyers)) == len(buyers), "one buyer has one post"
     told_the_truth(scene, heard)
-    is_open = any(d.moment.lead for d in scene.journal if d.moment) and not lead_end(scene.journal)
-    is_answered_for = scene.submission.lead.lead_id in scene.answering_for
-    assert not is_open or scene.is_anothers or is_answered_for, "somebody finishes it"
+    assert somebody_finishes_it(scene)
 
 
 def told_the_truth(scene, heard):
@@ -122,7 +104,7 @@ def told_the_truth(scene, heard):
     if not isinstance(heard, LeadAnswer):
         assert not may_be_sold(scene.journal), "an outage is told only where nobody has it"
         return
-    accepted = [sale for sale, state in ends(scene.journal).items() if state is SaleState.ACCEPTED]
+    accepted = [sale for sale, state in ended(scene.journal).items() if state is SaleState.ACCEPTED]
     assert {sale.sale_id for sale in heard.sales} <= set(accepted)
     end = lead_end(scene.journal)
     if end is not None and end.status is LeadStatus.SOLD:
@@ -137,24 +119,3 @@ def told_the_truth(scene, heard):
     elif heard.status == "unsold" and not scene.is_anothers:
         assert end is not None
         assert not accepted
-
-
-def awarded(journal):
-    return {done.sale_id for done in journal if done.what == MomentKind.AWARD}
-
-
-def ends(journal):
-    found = [d.moment.sale_end for d in journal if d.moment and d.moment.sale_end]
-    return {end.sale_id: end.state for end in found}
-
-
-def lead_end(journal):
-    found = [done.moment.lead_end for done in journal if done.moment and done.moment.lead_end]
-    assert len(found) <= 1, "a lead has one end"
-    return found[0] if found else None
-
-
-def may_be_sold(journal):
-    """Somebody has it, or may have it."""
-    ended = ends(journal)
-    return any(ended.get(one, SaleState.ACCEPTED) is SaleState.ACCEPTED for one in awarded(journal))
