@@ -21,10 +21,11 @@ async def claim(stations: Stations, wanted: Claim) -> LeadId | None:
     """Claim the person for this lead, or say which lead came first; that one is on the books."""
     with stations.timed("claim"):
         first = await stations.market.claim(wanted)
-    if first is None or await stands(stations, first, wanted):
-        return first
-    await stations.market.unclaim(msgspec.structs.replace(wanted, lead_id=first))
-    return await stations.market.claim(wanted)
+    while first is not None and not await stands(stations, first, wanted):
+        await stations.market.unclaim(msgspec.structs.replace(wanted, lead_id=first))
+        # Whoever claimed in between is asked for as well: it may be one that never will be, too.
+        first = await stations.market.claim(wanted)
+    return first
 
 
 async def look_up(stations: Stations, wanted: Claim) -> LeadId | None:

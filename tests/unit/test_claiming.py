@@ -32,6 +32,7 @@ class Stores:
             end=end, ended_at_us=NOW_US, sales=(),
         )  # fmt: skip
         self.is_written = is_written
+        self.in_between = []
         self.stations = Stations(
             ledger=self, market=self, auction=self, delivery=self, tokens=self,
             observer=Observer(), now_us=lambda: NOW_US, monotonic=float, entropy=os.urandom,
@@ -48,11 +49,10 @@ class Stores:
 
     async def unclaim(self, claim):
         if self.holder == claim.lead_id:
-            self.holder = None
+            self.holder = self.in_between.pop(0) if self.in_between else None
 
     async def lead(self, lead_id):
-        assert lead_id == "first"
-        return self.stored if self.is_written else None
+        return self.stored if self.is_written and lead_id == "first" else None
 
     async def quote(self, _lead_id):
         return None
@@ -96,3 +96,21 @@ async def test_a_lead_that_was_never_written_is_made_impossible_first():
     stores = Stores(is_written=False)
     assert await claiming.claim(stores.stations, WANTED) is None
     assert [moment.lead_id for moment in stores.moments] == ["first"]
+
+
+async def test_whoever_claims_in_between_is_asked_for_as_well():
+    """Requests that hung in market state may claim one after another, and all come to nothing."""
+    stores = Stores(LeadStatus.UNSOLD)
+    stores.in_between = ["ghost", "another"]
+    assert await claiming.claim(stores.stations, WANTED) is None
+    assert stores.holder == "second"
+    assert [moment.lead_id for moment in stores.moments] == ["ghost", "another"]
+
+
+async def test_one_that_claims_in_between_and_is_being_sold_keeps_its_person():
+    """The one that was first there is sold, and the second one is its duplicate."""
+    stores = Stores(is_written=False)
+    stores.holder, stores.in_between, stores.is_written = "ghost", ["first"], True
+    stores.stored = msgspec.structs.replace(stores.stored, end=None)
+    assert await claiming.claim(stores.stations, WANTED) == "first"
+    assert [moment.lead_id for moment in stores.moments] == ["ghost"]
