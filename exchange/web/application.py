@@ -13,7 +13,9 @@ from exchange.web.openapi import document
 from exchange.web.pages.reference import DOCUMENT
 from exchange.web.pages.shelf import SHELF, Shelf
 from exchange.web.quick import QUICK, Quick
-from exchange.web.routes import OPERATIONS, ROUTES, Route
+from exchange.web.routes import ROUTES
+from exchange.web.routing.operations import OPERATIONS
+from exchange.web.routing.route import Route
 from exchange.web.selling import REPEATS
 from exchange.web.shedding import SHEDDING, Shedding
 

@@ -22,7 +22,8 @@ from exchange.web.idempotency import KEY_LENGTH_MAX
 from exchange.web.openapi_examples import ANSWERS, FIELD_ERRORS, REQUESTS
 from exchange.web.problems import Kind, problem
 from exchange.web.requests import API_KEY, CONSENT, FORM, LEAD_REQUEST, Schema
-from exchange.web.routes import OPERATIONS, Query, Route, Text
+from exchange.web.routing.operations import OPERATIONS
+from exchange.web.routing.route import Query, Route, Text
 from exchange.web.specs.reading import TOKEN
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")

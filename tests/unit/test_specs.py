@@ -34,7 +34,7 @@ from exchange.domain.vertical import FieldType
 from exchange.web.answers import encode
 from exchange.web.pages.rendering import render
 from exchange.web.requests import CONSENT, LEAD_REQUEST
-from exchange.web.routes import POSTED, QUOTED
+from exchange.web.routing.sellers import POSTED, QUOTED
 from exchange.web.specs import answers, links, notations, offer_terms, offering
 from exchange.web.specs.campaigns import acceptance
 from exchange.web.specs.examples import quoted

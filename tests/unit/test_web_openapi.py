@@ -22,7 +22,8 @@ from exchange.web.openapi_examples import REQUESTS
 from exchange.web.pages.reference import DOCUMENT as DOCUMENT_KEY
 from exchange.web.problems import Kind, problem
 from exchange.web.requests import CONSENT, LEAD_REQUEST
-from exchange.web.routes import OPERATIONS, ROUTES
+from exchange.web.routes import ROUTES
+from exchange.web.routing.operations import OPERATIONS
 from tests.making import an_offer
 from tests.making_intake import LEAD_ID, PERSON, REST, a_body, a_quote, accepted
 from tests.making_web import a_standing, an_answer

@@ -7,7 +7,8 @@ from urllib.parse import urljoin
 import pytest
 
 from exchange.web.pages.assets import ASSETS
-from exchange.web.routes import OPERATIONS, ROUTES
+from exchange.web.routes import ROUTES
+from exchange.web.routing.operations import OPERATIONS
 
 
 class Elements(HTMLParser):

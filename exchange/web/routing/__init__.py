@@ -1,0 +1,1 @@
+"""The routes of the exchange by whose they are."""
