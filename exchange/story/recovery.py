@@ -20,7 +20,7 @@ from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.lead import Fingerprint
 from exchange.domain.lineup import Plan
 from exchange.domain.message import MessageRow
-from exchange.domain.moment import AwardRow, LeadEnd, MomentKind, SaleEnd
+from exchange.domain.moment import AwardRow, LeadEnd, MomentKind, QuoteRow, SaleEnd
 from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
 from exchange.domain.reason import Reason
@@ -32,6 +32,7 @@ from exchange.ledger.stored import OpenLead, StoredLead, StoredSale
 from exchange.ledger.worker import Worker
 from exchange.market.errors import MarketUnavailable
 from exchange.market.market import Lapsed
+from exchange.story import quoted_room
 from exchange.story.asking import asking_of, reference_told
 from exchange.story.chain import Chain, Fenced
 from exchange.story.concluding import Concluding, Sale
@@ -73,8 +74,8 @@ class Archive(Protocol):
     async def lead(self, lead_id: LeadId) -> StoredLead | None:
         """Return a lead with its end and its sales."""
 
-    async def quote(self, lead_id: LeadId) -> object | None:
-        """Return a quote's row, or None."""
+    async def quote(self, lead_id: LeadId) -> QuoteRow | None:
+        """Return the ping that was answered under this id."""
 
     async def open_lead(self, lead_id: LeadId) -> OpenLead | None:
         """Return a lead without an end."""
@@ -118,7 +119,9 @@ class Recovery:
         self._holds = holds
         self._market = market
         self._left_open = left_open
-        self._lapsing = Lapsing(stations.market, holds.extend, archive.timeline, self._never_to_be)
+        self._lapsing = Lapsing(
+            stations.market, holds.extend, archive.timeline, self._never_to_come
+        )
         self._ending: dict[asyncio.Task[None], LeadId] = {}
 
     async def run(self, every_s: float) -> None:
@@ -327,6 +330,8 @@ class Recovery:
                 await market.release(lapsed.buyer_id, lapsed.sale_id)
         elif await self._never_awarded(lapsed.lead_id, lead):
             await market.release(lapsed.buyer_id, lapsed.sale_id)
+        elif lead is None:
+            await self._holds.extend(lapsed.buyer_id, lapsed.sale_id)
 
     async def _charge(self, lapsed: Lapsed) -> Micros | None:
         """Return what the buyer of an accepted sale pays: it may be less than was held."""
@@ -339,6 +344,17 @@ class Recovery:
         """Tell whether no award can follow: the lead has ended, or its first number is taken."""
         if lead is not None:
             return lead.end is not None
+        return await self._never_to_come(lead_id)
+
+    async def _never_to_come(self, lead_id: LeadId) -> bool:
+        """Make sure that no lead of this id comes; False: it is written, or its quote still holds.
+
+        A quote is not used up for the sake of what is held: whoever heard 503 may post it again.
+        """
+        quote = await self._archive.quote(lead_id)
+        holds_until_us = 0 if quote is None else quote.expires_at_us or 0
+        if self._stations.now_us() < holds_until_us + quoted_room.SLACK_US:
+            return False
         return await self._never_to_be(lead_id)
 
 

@@ -133,13 +133,13 @@ class Lapsing:
         market: Market,
         extend: Callable[[str, SaleId], Awaitable[bool]],
         timeline: Callable[[LeadId], Awaitable[list[Event]]],
-        never_to_be: Callable[[LeadId], Awaitable[bool]],
+        never_to_come: Callable[[LeadId], Awaitable[bool]],
     ) -> None:
-        """Take who ends holds and who knows what was written."""
+        """Take who ends holds and who knows what was written, or may be."""
         self._market = market
         self._extend = extend
         self._timeline = timeline
-        self._never_to_be = never_to_be
+        self._never_to_come = never_to_come
 
     async def decide(self, lapsed: Lapsed, lead: StoredLead | None) -> None:
         """Let it count, or not, or wait for what may still be written."""
@@ -147,16 +147,23 @@ class Lapsing:
         if sale_id == SaleId(lapsed.lead_id):
             if lead is not None:
                 await self._market.settle(holder, sale_id)
-            elif await self._never_to_be(lapsed.lead_id):
-                await self._market.release(holder, sale_id)
+            else:
+                await self._release_or_wait(lapsed)
             return
         sent = pings_of(sale_id, await self._timeline(lapsed.lead_id))
         if sent is not None:
             await self._market.settle(holder, sale_id, sent)
         elif lead is not None and lead.end is None:
             await self._extend(holder, sale_id)
-        elif lead is not None or await self._never_to_be(lapsed.lead_id):
+        elif lead is not None:
             await self._market.release(holder, sale_id)
+        else:
+            await self._release_or_wait(lapsed)
+
+    async def _release_or_wait(self, lapsed: Lapsed) -> None:
+        """Give back what a lead holds that never comes; the post of a quote may come for long."""
+        end = self._market.release if await self._never_to_come(lapsed.lead_id) else self._extend
+        await end(lapsed.buyer_id, lapsed.sale_id)
 
 
 def pings_of(sale_id: SaleId, events: list[Event]) -> Micros | None:

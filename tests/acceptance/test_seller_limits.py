@@ -3,9 +3,13 @@
 import asyncio
 from datetime import datetime
 
+import pytest
+
 from bidders.fleet import Fleet
+from exchange import app
 from exchange.domain.caps import Hold, HoldLine
 from exchange.domain.reason import Reason
+from exchange.story import quoted_room
 from tests.acceptance.audit import audit
 from tests.acceptance.buyers import bidding
 from tests.acceptance.house import person, until
@@ -260,15 +264,76 @@ async def test_an_offer_is_pinged_no_more_often_than_its_rate_by_two_workers(hou
 GHOST = "0199c0de-0000-7000-8000-000000000001"
 
 
+async def left_held(house, lead_id, sale_id=None, kind="leads"):
+    """Hold one place as a worker that crashed before it wrote anything of this lead."""
+    line = HoldLine(f"seller/fastquotes|{kind}|total|0", 1, 10, Reason.CAP_AT_AWARD)
+    hold = Hold(
+        sale_id=sale_id or lead_id, lead_id=lead_id, buyer_id=WHOSE, held_at_us=0, lines=(line,)
+    )
+    assert await house.workers[0]._market.hold(hold) is None
+
+
+async def swept(house):
+    """Return once all that is held by now, its lease over, was looked at by the sweeper."""
+    await left_held(house, GHOST)  # the last one: they are looked at in order
+
+    async def is_gone():
+        return GHOST not in (await house.workers[0]._market.standing(WHOSE)).holds
+
+    await until(is_gone)
+
+
 async def test_a_crash_between_hold_and_lead_gives_the_place_back(house):
     """A place that nobody writes a lead for is free once its lease has run out."""
     await house.apply(
         market('{ leads = 1, per = "total" }', buyer("acme", offer="price = 9.00"), campaign())
     )
-    worker = await house.open(hold_lease_s=0, **UNHURRIED)
-    line = HoldLine("seller/fastquotes|leads|total|0", 1, 1, Reason.CAP_AT_AWARD)
-    hold = Hold(sale_id=GHOST, lead_id=GHOST, buyer_id=WHOSE, held_at_us=0, lines=(line,))
-    assert await worker._market.hold(hold) is None
+    await house.open(hold_lease_s=0, **UNHURRIED)
+    await left_held(house, GHOST)
     await settled(house)
     assert (await house.post(person(1))).status == 200
     assert (await house.post(person(2))).status == 429
+
+
+@pytest.mark.parametrize("of", ["its post", "pings that were never sent"])
+async def test_a_quote_is_not_used_up_by_what_a_broken_post_left_held(house, monkeypatch, of):
+    """503 asked for another try: however long the outage was, it is sold, and counts once."""
+    monkeypatch.setattr(app, "RECOVER_EVERY_S", 0.05)
+    async with Fleet(bidding({"acme": "9.00"})) as fleet:
+        parts = buyer("acme", fleet.base_url), campaign()
+        limits = '{ leads = 1, per = "total" }, { pings = 10, per = "total" }'
+        await house.apply(market(limits, *parts))
+        await house.open(hold_lease_s=0, **UNHURRIED)
+        quote = await house.post(person(1), path="/v1/pings")
+        await settled(house)
+        lead_id = str((await house.fetch("SELECT lead_id FROM quote"))[0]["lead_id"])
+        if of == "its post":
+            await left_held(house, lead_id)
+        else:
+            await left_held(house, lead_id, f"{lead_id}/1", "pings")
+        await swept(house)
+        answer = await house.post(person(1), path=f"/v1/pings/{quote.body['ping_id']}/post")
+        assert (answer.status, answer.body["status"]) == (200, "sold")
+        await settled(house)
+        assert await used(house, "leads") == {"seller/fastquotes": 1}
+        assert await used(house, "pings") == {"seller/fastquotes": 1}
+        assert (await compared(house))["differences"] == []
+
+
+async def test_what_a_broken_post_left_held_is_free_once_its_quote_has_expired(house, monkeypatch):
+    """Until then it is kept for the quote; then it is made sure that nobody posts it any more."""
+    monkeypatch.setattr(app, "RECOVER_EVERY_S", 0.05)
+    monkeypatch.setattr(quoted_room, "SLACK_US", 100_000)
+    async with Fleet(bidding({"acme": "9.00"})) as fleet:
+        parts = buyer("acme", fleet.base_url), campaign(lines="quote_ttl_s = 1")
+        await house.apply(market('{ leads = 1, per = "total" }', *parts))
+        await house.open(hold_lease_s=0, **UNHURRIED)
+        quote = await house.post(person(1), path="/v1/pings")
+        lead_id = str((await house.fetch("SELECT lead_id FROM quote"))[0]["lead_id"])
+        await left_held(house, lead_id)
+        await settled(house)
+        late = await house.post(person(1), path=f"/v1/pings/{quote.body['ping_id']}/post")
+        assert late.status == 410
+        assert (await house.post(person(2))).body["status"] == "sold"
+        kinds = await house.fetch("SELECT kind FROM moment WHERE lead_id = $1", lead_id)
+        assert [row["kind"] for row in kinds] == ["quote", "void"]
