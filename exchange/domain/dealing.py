@@ -16,11 +16,15 @@ def dealt(
     """Return the deal of each bid that was chosen, in their order.
 
     `others` are the bids that stood and were not; `sent` are buyers who were sent the lead before.
+    Neither these nor another offer of a winner's own buyer sets anybody's price.
     """
     bids = [at_its_price(bid, choice) for bid in choice.bids]
+    never = {*sent, *(one.offer.buyer.id for one in sharing.taken)}
     if choice.alone:
-        others = as_one(choose(others, sharing))
-    return deals(bids, others, terms, {*sent, *(one.offer.buyer.id for one in sharing.taken)})
+        own = choice.bids[0].offer.buyer.id
+        able = [bid for bid in others if bid.offer.buyer.id not in {*never, own}]
+        others = as_one(choose(able, sharing))
+    return deals(bids, others, terms, never)
 
 
 def at_its_price(bid: Bid, choice: Choice) -> Bid:

@@ -32,6 +32,16 @@ async def opened(house, fleet: Fleet, told: str, **lines: str) -> None:
     await house.open()
 
 
+def with_twin(fleet: Fleet) -> str:
+    """Return acme, with a second offer that is called where the fleet's twin listens."""
+    calls = "\n".join(
+        f'{kind} = {{ url = "{fleet.base_url}/twin/{kind}", timeout_ms = 900 }}'
+        for kind in ("ping", "post")
+    )
+    second = f'[[buyer.offer]]\nid = "acme-2"\nvertical = "auto_insurance"\n{calls}'
+    return buyer("acme", fleet.base_url, offer=second, ping_ms=900)
+
+
 async def awarded(house, answer) -> list[dict]:
     """Return the awards of a lead, in their order."""
     return of(await house.timeline(answer.body["lead_id"]), "awarded")
@@ -104,14 +114,9 @@ async def test_after_a_refusal_the_bids_below_set_the_price(house):
 async def test_a_buyers_second_offer_does_not_raise_its_price(house):
     """Its own 12 could not have bought instead of its own 13; the next buyer's 7 could."""
     async with Fleet(bidding({"acme": "13.00", "twin": "12.00", "bravo": "7.00"})) as fleet:
-        calls = "\n".join(
-            f'{kind} = {{ url = "{fleet.base_url}/twin/{kind}", timeout_ms = 900 }}'
-            for kind in ("ping", "post")
-        )
-        second = f'[[buyer.offer]]\nid = "acme-2"\nvertical = "auto_insurance"\n{calls}'
         await house.apply(
             market(
-                buyer("acme", fleet.base_url, offer=second, ping_ms=900),
+                with_twin(fleet),
                 buyer("bravo", fleet.base_url, ping_ms=900),
                 campaign(stages=[SECOND]),
             )
@@ -205,6 +210,18 @@ async def test_who_is_alone_pays_what_the_others_would_have_brought(house):
         sold = await house.post()
         (award,) = await awarded(house, sold)
         assert (award["offer"], award["price"], sold.body["price"]) == ("delta", 25, 21.25)
+
+
+async def test_a_second_offer_of_who_is_alone_does_not_set_its_price(house):
+    """Its own 12 would share with bravo's 10 for 22 together; it pays the 10 of the other buyer."""
+    async with Fleet(bidding({"acme": "1.00", "twin": "12.00", "bravo": "10.00"})) as fleet:
+        alone = message(b'{"bid": 0, "exclusive_bid": 30.00}', 200, b"application/json")
+        let_answer(fleet, {"acme": alone})
+        plan = campaign(stages=[f"{SECOND}\nmax_buyers = 2"])
+        await house.apply(market(with_twin(fleet), buyer("bravo", fleet.base_url), plan))
+        await house.open()
+        (award,) = await awarded(house, await house.post())
+    assert (award["offer"], award["price"]) == ("acme", 10)
 
 
 async def test_a_lower_price_under_second_price_is_lower_than_what_was_asked(house):

@@ -1,11 +1,8 @@
 """Who gets a lead together: the best set, exactly, whoever has it already."""
 
-from itertools import combinations
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.domain.bid import Bid
 from exchange.domain.choice import (
     Choice,
     Rivals,
@@ -17,115 +14,23 @@ from exchange.domain.choice import (
     choose,
     in_turn,
 )
-from exchange.domain.money import Micros
 from tests.making import an_offer
-
-BUYERS = ("acme", "bravo", "cargo", "delta", "echo")
-
-
-def a_bid(name, price, exclusive=None, **terms):
-    """A bid of the buyer whose name stands before the dash."""
-    own = None if exclusive is None else Micros(exclusive)
-    return Bid(offer=an_offer(name, **terms), price=Micros(price), exclusive_price=own)
+from tests.making_choice import a_bid, best_of_all, made, may_share, plain_rows, rows, sharings
 
 
-def made(rows):
-    """Bids of these rows: buyer, price, exclusive price, limit, competitors."""
-    return [
-        a_bid(
-            f"{buyer}-{number}",
-            price,
-            exclusive,
-            share_with_max=limit,
-            not_with=frozenset(rivals) - {buyer},
-        )
-        for number, (buyer, price, exclusive, limit, rivals) in enumerate(rows)
-    ]
-
-
-rows = st.tuples(
-    st.sampled_from(BUYERS),
-    st.integers(0, 12),
-    st.none() | st.integers(1, 30),
-    st.none() | st.integers(0, 4),
-    st.just(()) | st.lists(st.sampled_from(BUYERS), max_size=2),
-)
-plain_rows = st.tuples(
-    st.sampled_from(BUYERS),
-    st.integers(0, 12),
-    st.none() | st.integers(1, 30),
-    st.none() | st.integers(0, 4),
-    st.just(()),
-)
-takens = st.lists(
-    st.builds(
-        Taken,
-        st.builds(
-            lambda name, rivals: an_offer(f"{name}-t", not_with=frozenset(rivals) - {name}),
-            st.sampled_from(("fox", "golf")),
-            st.lists(st.sampled_from(BUYERS), max_size=1),
-        ),
-        st.integers(2, 5),
-    ),
-    max_size=2,
-    unique_by=lambda one: one.offer.buyer.id,
-).map(tuple)
-sharings = st.builds(
-    Sharing,
-    buyers_max=st.integers(1, 6),
-    elsewhere=st.integers(0, 2),
-    elsewhere_to=st.frozensets(st.sampled_from(BUYERS), max_size=1),
-    taken=takens,
-)
-
-
-def may_share(bids, sharing):
-    """What a set of newcomers must keep, written down a second time."""
-    size = len(bids) + len(sharing.taken)
-    total = size + sharing.elsewhere
-    buyers = [bid.offer.buyer.id for bid in bids] + [t.offer.buyer.id for t in sharing.taken]
-    if len(set(buyers)) < len(buyers) or total > sharing.buyers_max:
-        return False
-    if any(size > one.buyers_max for one in sharing.taken):
-        return False
-    for bid in bids:
-        offer = bid.offer
-        if not bid.price and bid.exclusive_price is not None:
-            return False
-        if offer.share_with_max is not None and total - 1 > offer.share_with_max:
-            return False
-        if sharing.elsewhere and offer.not_with & sharing.elsewhere_to:
-            return False
-        if offer.not_with & set(buyers):
-            return False
-    return not any(one.offer.not_with & set(buyers) for one in sharing.taken)
-
-
-def best_of_all(bids, sharing):
-    """What the best choice brings, by trying every one; None where there is none."""
-    totals = [
-        sum(bid.price for bid in some)
-        for size in range(1, len(bids) + 1)
-        for some in combinations(bids, size)
-        if may_share(some, sharing)
-    ]
-    if not sharing.taken and not sharing.elsewhere and sharing.buyers_max:
-        totals += [bid.exclusive_price for bid in bids if bid.exclusive_price is not None]
-    return max(totals, default=None)
-
-
-def is_exact(bids, sharing):
+def is_exact(bids, sharing, worth=at_price):
     """Check a choice against all there are."""
-    choice = choose(bids, sharing)
-    best = best_of_all(bids, sharing)
+    choice = choose(bids, sharing, worth)
+    best = best_of_all(bids, sharing, worth)
     if choice is None:
         assert best is None
         return
-    assert sum(choice.price_of(bid) for bid in choice.bids) == best
+    assert sum(worth(bid, choice.price_of(bid)) for bid in choice.bids) == best
     if choice.alone:
         assert len(choice.bids) == 1
         assert not sharing.taken
         assert not sharing.elsewhere
+        assert not sharing.is_let_out
     else:
         assert may_share(choice.bids, sharing)
 
@@ -134,6 +39,16 @@ def is_exact(bids, sharing):
 def test_no_set_brings_more(bids, sharing):
     """Against all sets of up to eight bids, whoever has the lead already, and named competitors."""
     is_exact(bids, sharing)
+
+
+@given(st.lists(rows, max_size=8).map(made), sharings, st.lists(st.integers(0, 9), min_size=8))
+def test_no_set_is_expected_to_bring_more(bids, sharing, chances):
+    """The same where each bid is worth its price times a chance of its own, rounded down."""
+
+    def worth(bid, price):
+        return price * chances[int(bid.offer.id[-1])] // 9
+
+    is_exact(bids, sharing, worth)
 
 
 @given(st.lists(plain_rows, max_size=8).map(made), sharings)
