@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from exchange.app import now_us
+from exchange.clock import now_us
 from exchange.commands.database import connect, database_at, ledger_key, store_urls
 from exchange.configuration.snapshots import Compiler, read_stored
 from exchange.domain.snapshot import Snapshot

@@ -15,7 +15,7 @@ import structlog
 import uvloop
 from cyclopts import Parameter
 
-from exchange.app import Sockets, worker
+from exchange.app import worker
 from exchange.commands.database import database_at, ledger_key, store_urls
 from exchange.commands.errors import CommandError
 from exchange.open_files import raise_limit
@@ -24,6 +24,7 @@ from exchange.supervision.supervisor import Supervisor
 from exchange.supervision.waiting import first_of, speak
 from exchange.supervision.watchdog import closing_max_s, end_within, watched
 from exchange.telemetry.logs import configure_logging
+from exchange.worker.sockets import Sockets
 
 logger = structlog.get_logger(__name__)
 BACKLOG = 1024

@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from exchange.app import now_us
+from exchange.clock import now_us
 from exchange.commands.database import database, ledger_key
 from exchange.commands.errors import CommandError
 from exchange.commands.showing import plain, tell

@@ -15,7 +15,7 @@ from typing import BinaryIO
 import structlog
 import uvloop
 
-from exchange.app import Part, Sockets, worker
+from exchange.app import worker
 from exchange.commands.database import database_at, ledger_key, store_urls
 from exchange.commands.errors import explained
 from exchange.supervision import brief as briefs
@@ -25,6 +25,7 @@ from exchange.supervision.watchdog import closing_max_s, end_within
 from exchange.telemetry.logs import configure_logging
 from exchange.telemetry.shared import SharedFolder
 from exchange.web.crowd import Crowd
+from exchange.worker.sockets import Part, Sockets
 
 logger = structlog.get_logger(__name__)
 STOPPING = (signal.SIGTERM, signal.SIGINT)

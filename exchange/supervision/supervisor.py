@@ -22,7 +22,6 @@ from typing import Any
 import asyncpg
 import structlog
 
-from exchange.app import Sockets
 from exchange.ledger.worker import expire
 from exchange.settings import Settings, SettingsError
 from exchange.supervision import brief as briefs
@@ -48,6 +47,7 @@ from exchange.supervision.roster import (
 )
 from exchange.telemetry.shared import worker_gone
 from exchange.web.crowd import Crowd
+from exchange.worker.sockets import Sockets
 
 logger = structlog.get_logger(__name__)
 EXPIRE_TIMEOUT_S = 5.0

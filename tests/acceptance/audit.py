@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from bidders.fleet import Fleet
-from exchange.app import now_us
+from exchange.clock import now_us
 from exchange.configuration.snapshots import Compiler, read_stored
 from exchange.demo.reading import Reading, Sale
 from exchange.demo.verdict import Court, Verdict, read_books

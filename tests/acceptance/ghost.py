@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from exchange.app import now_us
+from exchange.clock import now_us
 from exchange.delivery.parcels import packed
 from exchange.domain import exclusivity
 from exchange.domain.caps import Hold, hold_lines

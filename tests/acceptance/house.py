@@ -20,7 +20,7 @@ import asyncpg
 import msgspec
 import redis.asyncio
 
-from exchange.app import Sockets, Worker, worker
+from exchange.app import Worker, worker
 from exchange.commands.serve import bound
 from exchange.configuration import store
 from exchange.configuration.keys import KeyRole, create_key
@@ -32,6 +32,7 @@ from exchange.ledger.ledger import Ledger
 from exchange.ledger.vault import Vault
 from exchange.settings import Settings, load_settings
 from exchange.stores.embedded import StoreUrls
+from exchange.worker.sockets import Sockets
 
 MASTER_KEY = b"m" * 32
 ANN = {

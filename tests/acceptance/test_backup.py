@@ -8,7 +8,7 @@ import pytest
 import redis.asyncio
 
 from bidders.fleet import Fleet
-from exchange.app import now_us
+from exchange.clock import now_us
 from exchange.commands.backup import backup, restore, without_password
 from exchange.commands.errors import CommandError
 from exchange.commands.verify import BROKEN, verify
@@ -57,7 +57,7 @@ async def test_a_ledger_is_restored_elsewhere_and_sold_on(house, elsewhere, tmp_
         first = await house.post(person(1), headers=KEY)
         file = tmp_path / "ledger.backup"
         assert (await house.post(person(2))).body["status"] == "sold"
-        ledger = worker._ledger
+        ledger = worker._books.ledger
         sealer = Sealer(ledger.connections, house.vault.derive(SEALS), now_us)
         assert await sealer.seal(await sealer.high())
         await backup(file, settings=settings_of(house))

@@ -9,7 +9,7 @@ import pytest
 from bidders.fleet import BuyerSpec, Fixed, Fleet, PostFault
 from bidders.fleet.fleet import Desk
 from bidders.fleet.reply import Reply, message
-from exchange.app import now_us
+from exchange.clock import now_us
 from exchange.commands.erase import NOT_YET, erase
 from exchange.commands.errors import CommandError
 from exchange.commands.verify import verify
@@ -62,7 +62,7 @@ async def test_an_operator_erases_a_person_and_the_record_stays_whole(house, typ
         lead_id = sold["lead_id"]
         assert sold["sales"][0]["redirect_url"] == ADDRESS
         assert (await house.admin(lead_id))["captures"]
-        sealer = Sealer(worker._ledger.connections, house.vault.derive(SEALS), now_us)
+        sealer = Sealer(worker._books.ledger.connections, house.vault.derive(SEALS), now_us)
 
         async def all_is_sealed():
             return not await sealer.seal(await sealer.high())

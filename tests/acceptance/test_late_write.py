@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from exchange.app import now_us
+from exchange.clock import now_us
 from exchange.domain.ids import ENTROPY_BYTES, uuid7
 from tests.acceptance.market import buyer, campaign, market
 

@@ -231,7 +231,7 @@ async def test_a_rule_sends_its_leads_directly_and_the_next_stage_what_it_has_no
             lead = person(number, currently_insured=number < 2)
             _, timeline = await sold(house, lead)
             won[number] = offers(timeline, "accepted")
-            await worker._market.read_rooms()
+            await worker._state.market.read_rooms()
         assert won == {0: ["first"], 1: ["second"], 2: ["bidder"]}
         assert fleet.books["bidder"].pings == 1
     passed = [line for line in of(timeline, "offer_left_out") if line["offer"] == "first"]

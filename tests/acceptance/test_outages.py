@@ -10,9 +10,10 @@ import pytest
 
 from bidders.fleet import Fixed, Fleet
 from exchange import app
-from exchange.app import Sockets, worker
+from exchange.app import worker
 from exchange.commands.serve import bound
 from exchange.stores.embedded import EmbeddedStores
+from exchange.worker.sockets import Sockets
 from tests.acceptance.buyers import bidding
 from tests.acceptance.cables import Cable, cables
 from tests.acceptance.house import ANN, MASTER_KEY, a_house, person, until

@@ -72,7 +72,7 @@ async def repeated(house, lead, headers):
 
 async def look_ahead(house):
     """Let every worker read what is left of caps, as it does four times a second."""
-    await asyncio.gather(*(one._market.read_rooms() for one in house.workers))
+    await asyncio.gather(*(one._state.market.read_rooms() for one in house.workers))
 
 
 async def compared(house, *, repair=False, differs=None):

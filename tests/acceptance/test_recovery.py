@@ -253,18 +253,18 @@ async def test_a_take_over_whose_answer_is_lost_loses_no_lead(house):
     async with Fleet(bidding({"acme": "9.00"})) as fleet:
         await prepare(house, market(acme(fleet), campaign(lines=ONCE)))
         looking = await house.open()
-        whole = looking._leases._connections
-        looking._leases._connections = Torn(whole)
+        whole = looking._books.leases._connections
+        looking._books.leases._connections = Torn(whole)
         async with a_ghost(house, lease_s=1.0) as ghost:
             left = ghost.lead(1)
             assert await left.write()
             await left.award("acme", 9)
             await until(lambda: has_nobody(house, ghost))
-        looking._leases._connections = whole
+        looking._books.leases._connections = whole
         end = await end_of(house, left)
         assert (end["status"], end["price"]) == ("sold", 4.5)
         assert by_state(await audit(house, fleet)) == {"accepted": 1}
-        assert not looking._leases._open
+        assert not looking._books.leases._open
 
 
 async def test_a_look_that_fails_in_one_part_goes_on_in_the_others_and_again(house):
@@ -327,7 +327,7 @@ async def test_a_worker_that_was_taken_for_dead_writes_nothing_more(house):
         fleet.change(bidding({"acme": "9.00"}, post_latency_ms=Fixed(1500))[0])
         await prepare(house, market(acme(fleet, post_ms=5000), campaign(lines=ONCE)))
         late = await house.open(worker_lease_s=0.6)
-        late._leases.renew = lambda: asyncio.sleep(60)
+        late._books.leases.renew = lambda: asyncio.sleep(60)
         waiting = asyncio.create_task(house.post(person(1)))
         await fleet.received("acme", posts=1)
         await house.open()

@@ -35,7 +35,7 @@ source = [ {{ id = "search", caps = [ {source} ] }}, {{ id = "social" }} ]
 
 async def used(house, kind):
     """What is settled and held of the seller's counters of this kind, by whose they are."""
-    found = await house.workers[0]._market.standing(WHOSE)
+    found = await house.workers[0]._state.market.standing(WHOSE)
     assert not any(found.holds) or not any(found.held.values())
     return {
         name.split("|")[0]: count + found.held.get(name, 0)
@@ -48,7 +48,7 @@ async def settled(house):
     """Return once nothing of the seller is held any more."""
 
     async def is_still():
-        return not (await house.workers[0]._market.standing(WHOSE)).holds
+        return not (await house.workers[0]._state.market.standing(WHOSE)).holds
 
     await until(is_still)
 
@@ -270,7 +270,7 @@ async def left_held(house, lead_id, sale_id=None, kind="leads"):
     hold = Hold(
         sale_id=sale_id or lead_id, lead_id=lead_id, buyer_id=WHOSE, held_at_us=0, lines=(line,)
     )
-    assert await house.workers[0]._market.hold(hold) is None
+    assert await house.workers[0]._state.market.hold(hold) is None
 
 
 async def swept(house):
@@ -278,7 +278,7 @@ async def swept(house):
     await left_held(house, GHOST)  # the last one: they are looked at in order
 
     async def is_gone():
-        return GHOST not in (await house.workers[0]._market.standing(WHOSE)).holds
+        return GHOST not in (await house.workers[0]._state.market.standing(WHOSE)).holds
 
     await until(is_gone)
 

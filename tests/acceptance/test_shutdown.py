@@ -9,8 +9,9 @@ import pytest
 
 from bidders.fleet import BuyerSpec, Fixed, Fleet, PostFault
 from exchange import app
-from exchange.app import Sockets, worker
+from exchange.app import worker
 from exchange.commands.serve import bound
+from exchange.worker.sockets import Sockets
 from tests.acceptance.audit import audit, by_state, keys_of, standing
 from tests.acceptance.buyers import bidding
 from tests.acceptance.house import MASTER_KEY, person, until

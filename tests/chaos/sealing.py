@@ -19,7 +19,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from exchange.app import now_us
+from exchange.clock import now_us
 from exchange.ledger.connections import Connections, Limits, prepare
 from exchange.ledger.ledger import Ledger
 from exchange.ledger.migrations import migrate

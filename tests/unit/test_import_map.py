@@ -44,10 +44,12 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
     ],
     "exchange.open_files": [*BASE, "exchange.settings"],
     "exchange.readiness": [*BASE, "exchange.ledger"],
+    "exchange.clock": [],
     "exchange.app": ["exchange"],
+    "exchange.worker": ["exchange"],  # its parts
     "exchange.supervision": [  # many workers, each of them an app
         *("exchange.app", "exchange.commands", "exchange.ledger", "exchange.settings"),
-        *("exchange.telemetry", "exchange.web"),
+        *("exchange.telemetry", "exchange.web", "exchange.worker"),
     ],
     "exchange.supervision.roster": [],  # decides; starts, signals and waits for nobody
     "exchange.anonymity": [*BASE, *STATIONS, "exchange.story"],  # counted beside the sales

@@ -5,9 +5,9 @@ import sys
 
 import msgspec
 
-from exchange.app import Sockets
 from exchange.settings import load_settings
 from exchange.supervision.supervisor import Supervisor
+from exchange.worker.sockets import Sockets
 
 NOBODY = Sockets([], [])
 
