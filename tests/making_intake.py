@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
+from exchange.configuration.compiling import plans_of
 from exchange.domain.ids import LeadId
 from exchange.domain.money import Micros
 from exchange.domain.quote import Quote
@@ -87,7 +88,11 @@ def a_snapshot(**changes: Any) -> Snapshot:
         "keys": {},
         "credited": {},
     }
-    return Snapshot(**{**plain, **changes})
+    made: dict[str, Any] = {**plain, **changes}
+    verticals = made["verticals"]
+    known = [one for one in made["campaigns"].values() if one.vertical_id in verticals]
+    plans = plans_of(made["version"], known, made["offers"], verticals)
+    return Snapshot(**{"plans": plans, **made})
 
 
 PERSON = {

@@ -71,7 +71,7 @@ def offers_of(
 
 
 def opened(campaign: Campaign, offers: dict[str, Offer]) -> Campaign:
-    """Return the campaign with these offers behind those of its first stage."""
+    """Return the campaign as test leads meet it: with these offers behind its first stage's."""
     first, *others = campaign.stages
     stage = msgspec.structs.replace(first, offer_ids=(*first.offer_ids, *offers))
     changed: Campaign = msgspec.structs.replace(campaign, stages=(stage, *others))

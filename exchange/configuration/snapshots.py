@@ -175,11 +175,15 @@ class Compiler:
             with naming("campaign", campaign.id):
                 read, vertical = readers[campaign.vertical], self._verticals[campaign.vertical]
                 campaigns[campaign.id] = campaign_of(campaign, offers, read, vertical, margins)
-        # Only now: an offer of a sandbox is none of the vertical's, for other campaigns.
+        plans = plans_of(stored.version, campaigns.values(), offers, self._verticals)
+        # Only now: an offer of a sandbox is none of the vertical's, and none for real leads.
+        tried: list[Campaign] = []
         for campaign in market.campaign:
             if campaign.sandbox:
                 with naming("campaign", campaign.id):
-                    offers |= self._open_sandbox(campaigns, campaign.id, readers)
+                    one, made = self._open_sandbox(campaigns[campaign.id], readers)
+                tried.append(one)
+                offers |= made
         doors = {}
         for door in market.door:
             with naming("door", door.id):
@@ -201,7 +205,8 @@ class Compiler:
             credited=stored.credited,
             doors=doors,
             noticed=frozenset(name for name, offer in offers.items() if offer.notices),
-            plans=plans_of(stored.version, campaigns.values(), offers, self._verticals),
+            plans=plans,
+            test_plans=plans_of(stored.version, tried, offers, self._verticals),
         )
 
     def _offers(
@@ -221,15 +226,13 @@ class Compiler:
         return offers
 
     def _open_sandbox(
-        self, campaigns: dict[str, Campaign], name: str, readers: Mapping[str, Read]
-    ) -> dict[str, Offer]:
-        """Put test offers of the exchange's own into a campaign, and return them."""
-        campaign = campaigns[name]
+        self, campaign: Campaign, readers: Mapping[str, Read]
+    ) -> tuple[Campaign, dict[str, Offer]]:
+        """Return a campaign as test leads meet it, and the exchange's own offers in it."""
         vertical = self._verticals[campaign.vertical_id]
-        hash_key = self._hash_key(sandbox_buyer(name, FIRST))
+        hash_key = self._hash_key(sandbox_buyer(campaign.id, FIRST))
         made = sandbox_offers(campaign, vertical, readers[vertical.id], hash_key)
-        campaigns[name] = opened_sandbox(campaign, made)
-        return made
+        return opened_sandbox(campaign, made), made
 
     def _readers(self, market: MarketFile) -> dict[str, Read]:
         verticals = {part.id: vertical_of(part) for part in market.vertical}

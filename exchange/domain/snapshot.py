@@ -36,5 +36,16 @@ class Snapshot(msgspec.Struct, frozen=True):
     """Ways in for sellers who speak their own words."""
     plans: dict[str, Plan] = {}
     """By campaign: the offers of each of its stages, prepared."""
+    test_plans: dict[str, Plan] = {}
+    """Of campaigns with a sandbox the same for test leads: with offers of the exchange's own."""
     noticed: frozenset[str] = frozenset()
     """Offers that ask for notices of their bids."""
+
+    def plan(self, campaign_id: str, *, test: bool) -> Plan:
+        """Return the plan of a campaign's leads, real ones or test leads; errors: KeyError.
+
+        A real lead never meets an offer of a sandbox, and its timeline does not speak of them.
+        """
+        if test and campaign_id in self.test_plans:
+            return self.test_plans[campaign_id]
+        return self.plans[campaign_id]

@@ -75,7 +75,7 @@ class Competing:
         self._lead = submission.lead
         self._campaign: Campaign = snapshot.campaigns[self._lead.campaign_id]
         self._vertical = snapshot.verticals[self._campaign.vertical_id]
-        self._plan = snapshot.plans[self._campaign.id]
+        self._plan = snapshot.plan(self._campaign.id, test=self._lead.test)
         self._early: ClosedEarly | None = None
         """How the last auction ended, if before its time."""
         self._by: ranking.Worth | None = None

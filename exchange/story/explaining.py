@@ -63,10 +63,10 @@ def each(event: Event, screened: Screened, facts: Facts | None) -> Iterator[Even
     for code, offer_ids in (event.left_out or {}).items():
         yield from lines(event, Reason(code), offer_ids, screened, facts)
     for code, packed in (event.places or {}).items():
-        plan = None if market is None else market.plans.get(screened.campaign_id)
-        if plan is None or event.stage is None:
+        if market is None or screened.campaign_id not in market.plans or event.stage is None:
             yield nameless(event, Reason(code), packed)
             continue
+        plan = market.plan(screened.campaign_id, test=screened.test)
         offer_ids = plan.lineup(event.stage).offer_ids
         those = places.picked(offer_ids, places.unpack(packed))
         yield from lines(event, Reason(code), those, screened, facts)

@@ -143,7 +143,7 @@ def rationing_of(
     stations: Stations, snapshot: Snapshot, lead: Lead, chain: Chain
 ) -> Rationing | None:
     """Return who lets offers be asked for this lead; None where nothing limits that."""
-    plan: Plan = snapshot.plans[lead.campaign_id]
+    plan: Plan = snapshot.plan(lead.campaign_id, test=lead.test)
     seller = snapshot.sellers[lead.seller_id]
     sent = None
     if seller.is_limited:

@@ -257,7 +257,8 @@ class Recovery:
             chain.note(EventName.VOIDED, offer=award.offer_id, sale_id=award.sale_id)
             chain.sale_ended(end, then=partial(self._release, award))
             return
-        sale = _sale(lead, campaign, snapshot.plans[campaign.id], record)
+        plan = snapshot.plan(campaign.id, test=lead.row.test)
+        sale = _sale(lead, campaign, plan, record)
         concluding = Concluding(self._stations, chain, course, sale)
         reference = await self._reference(lead.lead_id, award, offer)
         await concluding.repeat(award, offer, award.post, reference)
@@ -272,8 +273,9 @@ class Recovery:
 
     async def _sold(self, lead: OpenLead, chain: Chain, sold: tuple[StoredSale, ...]) -> None:
         """End a lead that some have, at what its seller is paid in all."""
-        plan = self._market().plans.get(lead.row.campaign_id)
-        if plan is not None:
+        market = self._market()
+        if lead.row.campaign_id in market.plans:
+            plan = market.plan(lead.row.campaign_id, test=lead.row.test)
             for stage, left_out in plan.not_reached(max(sale.award.stage for sale in sold)):
                 note_left_out(chain, plan, stage, [left_out])
         price = Micros(sum(sale.award.payout for sale in sold))

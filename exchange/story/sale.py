@@ -92,7 +92,7 @@ class LeadSale:
         sale = Sale(
             seller_id=self.lead.seller_id,
             campaign=self.campaign,
-            plan=snapshot.plans[self.campaign.id],
+            plan=snapshot.plan(self.campaign.id, test=self.lead.test),
             test=self.lead.test,
             person=submission.person,
             fingerprint=submission.fingerprint,

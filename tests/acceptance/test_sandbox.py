@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.domain.sandbox import OUTCOMES
+from exchange.domain.sandbox import OUTCOMES, ROLES
 from tests.acceptance.house import person
 from tests.acceptance.market import buyer, campaign, market
 from tests.acceptance.test_caps import UNHURRIED
@@ -151,6 +151,45 @@ async def test_it_touches_neither_real_leads_nor_other_campaigns(house):
     assert offers(await house.timeline(real.body["lead_id"]), "pinged") == []
     other = await tried(house, "10001", 2, campaign="plain")
     assert summed(other) == ("unsold", "no_eligible_offer", None)
+
+
+REST = """
+[[campaign.stage]]
+method = "auction"
+when = 'state == "TX"'
+offers = ["acme"]
+[[campaign.stage]]
+method = "waterfall"
+offers = ["rest"]
+"""
+MINE = {f"sandbox.auto-us.{role.name}" for role in ROLES}
+
+
+async def spoken_of(house, answer):
+    """Which offers the timeline of a lead speaks of, and with which events."""
+    timeline = await house.timeline(answer["lead_id"])
+    return {line["offer"] for line in timeline if "offer" in line}
+
+
+@pytest.mark.parametrize("zip_code", ["78701", "10001"], ids=["sold", "passed by"])
+async def test_the_timeline_of_a_real_lead_speaks_of_no_test_offer_and_a_test_leads_of_all(
+    house, zip_code
+):
+    """Sold in the stage of the sandbox, or past it; offers of the market are all explained."""
+    parts = buyer("acme", offer="price = 9.00"), buyer("rest", offer="price = 4.00")
+    own = buyer("own-test", offer="price = 1.00\ntest = true")
+    lines = "sandbox = true" + REST.replace('["acme"]', '["acme", "own-test"]')
+    await house.apply(market(campaign(lines=lines), *parts, own))
+    await house.open(**UNHURRIED)
+    real = (await house.post(person(1, zip=zip_code))).body
+    assert real["status"] == "sold"
+    assert await spoken_of(house, real) == {"acme", "own-test", "rest"}
+    quoted = (await house.post(person(2, zip=zip_code), path="/v1/pings")).body
+    path = f"/v1/pings/{quoted['ping_id']}/post"
+    posted = (await house.post(person(2, zip=zip_code), path=path)).body
+    assert await spoken_of(house, posted) == {"acme", "own-test", "rest"}
+    test = await tried(house, zip_code, 3)
+    assert await spoken_of(house, test) == {"acme", "own-test", "rest", *MINE}
 
 
 async def test_the_posting_spec_tells_the_table_where_there_is_a_sandbox(house):

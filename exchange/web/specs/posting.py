@@ -189,7 +189,8 @@ def beyond(spec: PostingSpec) -> dict[str, object]:
 
 def offers_for_tests(snapshot: Snapshot, campaign: Campaign) -> tuple[Offer, ...]:
     """Return the offers to which a test lead can go."""
-    named = {offer_id for stage in campaign.stages for offer_id in stage.offer_ids}
+    lineups = snapshot.plan(campaign.id, test=True).lineups
+    named = {offer_id for lineup in lineups for offer_id in lineup.offer_ids}
     return tuple(offer for offer in buying(snapshot, campaign, named) if offer.test)
 
 
