@@ -123,11 +123,17 @@ def read_foreign_bid(heard: Heard, dialect: PingDialect, asked: Contender) -> Bi
 
 
 def _foreign(said: Offered, asked: Contender) -> Bid | NotABid:
-    price = asked.static_price if said.price is None else said.price
+    price, alone = asked.static_price if said.price is None else said.price, said.exclusive_price
     if price is None:
-        return NotABid(Reason.INVALID_BID, "no price, and the offer names none")
-    if price == 0:
+        if alone is None:
+            return NotABid(Reason.INVALID_BID, "no price, and the offer names none")
+        price = Micros(0)
+    if alone is not None and asked.buyers_max == 1:  # it is alone anyway
+        price, alone = Micros(max(price, alone)), None
+    if price == 0 and alone is None:
         return NotABid(Reason.NO_BID)
+    if alone is not None and (wrong := _wrong(alone, None, None, asked)):
+        return NotABid(Reason.INVALID_BID, f"exclusive price: {wrong}")
     wrong = _wrong(price, said.currency, said.ttl_s, asked)
     if wrong is not None:
         return NotABid(Reason.INVALID_BID, wrong)
@@ -140,6 +146,7 @@ def _foreign(said: Offered, asked: Contender) -> Bid | NotABid:
         buyer_name=clean(said.buyer_name),
         consent_text=clean(said.consent_text, CONSENT_TEXT_MAX),
         token=said.token,
+        exclusive_price=alone,
     )
 
 

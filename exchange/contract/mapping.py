@@ -201,6 +201,8 @@ class MappedPingPart(MessagePart, frozen=True, kw_only=True):
     yes: Rules
     no: Rules = ()
     price: PriceReadPart | None = None
+    exclusive_price: PriceReadPart | None = None
+    """What being the only buyer is worth to it, where several may share the lead."""
     token: ReadPart | None = None
     bid_id: ReadPart | None = None
     currency: ReadPart | None = None

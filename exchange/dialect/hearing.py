@@ -15,7 +15,7 @@ from exchange.contract.mapping import (
 from exchange.dialect.answers import Answer, answer_of
 from exchange.dialect.document import Found, Kind
 from exchange.dialect.faults import Place
-from exchange.dialect.reading import Read, Reads, printable
+from exchange.dialect.reading import Read, Reads, Stated, printable
 from exchange.dialect.rules import Met, RuleList, compile_rules, misses
 from exchange.dialect.words import number_of, text_of
 from exchange.domain.dialect import (
@@ -40,6 +40,8 @@ TTL_MAX_S = 86_400
 CURRENCY_LENGTH = 3
 
 ReadPrice = Callable[[Answer], Micros | None]
+ReadStated = Callable[[Answer], Stated]
+NOT_STATED = Stated(is_there=False, amount=None)
 
 
 class WrongError(Exception):
@@ -51,7 +53,8 @@ class PingEar(msgspec.Struct, frozen=True):
 
     yes: RuleList
     no: RuleList
-    price: ReadPrice | None
+    price: ReadStated | None
+    exclusive_price: ReadStated | None
     reads: Mapping[str, Read]
 
     def read(self, heard: Heard) -> PingSaid:
@@ -76,13 +79,16 @@ class PingEar(msgspec.Struct, frozen=True):
         return () if heard.status == NO_CONTENT else misses((self.yes, self.no), answer_of(heard))
 
     def _offered(self, answer: Answer, yes: Met) -> PingSaid:
-        price = None if self.price is None else self.price(answer)
-        if price is None and self.price is not None:
+        shared = NOT_STATED if self.price is None else self.price(answer)
+        alone = NOT_STATED if self.exclusive_price is None else self.exclusive_price(answer)
+        if alone.is_there and alone.amount is None:
+            raise WrongError("an exclusive price that cannot be read")
+        if shared.amount is None and (shared.is_there or (self.price and not alone.amount)):
             raise WrongError("a yes without a price that can be read")
-        if price == 0:
+        if shared.amount == 0 and not alone.amount:
             return Declined(yes.reason)
         terms = {name: TERMS[name](read(answer)) for name, read in self.reads.items()}
-        return Offered(price=price, **terms)
+        return Offered(price=shared.amount, exclusive_price=alone.amount or None, **terms)
 
 
 class PostEar(msgspec.Struct, frozen=True):
@@ -216,7 +222,10 @@ def ping_ear(part: MappedPingPart, place: Place) -> PingEar:
     return PingEar(
         yes=compile_rules(part.yes, place.at("yes"), reads),
         no=compile_rules(part.no, place.at("no"), reads),
-        price=None if part.price is None else reads.price(part.price, place.at("price")),
+        price=None if part.price is None else reads.stated(part.price, place.at("price")),
+        exclusive_price=None
+        if part.exclusive_price is None
+        else reads.stated(part.exclusive_price, place.at("exclusive_price")),
         reads={
             name: reads.read(read, place.at(name))
             for name in TERMS

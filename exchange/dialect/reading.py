@@ -1,6 +1,7 @@
 """Where in an answer something stands, compiled; reading never raises, whatever came."""
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from exchange.contract.mapping import PriceReadPart, ReadPart, Unit
 from exchange.dialect.answers import Answer
@@ -21,6 +22,14 @@ READS_MAX = 100
 
 Read = Callable[[Answer], Found]
 """Finds something in an answer; None: it is not there."""
+
+
+class Stated(NamedTuple):
+    """What stands where an amount may stand."""
+
+    is_there: bool
+    amount: Micros | None
+    """None: nothing, or no amount."""
 
 
 class Reads:
@@ -53,6 +62,17 @@ class Reads:
         read = self.read(part, place)
         form = PriceForm(part.decimal, part.unit is Unit.CENT)
         return lambda answer: price_of(read(answer), form)
+
+    def stated(self, part: PriceReadPart, place: Place) -> Callable[[Answer], Stated]:
+        """Return what reads an amount, and tells one that is not there from what is none."""
+        read = self.read(part, place)
+        form = PriceForm(part.decimal, part.unit is Unit.CENT)
+
+        def stated(answer: Answer) -> Stated:
+            found = read(answer)
+            return Stated(found is not None and found != "", price_of(found, form))
+
+        return stated
 
     def _reading(self, kind: str, part: ReadPart) -> Read:
         pages = self._pages

@@ -129,6 +129,8 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
 
     price: Micros | None = None
     """None: the answer names none, so the offer's static price counts."""
+    exclusive_price: Micros | None = None
+    """What it pays for being the only buyer, where it says so."""
     currency: str | None = None
     bid_id: str | None = None
     token: str | None = None

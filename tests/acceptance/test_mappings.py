@@ -23,6 +23,65 @@ SOLD = Says(
 )
 
 
+# Alone, or with others
+
+ALONE_AT = '[mapping.ping.exclusive_price]\npath = "alone"\n'
+ALONE = (
+    FORM.replace("[mapping.ping.token]", f"{ALONE_AT}[mapping.ping.token]")
+    .replace('tmax = "{auction.tmax_ms}"', 'with = "{auction.max_buyers}"')
+    .replace('phone = "{lead', 'with = "{sale.max_buyers}"\nphone = "{lead')
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "price", "bid"),
+    [
+        ('"price": 5, "alone": "$20.00"', 17.0, "20.00 for it alone"),
+        ('"alone": "$20.00"', 17.0, "20.00 for it alone"),
+        ('"price": 5, "alone": "$8.00"', 9.35, "8.00 for it alone"),
+        ('"price": 5', 9.35, None),
+        ('"price": 5, "alone": "all of it"', 5.1, "an exclusive price that cannot be read"),
+        ('"price": 5, "alone": 2000', 5.1, "exclusive price: over the offer's maximum"),
+    ],
+)
+async def test_a_foreign_buyer_says_what_being_alone_is_worth(house, said, price, bid):
+    """One pays 6 for sharing; the other gets it alone where that brings more, and hears so."""
+    said = f'{{"status": "continue", {said}, "promise": "T-1"}}'
+    async with (
+        foreign(form_ping=Says(said), form_post=SOLD) as server,
+        Fleet(bidding({"acme": "6.00"}), keep=9) as fleet,
+    ):
+        two = campaign(lines='[[campaign.stage]]\nmethod = "auction"\nmax_buyers = 2')
+        await house.apply(
+            market(ALONE, offer(server, "form"), buyer("acme", fleet.base_url, ping_ms=900), two)
+        )
+        await house.open()
+        answer = await house.post()
+        timeline = await house.timeline(answer.body["lead_id"])
+        [ping], posts = server.seen["/form/ping"], server.seen["/form/post"]
+    assert answer.body["price"] == price
+    assert ping.form["with"] == "2"
+    assert [post.form["with"] for post in posts] == {17.0: ["1"], 9.35: ["2"], 5.1: []}[price]
+    [line] = [*of(timeline, "bid", "form"), *of(timeline, "no_bid", "form")]
+    assert line.get("detail") == bid
+
+
+async def test_where_one_buyer_is_asked_for_its_price_alone_the_higher_of_both_counts(house):
+    """Being alone is what such a stage sells, in whatever dialect; a quote keeps both prices."""
+    said = Says('{"status": "continue", "price": 5, "alone": "$20.00", "promise": "T-1"}')
+    async with foreign(form_ping=said, form_post=SOLD) as server:
+        two = 'disclose_buyer = true\n[[campaign.stage]]\nmethod = "auction"\nmax_buyers = 2'
+        shared = campaign("shared", lines=two)
+        await house.apply(market(ALONE, offer(server, "form"), campaign(), shared))
+        await house.open()
+        assert (await house.post()).body["price"] == 17.0
+        quoted = (await house.post(person(1), path="/v1/pings", campaign="shared")).body
+        path = f"/v1/pings/{quoted['ping_id']}/post"
+        sold = (await house.post(person(1), path=path, campaign="shared")).body
+    assert (quoted["price"], sold["price"]) == (17.0, 17.0)
+    assert [post.form["with"] for post in server.seen["/form/post"]] == ["1", "1"]
+
+
 # Won
 
 

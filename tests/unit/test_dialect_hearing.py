@@ -51,6 +51,35 @@ def test_a_pings_answer_is_a_bid_a_no_or_neither(body, status, said):
     assert got == (Unclear(said) if isinstance(said, str) else said)
 
 
+ALONE = BOTH + '\nexclusive_price = { path = "alone", decimal = "," }'
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            '{"ok":true,"price":9,"alone":"$ 1.020,5"}',
+            Offered(price=9_000_000, exclusive_price=1_020_500_000),
+        ),
+        ('{"ok":true,"price":9}', Offered(price=9_000_000)),
+        ('{"ok":true,"price":9,"alone":null}', Offered(price=9_000_000)),
+        ('{"ok":true,"price":9,"alone":""}', Offered(price=9_000_000)),
+        ('{"ok":true,"price":9,"alone":0}', Offered(price=9_000_000)),
+        ('{"ok":true,"price":0,"alone":20}', Offered(price=0, exclusive_price=20_000_000)),
+        ('{"ok":true,"alone":20}', Offered(exclusive_price=20_000_000)),
+        ('{"ok":true,"price":0,"alone":0}', Declined(None)),
+        ('{"ok":true,"alone":0}', "a yes without a price that can be read"),
+        ('{"ok":true,"price":"soon","alone":20}', "a yes without a price that can be read"),
+        ('{"ok":true,"price":9,"alone":"much"}', "an exclusive price that cannot be read"),
+        ('{"ok":true,"price":9,"alone":-1}', "an exclusive price that cannot be read"),
+    ],
+)
+def test_a_bid_may_say_what_being_alone_is_worth(body, said):
+    """Beside a price for sharing, or in its place; what is there and no amount is no bid."""
+    got = ping(ALONE).read(heard(body))
+    assert got == (Unclear(said) if isinstance(said, str) else said)
+
+
 def test_a_yes_by_status_needs_no_other_look_at_it():
     dialect = ping("", "{ status = true, equals = [302] }")
     assert dialect.read(heard("", 302)) == Offered()
