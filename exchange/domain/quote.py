@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from exchange.domain.bid import Bid
+from exchange.domain.campaign import Stage
 from exchange.domain.floor_table import RuledFloor
 from exchange.domain.ids import LeadId
 from exchange.domain.keyed import hmac_sha256
@@ -19,6 +20,7 @@ from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
 
 DIGEST_BYTES = 12
+TERMS_LENGTH = 16
 
 
 class StandingBid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -100,7 +102,9 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     floor: RuledFloor | None = None
     """The floor that the campaign's rules gave the ping: it holds for these bids to the end."""
     stage: int = 0
-    """The stage whose bids stand."""
+    """The stage whose bids stand, by its number in the plan of that version."""
+    terms: str = ""
+    """By which that stage is known in a plan that was changed."""
     legs: tuple[QuotedLeg, ...] = ()
     """Its parts, one for each buyer that was to get the lead; their bids come first."""
     alone: bool = False
@@ -114,6 +118,16 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Name the lead; fields and bids are nobody's business."""
         return f"Quote({self.lead_id}, {len(self.bids)} bids)"
+
+
+def terms_of(stage: Stage) -> str:
+    """Return what two stages share that sell alike: how, to how many, at what price, which leads.
+
+    Floor and time are no part of it: of bids that were quoted the floor leaves some out, no more.
+    """
+    when = "" if stage.when is None else stage.when.text
+    told = (stage.method, stage.price_rule, str(stage.max_buyers), stage.rank_by, when)
+    return hashlib.sha256("\0".join(told).encode()).hexdigest()[:TERMS_LENGTH]
 
 
 class Merged(msgspec.Struct, frozen=True):

@@ -1,11 +1,12 @@
 """What a quote brings into its post: the bids that may still buy, and what is insisted on."""
 
+from exchange.domain.campaign import Stage
 from exchange.domain.legs import Kept, QuotedLeg, chosen
-from exchange.domain.quote import Quote
+from exchange.domain.quote import Quote, StandingBid, terms_of
 from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
-from exchange.story.sale import Carried
+from exchange.story.sale import CHANGED, Carried
 
 NOT_NAMED = "the consent does not name this buyer"
 NOT_POSTED = "not among the legs that were posted"
@@ -21,20 +22,22 @@ def carried_by(quote: Quote, submission: Submission, snapshot: Snapshot) -> Carr
     best = max((leg.payout for leg in legs), default=quote.payout)
     least = min((leg.payout for leg in legs), default=quote.payout)
     posted = {leg.offer_id for leg in legs}
+    stage = stage_now(quote, snapshot)
+    here = [bid for bid in quote.bids if stands(bid, quote, stage, snapshot)]
     return Carried(
         bids=tuple(
             bid.bid(snapshot.offers[bid.offer_id])
-            for bid in quote.bids
-            if bid.offer_id in snapshot.offers and (not is_chosen or bid.offer_id in posted)
+            for bid in here
+            if not is_chosen or bid.offer_id in posted
         ),
-        stage=quote.stage,
+        stage=None if stage is None else stage.number,
         floor=quote.floor,
         promised=quote.payout,
         payout_wanted=max(wanted, least) if insists else wanted,
         wanted_later=max(wanted, best) if insists else wanted,
         kept=Kept(
             legs=legs,
-            stage=quote.stage,
+            stage=0 if stage is None else stage.number,
             alone=quote.alone,
             is_chosen=is_chosen,
             insists=insists,
@@ -44,8 +47,41 @@ def carried_by(quote: Quote, submission: Submission, snapshot: Snapshot) -> Carr
             (bid.offer_id, *why_not(bid.offer_id, quote, submission))
             for bid in quote.bids
             if is_chosen and bid.offer_id not in posted
+        )
+        + tuple(
+            (bid.offer_id, Reason.QUOTE_PROMISE, CHANGED)
+            for bid in quote.bids
+            if bid not in here and (not is_chosen or bid.offer_id in posted)
         ),
     )
+
+
+def stage_now(quote: Quote, snapshot: Snapshot) -> Stage | None:
+    """Return the stage that a quote was made in, as the plan is now; None: it is gone.
+
+    Of several on the same terms the one with most of the buyers who were quoted.
+    """
+    stages = snapshot.campaigns[quote.campaign_id].stages
+    if quote.version == snapshot.version:
+        return stages[quote.stage - 1]
+    quoted = {leg.offer_id for leg in quote.legs} & snapshot.offers.keys()
+
+    def likeness(stage: Stage) -> tuple[int, bool, int]:
+        here = len(quoted.intersection(stage.offer_ids))
+        return here, stage.number == quote.stage, -stage.number
+
+    alike = [stage for stage in stages if quote.terms == terms_of(stage)]
+    found = max(alike, key=likeness, default=None)
+    if found is None or (quoted and not quoted.intersection(found.offer_ids)):
+        return None
+    return found
+
+
+def stands(bid: StandingBid, quote: Quote, stage: Stage | None, snapshot: Snapshot) -> bool:
+    """Tell whether a bid's offer is still in the market, and in the stage that it was made in."""
+    if stage is None or bid.offer_id not in snapshot.offers:
+        return False
+    return quote.version == snapshot.version or bid.offer_id in stage.offer_ids
 
 
 def is_named(quote: Quote, named: tuple[str, ...]) -> bool:

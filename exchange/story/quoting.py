@@ -15,7 +15,7 @@ from exchange.domain.legs import QuotedLeg
 from exchange.domain.moment import MomentKind, QuoteRow
 from exchange.domain.money import Micros, to_decimal
 from exchange.domain.paying import Deal
-from exchange.domain.quote import Quote, StandingBid, digests
+from exchange.domain.quote import Quote, StandingBid, digests, terms_of
 from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import LeadStatus
@@ -273,6 +273,7 @@ class Quoting:
             score=self._checking.score,
             floor=promise.floor,
             stage=promise.stage.number,
+            terms=terms_of(promise.stage),
             legs=promise.legs,
             alone=promise.alone,
         )

@@ -1,6 +1,7 @@
 """The story of one lead: checked, claimed, put up stage by stage, awarded, posted, booked."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -37,6 +38,7 @@ logger = structlog.get_logger()
 _pack = msgspec.msgpack.Encoder().encode
 NOT_QUOTED = "the seller chose among those who were quoted"
 TAKEN = "others have it, or may have it"
+CHANGED = "the routing plan was changed since the ping"
 _record = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -44,8 +46,8 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
     """What a quote brings into the post: its bids and its promise."""
 
     bids: tuple[Bid, ...]
-    stage: int
-    """Where the bids were made; that stage asks nobody again."""
+    stage: int | None
+    """Where the bids were made; that stage asks nobody again. None: it is not in the plan now."""
     promised: Micros
     floor: RuledFloor | None
     """What the campaign's rules gave the ping as its floor."""
@@ -226,8 +228,13 @@ class LeadSale:
     async def _put_up(self) -> Ending:
         competing = await self._competing()
         first = 1 if self._carried is None else self._carried.stage
+        if first is None:
+            return self._not_kept(competing)
         # A quote's post asks nobody again: the stages before its own had no bid that stood.
-        for stage in self.campaign.stages[first - 1 :]:
+        return await self._go_through(self.campaign.stages[first - 1 :], competing)
+
+    async def _go_through(self, stages: Iterable[Stage], competing: Competing) -> Ending:
+        for stage in stages:
             if not self._awarding.may_award():
                 competing.leave_out_all(stage, self._awarding.too_late())
                 continue
@@ -254,6 +261,12 @@ class LeadSale:
                 if sold is not None:
                     return Ending(status=LeadStatus.SOLD, sales=(sold,))
         return unsold(self._course)
+
+    def _not_kept(self, competing: Competing) -> Ending:
+        """End a lead whose quote was made on terms that no stage has any more."""
+        for stage in self.campaign.stages:
+            competing.leave_out_all(stage, Reason.QUOTE_PROMISE, CHANGED)
+        return Ending(status=LeadStatus.UNSOLD, reason=Reason.QUOTE_PROMISE, detail=CHANGED)
 
     def _is_quoted_elsewhere(self, stage: Stage) -> bool:
         """Tell whether the seller chose who gets the lead, and nobody of this stage."""

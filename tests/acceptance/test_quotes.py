@@ -266,6 +266,96 @@ async def test_a_quote_is_honoured_by_any_worker_and_after_the_market_changed(ho
         assert fleet.books["bravo"].posts == 0
 
 
+AUCTION = 'method = "auction"\noffers = ["acme", "bravo"]'
+HOUSE = 'method = "waterfall"\noffers = ["house"]\nfloor = 1.00'
+CHANGED = "the routing plan was changed since the ping"
+
+
+async def replanned(house, fleet, *stages: str) -> None:
+    """Apply a market of the same buyers with these stages."""
+    post = f'price = 2.00\npost = {{ url = "{fleet.post_url("house")}" }}'
+    buyers = (buyer(name, fleet.base_url) for name in PRICES)
+    await house.apply(market(*buyers, buyer("house", offer=post), campaign(stages=stages)))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sold_in"),
+    [
+        ([AUCTION], [HOUSE, AUCTION], 2),
+        ([HOUSE, AUCTION], [AUCTION], 1),
+        ([AUCTION], [AUCTION + "\nfloor = 4.00\ntimeout_ms = 900", HOUSE], 1),
+        ([AUCTION], ['method = "auction"\noffers = ["acme", "bravo", "house"]'], 1),
+    ],
+    ids=["one before it", "one before it gone", "other floor and time", "one more offer"],
+)
+async def test_a_quote_is_kept_by_the_stage_that_it_was_made_in_wherever_that_stands_now(
+    house, before, after, sold_in
+):
+    """The plan was changed between ping and post, the stage's terms were not."""
+    async with Fleet(bidding({**PRICES, "house": "1"})) as fleet:
+        await replanned(house, fleet, *before)
+        await house.open()
+        # The house pays too little for this seller: the bidders are asked.
+        token = await quoted(house, min_price=5.00)
+        await replanned(house, fleet, *after)
+        answer = await posted(house, token)
+        assert (answer.body["status"], answer.body["price"]) == ("sold", 10.2)
+        [award] = await house.fetch("SELECT stage, offer FROM award")
+        assert (award["stage"], award["offer"]) == (sold_in, "acme")
+        assert pings(fleet) == 2
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        [AUCTION + '\nprice_rule = "second_price"'],
+        [AUCTION + "\nmax_buyers = 2"],
+        [AUCTION + "\nwhen = 'state == \"TX\"'"],
+        ['method = "first_accept"\noffers = ["acme", "bravo"]\nbuy_now = 20.00'],
+        [HOUSE],
+        [HOUSE, 'method = "auction"\noffers = ["bravo"]'],
+    ],
+    ids=["price rule", "shared", "condition", "method", "gone", "without its winner"],
+)
+async def test_a_quote_is_never_sold_by_the_terms_of_another_stage(house, after):
+    """Its stage is not in the plan any more: unsold, and why is said to seller and operator."""
+    async with Fleet(bidding({**PRICES, "house": "1"})) as fleet:
+        await replanned(house, fleet, AUCTION)
+        await house.open()
+        token = await quoted(house)
+        await replanned(house, fleet, *after)
+        answer = await posted(house, token)
+        assert (answer.status, answer.body["status"]) == (200, "unsold")
+        assert answer.body["reason"]["reason"] == "quote_promise"
+        assert answer.body["reason"]["detail"] == CHANGED
+        assert [book.posts for book in fleet.books.values()] == [0, 0, 0]
+        lines = await house.timeline(answer.body["lead_id"])
+        left_out = [line for line in lines if line["event"] == "offer_left_out"]
+        assert {line["reason"]["reason"] for line in left_out} == {"quote_promise"}
+        assert {line["detail"] for line in left_out} == {CHANGED}
+        assert (await posted(house, token)).status == 409
+        assert pings(fleet) == 2
+
+
+async def test_who_was_taken_out_of_a_quotes_stage_is_not_sold_to_and_the_others_are(house):
+    """One of two legs stands there no more; its offer is in another stage of the plan now."""
+    shared = 'method = "auction"\nmax_buyers = 2\noffers = '
+    async with Fleet(bidding({**PRICES, "house": "1"})) as fleet:
+        await replanned(house, fleet, shared + '["acme", "bravo"]')
+        await house.open()
+        token = await quoted(house)
+        await replanned(
+            house, fleet, 'method = "auction"\noffers = ["acme"]', shared + '["bravo", "house"]'
+        )
+        answer = await posted(house, token)
+        assert (answer.body["status"], answer.body["price"]) == ("sold", 8.5)
+        assert fleet.books["acme"].posts == 0
+        lines = await house.timeline(answer.body["lead_id"])
+        [left_out] = [line for line in lines if line.get("offer") == "acme"][-1:]
+        assert left_out["reason"]["reason"] == "quote_promise"
+        assert left_out["detail"] == CHANGED
+
+
 async def test_a_ping_that_finds_no_price_says_why_and_gives_no_token(house):
     """Unsold, rejected and duplicate pings have a reason, and the seller's `min_price` counts."""
     async with Fleet(bidding(PRICES), keep=9) as fleet:

@@ -40,6 +40,8 @@ FULL = a_quote(
     min_price=Micros(4 * DOLLAR),
     exclude_buyers=frozenset({"best"}),
     score=71,
+    stage=2,
+    terms="5eed" * 4,
     legs=(
         QuotedLeg(
             leg_id="leg-1", offer_id="o1", price=Micros(9), payout=Micros(8), sale_id=SaleId("s")
