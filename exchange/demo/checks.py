@@ -21,7 +21,7 @@ from exchange.domain.offer import Offer
 from exchange.domain.paying import charged
 from exchange.domain.states import SaleState
 from exchange.ledger.stored import Violation
-from exchange.market.market import Standing
+from exchange.market.standing import Standing
 
 PENDING = "pending"
 SOLD = "sold"

@@ -24,7 +24,8 @@ from exchange.domain.snapshot import Snapshot
 from exchange.ledger.archive import Archive
 from exchange.ledger.check import Rules
 from exchange.ledger.stored import Violation
-from exchange.market.market import Market, Standing
+from exchange.market.market import Market
+from exchange.market.standing import Standing
 
 US_PER_S = 1_000_000
 DOUBT_SLACK_S = 60

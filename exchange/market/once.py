@@ -7,7 +7,6 @@ over, changes nothing.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -15,18 +14,10 @@ import msgspec
 from exchange.domain.ids import LeadId
 from exchange.market import keys
 from exchange.market.function import AWAIT, BEGIN, FINISH, FORGET
+from exchange.market.insisting import Insist, any_epoch
 from exchange.market.link import Caller
 
 CHANNEL = "once"
-
-
-Insist = Callable[[Callable[[str], Awaitable[Any]]], Awaitable[Any]]
-"""Asks with the epoch that is known, again where that is just being rebuilt."""
-
-
-def any_epoch(ask: Callable[[str], Awaitable[Any]]) -> Awaitable[Any]:
-    """Ask once, of whatever epoch the state is."""
-    return ask("")
 
 
 class OnceKey(msgspec.Struct, frozen=True):

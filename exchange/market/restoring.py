@@ -16,9 +16,10 @@ from exchange.domain.caps import Hold
 from exchange.domain.exclusivity import Claim
 from exchange.domain.ids import LeadId, SaleId
 from exchange.market import function, keys
+from exchange.market.holds import kind_of
 from exchange.market.link import Caller
-from exchange.market.market import Standing, kind_of, leads_by_sale, settled_and_held
 from exchange.market.once import OnceKey, name_of
+from exchange.market.standing import Standing, leads_by_sale, settled_and_held
 
 CLOSED = "closed:"
 """What an epoch begins with that is being put right."""

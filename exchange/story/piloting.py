@@ -12,7 +12,7 @@ from exchange.domain.offer import Cap
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.volume import holder_of
 from exchange.market.errors import MarketUnavailable
-from exchange.market.market import Standing
+from exchange.market.standing import Standing
 
 logger = structlog.get_logger(__name__)
 BUYER, SELLER = "buyer", "seller"

@@ -20,8 +20,9 @@ from exchange.domain.recounting_volume import limited
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import SaleState
 from exchange.ledger.recount import COUNTED, Recount, Recounting
-from exchange.market.market import Market, Standing
+from exchange.market.market import Market
 from exchange.market.restoring import Asked, Kept, Restoring
+from exchange.market.standing import Standing
 from exchange.story.rebuilding import Rebuilding
 from exchange.story.recounting import (
     OPEN,

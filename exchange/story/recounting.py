@@ -21,9 +21,9 @@ from exchange.domain.recounting import (
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.volume import seller_of
 from exchange.ledger.recount import ClaimRow, Recount
-from exchange.market.market import Standing
 from exchange.market.once import OnceKey
 from exchange.market.restoring import Asked, Kept, Restored
+from exchange.market.standing import Standing
 from exchange.market.windows import is_past
 from exchange.story.record import read
 

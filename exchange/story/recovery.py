@@ -31,7 +31,7 @@ from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.stored import OpenLead, StoredLead, StoredSale
 from exchange.ledger.worker import Worker
 from exchange.market.errors import MarketUnavailable
-from exchange.market.market import Lapsed
+from exchange.market.holds import Lapsed
 from exchange.story import quoted_room
 from exchange.story.asking import asking_of, reference_told
 from exchange.story.chain import Chain, Fenced

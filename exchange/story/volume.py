@@ -20,7 +20,7 @@ from exchange.domain.snapshot import Snapshot
 from exchange.domain.volume import Sent
 from exchange.ledger.stored import StoredLead
 from exchange.market.errors import MarketUnavailable
-from exchange.market.market import Lapsed
+from exchange.market.holds import Lapsed
 from exchange.story.stations import Market, Stations
 
 logger = structlog.get_logger(__name__)

@@ -70,7 +70,7 @@ def open_piloting(base: Base) -> Piloting:
         return version is not None
 
     piloting = Piloting(base.state.market, base.present, end)
-    base.state.market.on_refused = piloting.refused
+    base.state.market.holds.on_refused = piloting.refused
     ground.beside(piloting.run(LOOK_EVERY_S))
     return piloting
 

@@ -13,7 +13,8 @@ from exchange.demo.reading import Reading, Sale
 from exchange.demo.verdict import Court, Verdict, read_books
 from exchange.domain.snapshot import Snapshot
 from exchange.market.link import Link
-from exchange.market.market import Market, Standing
+from exchange.market.market import Market
+from exchange.market.standing import Standing
 from tests.acceptance.house import House, until
 
 AT_REST_WITHIN_S = 20.0

@@ -22,7 +22,7 @@ from exchange.demo.reading import Sale, Told
 from exchange.domain.money import Micros
 from exchange.domain.offer import Cap, CapKind, OnLowerPrice, Per
 from exchange.domain.states import SaleState
-from exchange.market.market import Standing
+from exchange.market.standing import Standing
 from tests.making import DOLLAR, NOW_US, an_offer
 
 SALE = "019a0000-0000-7000-8000-00000000aaaa"
