@@ -17,12 +17,15 @@ from exchange.commands.showing import tell
 from exchange.commands.verify import micros_of
 from exchange.contract.timeline import utc_text
 from exchange.domain.money import to_decimal
+from exchange.domain.reason import Reason
 from exchange.ledger.connections import prepare
 from exchange.ledger.vault import Vault
 from exchange.replay.changing import SettingError, changed, setting_of
 from exchange.replay.comparing import ALL, Row, Totals
 from exchange.replay.reading import Reader
 from exchange.replay.replay import Changing, Replayed, replay
+from exchange.replay.unknown import NOT_REACHED, NOT_THERE
+from exchange.replay.unlike import ENDED_OTHERWISE, INTERRUPTED, NOT_PLAYED, ROOM_DIFFERED
 from exchange.settings import Settings
 
 IN_MONEY = ("revenue", "payout", "margin")
@@ -40,7 +43,7 @@ async def replay_command(
     """Sell recorded leads again with another floor, margin, cap or timeout; say what differs.
 
     Buyers say what they said: a bid that was not made then is no bid, a post that was not made then
-    is taken as accepted, and both are counted. Nothing is called, and nothing is changed.
+    is taken as accepted, and both are counted, by why. Nothing is called, and nothing is changed.
 
     Parameters
     ----------
@@ -97,9 +100,8 @@ def told(found: Replayed) -> dict[str, Any]:
         "until": utc_text(found.until_us),
         "leads": found.leads,
         "left_out": found.left_out,
-        "unlike_recorded": found.unlike_recorded,
         "changed": found.changed,
-        "unrecorded": {"pings": found.unrecorded_pings, "posts": found.unrecorded_posts},
+        "unrecorded": found.unrecorded,
         "campaigns": [
             {
                 "campaign": row.campaign or None,
@@ -131,6 +133,35 @@ LINES = (
     ("ms to the end, median", "p50_ms"),
     ("ms to the end, p95", "p95_ms"),
 )
+
+
+WHY = {
+    "erased": "the person was erased since",
+    "still open": "they have no end yet",
+    "market not read": "their version of the market cannot be read any more",
+    INTERRUPTED: "an outage cut them off, and they were finished after it",
+    ROOM_DIFFERED: "a cap, a budget or held room stood otherwise at that very moment",
+    ENDED_OTHERWISE: "sold again as they were they end otherwise, and it is not known why",
+    NOT_PLAYED: "they cannot be sold again by this version",
+}
+"""Why a lead is not compared."""
+
+
+def not_asked(reason: str) -> str:
+    """Return why an offer was not asked, as people read it."""
+    return NOT_ASKED.get(reason) or f"left out then ({reason})"
+
+
+NOT_ASKED = {
+    NOT_REACHED: "the lead was sold before their stage",
+    NOT_THERE: "the market had no such offer then",
+    Reason.CUT_OFF.word: "the auction was decided before they answered",
+    Reason.CAP.word: "a cap was full",
+    Reason.BUDGET.word: "a budget was spent",
+    Reason.FILTERED.word: "a condition left them out",
+    Reason.SCHEDULE.word: "it was not their hour",
+    Reason.PAUSED.word: "they were paused",
+}
 
 
 def show(found: Replayed) -> None:
@@ -165,14 +196,17 @@ def text(number: Decimal | float, *, signed: bool = False) -> str:
 def sentences(found: Replayed) -> list[str]:
     """Return what the figures rest on."""
     lines = [f"{found.leads} leads sold again, {found.changed} of them end otherwise."]
-    if found.unlike_recorded:
-        lines.append(
-            f"{found.unlike_recorded} do not end as they were written even as it was: what then "
-            "depended on the moment (caps filled at once, learned numbers) is not known."
-        )
-    if found.unrecorded_pings:
-        lines.append(f"{found.unrecorded_pings} pings were not made then: taken as no bid.")
-    if found.unrecorded_posts:
-        lines.append(f"{found.unrecorded_posts} posts were not made then: taken as accepted.")
-    lines += [f"{count} left out: {why}." for why, count in sorted(found.left_out.items())]
+    supposed = found.unrecorded
+    if supposed.leads:
+        lines.append(f"{supposed.leads} leads rest on what buyers were not asked then:")
+    lines += [
+        f"  {one.pings} pings of {one.leads} leads count as no bid: {not_asked(one.reason)}."
+        for one in supposed.reasons
+    ]
+    if supposed.posts:
+        lines.append(f"  {supposed.posts} posts that were not made then count as accepted.")
+    lines += [
+        f"{count} leads left out: {WHY.get(why, why)}."
+        for why, count in sorted(found.left_out.items())
+    ]
     return lines

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from exchange.domain.events import Event
 from exchange.domain.ids import LeadId
 from exchange.domain.moment import LeadEnd, Moment, MomentKind
 from exchange.domain.money import Micros
@@ -32,6 +33,13 @@ class Books:
     def __init__(self) -> None:
         """Begin empty."""
         self.moments: list[Moment] = []
+        self.asked: tuple[Event, ...] = ()
+        """What came of its ping, if it had one."""
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Return all that came of the lead, in order."""
+        return (*self.asked, *(event for moment in self.moments for event in moment.events))
 
     async def commit(self, moment: Moment) -> bool:
         """Keep the moment."""

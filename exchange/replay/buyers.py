@@ -15,7 +15,7 @@ from exchange.domain.money import Micros, to_decimal
 from exchange.domain.offer import Offer
 from exchange.domain.reason import Reason
 from exchange.domain.states import SaleState
-from exchange.replay.recorded import OF_THE_MOMENT, Answer, Recorded
+from exchange.replay.recorded import OF_THE_MOMENT, Answer, Answers, Recorded
 from exchange.wire.call import Call, Outcome
 from exchange.wire.endpoint import Endpoint, compile_endpoint
 
@@ -48,31 +48,25 @@ class Nowhere:
 
 
 class Said:
-    """What the buyers of one lead said, and what they are asked now that they were not then."""
+    """What the buyers of one lead said."""
 
     def __init__(self) -> None:
         """Begin with nobody's answers; `of` is set for each lead."""
-        self._answers: Mapping[tuple[int, str], Answer] = {}
-        self._anywhere: dict[str, Answer] = {}
+        self._answers = Answers({})
         self.stage = 0
         """Which is being played now."""
         self.lead: Recorded | None = None
-        self.unrecorded_pings = 0
-        self.unrecorded_posts = 0
         self.usual_ms: dict[str, float] = {}
         """How long a post to an offer took last, where nobody knows how long this one would."""
 
     def of(self, lead: Recorded) -> None:
         """Let the buyers answer as they answered to this lead."""
         self.lead = lead
-        self._answers = lead.answers
-        self._anywhere = {}
-        for (_, offer_id), answer in lead.answers.items():
-            self._anywhere.setdefault(offer_id, answer)
+        self._answers = Answers(lead.answers)
 
     def answer(self, offer_id: str) -> Answer | None:
         """Return what the offer said in this stage, or in whichever it was asked in."""
-        return self._answers.get((self.stage, offer_id)) or self._anywhere.get(offer_id)
+        return self._answers.get(self.stage, offer_id)
 
 
 class Admission:
@@ -144,7 +138,6 @@ class Wire:
         most_ms = min(call.timeout_ms, left_ms)
         answer = self._said.answer(asked.offer.id)
         if answer is None:
-            self._said.unrecorded_pings += 1
             return 0.0, Outcome.ANSWERED, STATUS_NO_BID, b""
         if answer.price is not None:
             ended, status, body = Outcome.ANSWERED, STATUS_OK, bid_of(answer.price, answer.alone)
@@ -178,7 +171,6 @@ class Courier:
         assert said.lead is not None, "a post is of a lead"
         posted = said.lead.posts.get(offer.id)
         if posted is None:
-            said.unrecorded_posts += offer.post is not None
             ms = said.usual_ms.get(offer.id, 0.0)
             await asyncio.sleep(ms * MS)
             return Delivered(Accepted(), ms)

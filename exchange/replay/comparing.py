@@ -81,11 +81,13 @@ def less(one: Totals, other: Totals) -> Totals:
 
 def rows(
     leads: Sequence[Recorded],
-    before: Sequence[Sums],
-    after: Sequence[Sums],
+    ends: Sequence[tuple[Sums, Sums]],
     currencies: dict[str, str],
 ) -> list[Row]:
-    """Return a row for each campaign, then one for all where they have one currency."""
+    """Return a row for each campaign, then one for all where they have one currency.
+
+    `ends`: of each lead, what came of it as it was, and as it would be.
+    """
     found = []
     names = sorted({lead.campaign_id for lead in leads})
     for name in [*names, *([ALL] if len(set(currencies.values())) <= 1 else [])]:
@@ -95,18 +97,8 @@ def rows(
                 campaign=name,
                 currency=currencies.get(name) or next(iter(currencies.values()), ""),
                 recorded=totals(leads[n].end for n in those),
-                before=totals(before[n] for n in those),
-                after=totals(after[n] for n in those),
+                before=totals(ends[n][0] for n in those),
+                after=totals(ends[n][1] for n in those),
             )
         )
     return found
-
-
-def unlike(leads: Sequence[Recorded], before: Sequence[Sums]) -> int:
-    """Return how many leads, sold again as they were, do not end as they were written."""
-    return sum(
-        1
-        for lead, end in zip(leads, before, strict=True)
-        if (lead.end.status, lead.end.revenue, lead.end.payout, lead.end.sales)
-        != (end.status, end.revenue, end.payout, end.sales)
-    )

@@ -1,7 +1,8 @@
 """Market state of a replay: what hold.lua and its neighbours do, for one lead after the other."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from exchange.domain.caps import Hold, HoldLine, HoldRefused, Used
 from exchange.domain.exclusivity import Claim
@@ -11,6 +12,15 @@ from exchange.domain.turns import Turn, by_lot
 
 BY_AMOUNT = frozenset({"spend", "balance", "pings"})
 """What is settled at another amount than was held."""
+
+
+class Room(NamedTuple):
+    """What one sale holds."""
+
+    lead_id: LeadId
+    buyer_id: str
+    lines: tuple[HoldLine, ...]
+    until_us: int | None
 
 
 class Counting:
@@ -26,7 +36,9 @@ class Counting:
         self._counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for (buyer_id, counter), amount in settled.items():
             self._counts[buyer_id][counter] = amount
-        self._held: dict[SaleId, tuple[str, tuple[HoldLine, ...]]] = {}
+        self._held: dict[SaleId, Room] = {}
+        self._before: dict[str, dict[str, int]] = {}
+        self._held_before: dict[SaleId, Room] = {}
         self.original: LeadId | None = None
         self.bought: frozenset[str] = frozenset()
         self.tried: Mapping[int, tuple[str, ...]] = {}
@@ -87,33 +99,75 @@ class Counting:
             taken[line.counter] = taken.get(line.counter, 0) + line.amount
             if counts.get(line.counter, 0) + taken[line.counter] > line.limit:
                 return HoldRefused(line.counter, line.reason)
-        for counter, amount in taken.items():
-            counts[counter] = counts.get(counter, 0) + amount
-        self._held[hold.sale_id] = hold.buyer_id, hold.lines
+        self.take(hold)
         return None
+
+    def take(self, hold: Hold) -> None:
+        """Hold it, whether there is room or not: so it was then."""
+        self._add(hold.buyer_id, ((line.counter, line.amount) for line in hold.lines))
+        self._held[hold.sale_id] = Room(hold.lead_id, hold.buyer_id, hold.lines, hold.until_us)
+
+    def lapse(self, now_us: int) -> None:
+        """Give back what was held for no longer than until now."""
+        for sale_id, room in list(self._held.items()):
+            if room.until_us is not None and room.until_us <= now_us:
+                self._give_back(sale_id)
+
+    def give_back(self, lead_id: LeadId) -> None:
+        """Give back all that a lead holds."""
+        for sale_id, room in list(self._held.items()):
+            if room.lead_id == lead_id:
+                self._give_back(sale_id)
 
     async def settle(self, buyer_id: str, sale_id: SaleId, amount: Micros | None = None) -> bool:
         """Make the hold count, at the price that was paid in the end."""
-        counts = self._counts[buyer_id]
+        self.count(buyer_id, sale_id, amount)
+        return True
+
+    def count(self, buyer_id: str, sale_id: SaleId, amount: Micros | None = None) -> None:
+        """Do so at once."""
+        changes = []
         for line in self._lines(sale_id):
             if not line.settles:
-                counts[line.counter] -= line.amount
+                changes.append((line.counter, -line.amount))
             elif amount is not None and line.counter.split("|")[1] in BY_AMOUNT:
-                counts[line.counter] -= line.amount - amount
-        return True
+                changes.append((line.counter, amount - line.amount))
+        self._add(buyer_id, changes)
 
     async def settle_again(self, buyer_id: str, sale_id: SaleId, price: Micros | None) -> None:
         """Settle; nothing is ever being rebuilt here."""
-        await self.settle(buyer_id, sale_id, price)
+        self.count(buyer_id, sale_id, price)
 
-    async def release(self, buyer_id: str, sale_id: SaleId) -> bool:
+    async def release(self, _buyer_id: str, sale_id: SaleId) -> bool:
         """Give the hold back."""
-        counts = self._counts[buyer_id]
-        lines = self._lines(sale_id)
-        for line in lines:
-            counts[line.counter] -= line.amount
-        return bool(lines)
+        return self._give_back(sale_id)
+
+    def _give_back(self, sale_id: SaleId) -> bool:
+        room = self._held.pop(sale_id, None)
+        if room is None:
+            return False
+        self._add(room.buyer_id, ((line.counter, -line.amount) for line in room.lines))
+        return True
 
     def _lines(self, sale_id: SaleId) -> tuple[HoldLine, ...]:
-        _, lines = self._held.pop(sale_id, ("", ()))
-        return lines
+        room = self._held.pop(sale_id, None)
+        return () if room is None else room.lines
+
+    def _add(self, buyer_id: str, changes: Iterable[tuple[str, int]]) -> None:
+        counts = self._counts[buyer_id]
+        self._before.setdefault(buyer_id, dict(counts))
+        for counter, amount in changes:
+            counts[counter] = counts.get(counter, 0) + amount
+
+    # What did not happen so
+
+    def begin(self) -> None:
+        """Remember how all stands now."""
+        self._before.clear()
+        self._held_before = dict(self._held)
+
+    def undo(self) -> None:
+        """Let all stand as it did when this was begun last."""
+        self._counts.update(self._before)
+        self._before.clear()
+        self._held = dict(self._held_before)

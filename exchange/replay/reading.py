@@ -2,43 +2,34 @@
 
 from collections import Counter as Tally
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from exchange.configuration.past import as_it_was
 from exchange.configuration.store import read_market
 from exchange.contract.market_file import MarketFile
-from exchange.domain.eligibility import SENT_BEFORE
-from exchange.domain.events import Event
-from exchange.domain.ids import LeadId
+from exchange.domain.ids import ENTROPY_BYTES, LeadId, uuid7
 from exchange.domain.money import Micros
-from exchange.domain.reason import Reason
 from exchange.domain.recounting import counters
 from exchange.domain.snapshot import Snapshot
 from exchange.ledger import sql
 from exchange.ledger.rows import place
 from exchange.ledger.vault import Sealed, Vault
-from exchange.replay.lessons import learned_of
-from exchange.replay.recorded import (
-    Recorded,
-    Sums,
-    answers_of,
-    left_out_for,
-    ping_of,
-    posts_of,
-    tried_of,
-)
-from exchange.story.record import submission
+from exchange.replay.papers import Papers, held_by, recorded, sales_of
+from exchange.replay.recorded import Recorded
+from exchange.replay.steps import Asked, Came, Ended, Step
 
 STATEMENTS = sql.parse(Path(__file__).with_name("reading.sql").read_text(encoding="utf-8"))
-EVENTS = msgspec.json.Decoder(list[Event])
 PAGE = 500
 NO_LEAD = "00000000-0000-0000-0000-000000000000"
-US_PER_MS = 1000
 US_PER_S = 1_000_000
+LONGEST_QUOTE_US = 86_400 * US_PER_S
+"""No quote holds for longer."""
+ASKED_WITHIN_US = 600 * US_PER_S
+"""A ping is written no later than this after it came, by whichever clock."""
 NOBODYS = b"replay"
 """Keys the hashes of pings that nobody gets."""
 
@@ -114,39 +105,90 @@ class Reader:
             for row in rows
         }
 
-    async def pages(
+    async def steps(
         self, since_us: int, until_us: int, markets: Mapping[int, Snapshot]
-    ) -> AsyncIterator[list[Recorded]]:
-        """Go through the leads of that time, in the order in which they came."""
+    ) -> AsyncIterator[list[Step]]:
+        """Go through what happened in that time, in its order; pings first where they were."""
+        holding = sorted(
+            {one.id for market in markets.values() for one in market.campaigns.values()
+             if one.hold_quotes}
+        )  # fmt: skip
         after: tuple[int, str] = (since_us - 1, NO_LEAD)
+        pings_from_us = since_us - LONGEST_QUOTE_US
         while rows := await self._connection.fetch(
             STATEMENTS["page"], after[0], until_us, after[1], PAGE
         ):
             after = rows[-1]["received_at"], rows[-1]["lead_id"]
-            yield await self._recorded(rows, markets)
+            pings = await self._connection.fetch(
+                STATEMENTS["pings"],
+                pings_from_us,
+                after[0] + 1,
+                uuid7(pings_from_us - ASKED_WITHIN_US, b"\x00" * ENTROPY_BYTES),
+                uuid7(after[0] + ASKED_WITHIN_US, b"\xff" * ENTROPY_BYTES),
+                holding,
+                since_us,
+                until_us,
+            )
+            pings_from_us = after[0] + 1
+            steps = await self._steps(rows, pings, markets)
+            yield sorted(steps, key=lambda step: step.at_us)
 
-    async def _recorded(self, rows: list[Any], markets: Mapping[int, Snapshot]) -> list[Recorded]:
-        ids = [row["lead_id"] for row in rows]
-        moments = await self._by_lead("moments", ids)
-        records = await self._by_lead("records", ids)
-        sales = await self._by_lead("sales", ids)
-        quotes = await self._by_lead("quotes", ids)
-        found = []
+    async def _steps(
+        self, rows: list[Any], pings: list[Any], markets: Mapping[int, Snapshot]
+    ) -> list[Step]:
+        """Return a page of leads, and the pings of its time, each as what it is to a replay."""
+        known = {row["lead_id"] for row in rows}
+        later = [
+            one["lead_id"] for one in pings if one["posted_at"] and one["lead_id"] not in known
+        ]
+        others = await self._connection.fetch(STATEMENTS["leads"], later) if later else []
+        papers = await self._papers([*known, *(one["lead_id"] for one in pings)])
+        leads = {row["lead_id"]: self._recorded(row, papers, markets) for row in (*rows, *others)}
+        steps: list[Step] = []
         for row in rows:
-            lead_id = row["lead_id"]
-            opened = [self._opened(record) for record in records[lead_id]]
-            if row["status"] is None:
-                self.left_out["still open"] += 1
-            elif not opened or None in opened:
-                self.left_out["erased"] += 1
-            elif row["version"] not in markets:
-                self.left_out["market not read"] += 1
+            lead = leads[row["lead_id"]]
+            if isinstance(lead, Recorded):
+                steps.append(Came(lead.received_at_us, lead))
             else:
-                texts = [one for one in opened if one is not None]
-                market = markets[row["version"]]
-                rows_of = Rows(row, moments[lead_id], sales[lead_id], quotes[lead_id])
-                found.append(recorded(rows_of, texts, market))
-        return found
+                self.left_out[lead] += 1
+                sales = sales_of(papers.sales[row["lead_id"]])
+                steps.append(
+                    Ended(
+                        at_us=row["received_at"],
+                        lead_id=LeadId(str(row["lead_id"])),
+                        version=row["version"],
+                        sales=sales,
+                    )
+                )
+        for row in pings:
+            lead = leads.get(row["lead_id"], "")
+            if isinstance(lead, Recorded) and lead.pinged is not None:
+                steps.append(Asked(lead.pinged.lead.received_at_us, lead))
+            else:
+                steps += held_by(row, papers.moments[row["lead_id"]])
+        return steps
+
+    def _recorded(
+        self, row: Any, papers: Papers, markets: Mapping[int, Snapshot]
+    ) -> Recorded | str:
+        """Return a lead, or why it cannot be sold again."""
+        if row["status"] is None:
+            return "still open"
+        opened = [self._opened(record) for record in papers.records[row["lead_id"]]]
+        if not opened or None in opened:
+            return "erased"
+        if row["version"] not in markets:
+            return "market not read"
+        texts = [one for one in opened if one is not None]
+        return recorded(row, papers, texts, markets[row["version"]])
+
+    async def _papers(self, ids: list[Any]) -> Papers:
+        return Papers(
+            moments=await self._by_lead("moments", ids),
+            records=await self._by_lead("records", ids),
+            sales=await self._by_lead("sales", ids),
+            quotes=await self._by_lead("quotes", ids),
+        )
 
     async def _by_lead(self, name: str, ids: list[Any]) -> defaultdict[Any, list[Any]]:
         found: defaultdict[Any, list[Any]] = defaultdict(list)
@@ -159,49 +201,3 @@ class Reader:
             return None
         where = place("record", LeadId(str(row["lead_id"])))
         return self._vault.open(Sealed(row["sealed"], row["wrapped_key"]), where)
-
-
-class Rows(NamedTuple):
-    """One lead's rows."""
-
-    lead: Any
-    moments: Sequence[Any]
-    sales: Sequence[Any]
-    quotes: Sequence[Any]
-    """The one of its ping, if it was quoted."""
-
-
-def recorded(rows: Rows, records: Sequence[bytes], market: Snapshot) -> Recorded:
-    """Return one lead from its rows and its opened records, a ping's before its post's."""
-    row, sales = rows.lead, rows.sales
-    events = [event for moment in rows.moments for event in EVENTS.decode(moment["events"])]
-    posted = submission(records[-1])
-    quote = rows.quotes[0] if rows.quotes else None
-    return Recorded(
-        lead_id=LeadId(str(row["lead_id"])),
-        campaign_id=row["campaign"],
-        version=row["version"],
-        received_at_us=row["received_at"],
-        submission=posted,
-        pinged=None if quote is None else ping_of(records[0], posted, events[0].at_us),
-        answers=answers_of(events),
-        posts=posts_of(events),
-        tried=tried_of(events),
-        learned=learned_of(events),
-        original=None if row["original"] is None else LeadId(str(row["original"])),
-        bought_by=frozenset(
-            market.offers[name].buyer.id
-            for name in left_out_for(
-                Reason.DUPLICATE_FOR_BUYER, events, row["campaign"], market, but=SENT_BEFORE
-            )
-            if name in market.offers
-        ),
-        rated=left_out_for(Reason.RATE, events, row["campaign"], market),
-        end=Sums(
-            status=row["status"],
-            sales=len(sales),
-            revenue=Micros(sum(sale["charge"] for sale in sales)),
-            payout=Micros(sum(sale["payout"] for sale in sales)),
-            ms=(row["ended_at"] - row["received_at"]) / US_PER_MS,
-        ),
-    )

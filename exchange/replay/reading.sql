@@ -14,8 +14,26 @@ SELECT lead.lead_id, received_at, campaign, version, lead_end.status, lead_end.a
  ORDER BY received_at, lead.lead_id
  LIMIT $4;
 
+-- leads --
+SELECT lead.lead_id, received_at, campaign, version, lead_end.status, lead_end.at AS ended_at,
+       lead_end.original
+  FROM lead LEFT JOIN lead_end USING (lead_id)
+ WHERE lead.lead_id = ANY($1::uuid[]);
+
+-- pings --
+-- Pings from $1 to before $2 that were quoted, of the campaigns $5 or posted from $6 to before $7.
+-- $3, $4: the least and the greatest id that they can have; ids tell the time.
+SELECT quote.lead_id, quote.at, quote.expires_at, quote.version,
+       CASE WHEN lead.received_at < $7 THEN lead.received_at END AS posted_at
+  FROM quote LEFT JOIN lead USING (lead_id)
+ WHERE NOT quote.test AND quote.status = 'quoted' AND quote.at >= $1 AND quote.at < $2
+   AND quote.lead_id BETWEEN $3::uuid AND $4::uuid
+   AND (lead.received_at >= $6 AND lead.received_at < $7
+        OR quote.campaign = ANY($5::text[])
+            AND (lead.received_at IS NULL OR lead.received_at >= $7));
+
 -- moments --
-SELECT lead_id, events
+SELECT lead_id, kind, at, events
   FROM moment WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_id, number;
 
 -- records --
@@ -26,7 +44,7 @@ SELECT lead_id, number, sealed, wrapped_key
 SELECT lead_id, at, price FROM quote WHERE lead_id = ANY($1::uuid[]);
 
 -- sales --
-SELECT award.lead_id,
+SELECT award.lead_id, offer, held_at,
        coalesce(sum(amount) FILTER (WHERE debit = 'buyer/' || buyer), 0)::bigint AS charge,
        coalesce(sum(amount) FILTER (WHERE starts_with(credit, 'seller/')), 0)::bigint AS payout
   FROM award JOIN sale_end USING (sale_id)

@@ -43,6 +43,14 @@ class Posted(msgspec.Struct, frozen=True):
     ms: float
 
 
+class Sale(msgspec.Struct, frozen=True):
+    """What a recorded sale took of its buyer's limits."""
+
+    offer_id: str
+    charge: Micros
+    held_at_us: int
+
+
 class Sums(msgspec.Struct, frozen=True, kw_only=True):
     """What one lead came to."""
 
@@ -82,7 +90,24 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """Buyers who had bought this person inside their own window."""
     rated: frozenset[str]
     """Offers that had been asked as often as they may be."""
+    sales: tuple[Sale, ...]
+    events: tuple[Event, ...]
     end: Sums
+
+
+class Answers:
+    """What the offers of one lead said, each in whichever stage it was asked."""
+
+    def __init__(self, answers: Mapping[tuple[int, str], Answer]) -> None:
+        """Take them by stage and offer."""
+        self._answers = answers
+        self._anywhere: dict[str, Answer] = {}
+        for (_, offer_id), answer in answers.items():
+            self._anywhere.setdefault(offer_id, answer)
+
+    def get(self, stage: int, offer_id: str) -> Answer | None:
+        """Return what the offer said in this stage, or else in another; None: it was not asked."""
+        return self._answers.get((stage, offer_id)) or self._anywhere.get(offer_id)
 
 
 # The timeline
@@ -104,7 +129,9 @@ def answers_of(events: Iterable[Event]) -> dict[tuple[int, str], Answer]:
         elif one.event is EventName.NO_BID or (
             one.event is EventName.OFFER_LEFT_OUT and one.reason in OF_THE_MOMENT
         ):
-            found.setdefault(place, Answer(None, one.reason, one.ms or 0.0))
+            if place in found and found[place].reason is not Reason.CUT_OFF:
+                continue
+            found[place] = Answer(None, one.reason, one.ms or 0.0)
     return found
 
 
@@ -176,15 +203,23 @@ def left_out_for(
     """
     found: set[str] = set()
     for one in events:
-        if one.version is None or one.stage is None or (but and one.detail == but):
-            continue
-        found.update((one.left_out or {}).get(reason.value, ()))
-        packed = (one.places or {}).get(reason.value)
-        plan = market.plans.get(campaign_id)
-        if packed is not None and plan is not None and one.version == market.version:
-            lineup = plan.lineup(one.stage).offer_ids
-            found.update(places.picked(lineup, places.unpack(packed)))
+        if not (but and one.detail == but):
+            found.update(together(one, campaign_id, market).get(reason, ()))
     return frozenset(found)
+
+
+def together(one: Event, campaign_id: str, market: Snapshot) -> dict[Reason, tuple[str, ...]]:
+    """Return the offers that one line leaves out without a word of their own, by reason."""
+    if one.version is None or one.stage is None:
+        return {}
+    found = {Reason(code): names for code, names in (one.left_out or {}).items()}
+    plan = market.plans.get(campaign_id)
+    if one.places and plan is not None and one.version == market.version:
+        lineup = plan.lineup(one.stage).offer_ids
+        for code, packed in one.places.items():
+            many = tuple(places.picked(lineup, places.unpack(packed)))
+            found[Reason(code)] = (*found.get(Reason(code), ()), *many)
+    return found
 
 
 # The sealed records of a ping and its post

@@ -6,25 +6,21 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-import structlog
 
 from exchange.configuration.past import UNREADABLE
 from exchange.contract.market_file import MarketFile
+from exchange.domain.ids import LeadId
 from exchange.domain.snapshot import Snapshot
 from exchange.ledger.vault import Vault
 from exchange.replay.clock import JumpingLoop
-from exchange.replay.comparing import Row, rows, unlike
+from exchange.replay.comparing import Row, rows
 from exchange.replay.playing import Player
 from exchange.replay.reading import Reader
 from exchange.replay.recorded import Recorded, Sums
-
-LONGEST_S = 1e8
-"""Some years: nobody waits for so long for anything that comes."""
-FAILED = "failed"
+from exchange.replay.steps import Came, Step
+from exchange.replay.unknown import Unrecorded, all_of
 
 Changing = Callable[[MarketFile], MarketFile]
-
-logger = structlog.get_logger(__name__)
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,14 +29,11 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     since_us: int
     until_us: int
     leads: int
-    """That were sold again; those that could not be are `left_out`, by why."""
+    """That were sold again and are compared: as it was they end just as they were written."""
     left_out: dict[str, int]
-    unlike_recorded: int
-    """Leads that, sold again as they were, do not end as they were written."""
-    unrecorded_pings: int
-    """Of the changed run: offers asked that were not asked then; taken as no bid."""
-    unrecorded_posts: int
-    """Buyers who would get a post and got none then; taken as accepted."""
+    """Those that are not, by why."""
+    unrecorded: Unrecorded
+    """What the changed run had to suppose of buyers."""
     changed: int
     """Leads that end otherwise than before."""
     rows: list[Row]
@@ -60,49 +53,44 @@ async def replay(
         after[version] = await reader.market(version, change)
     settled = await reader.settled([*before.values(), *after.values()], since_us)
     first = Player(before, settled)
-    players = first, Player(after, settled, first)
+    second = Player(after, settled, first)
     leads: list[Recorded] = []
-    ends: tuple[list[Sums], list[Sums]] = ([], [])
-    async for page in reader.pages(since_us, until_us, before):
-        for player, those in zip(players, ends, strict=True):
-            those.extend(await asyncio.to_thread(played, player, page))
-        leads += [light(lead) for lead in page]
+    ends: tuple[dict[LeadId, Sums], dict[LeadId, Sums]] = ({}, {})
+    async for page in reader.steps(since_us, until_us, before):
+        for player, those in zip((first, second), ends, strict=True):
+            those.update(await asyncio.to_thread(played, player, page))
+        leads += [light(step.lead) for step in page if isinstance(step, Came)]
+    compared = [lead for lead in leads if lead.lead_id not in first.left_out]
+    pairs = [(ends[0][lead.lead_id], ends[1][lead.lead_id]) for lead in compared]
     campaigns = {name: one for market in before.values() for name, one in market.campaigns.items()}
-    names = {lead.campaign_id for lead in leads}
+    names = {lead.campaign_id for lead in compared}
     return Replayed(
         since_us=since_us,
         until_us=until_us,
-        leads=len(leads),
-        left_out=dict(Tally(reader.left_out)),
-        unlike_recorded=unlike(leads, ends[0]),
-        unrecorded_pings=players[1].said.unrecorded_pings,
-        unrecorded_posts=players[1].said.unrecorded_posts,
-        changed=sum(1 for one, other in zip(*ends, strict=True) if one != other),
-        rows=rows(leads, *ends, {name: campaigns[name].currency for name in names}),
+        leads=len(compared),
+        left_out=dict(reader.left_out + Tally(first.left_out.values())),
+        unrecorded=all_of(second.supposed),
+        changed=sum(1 for one, other in pairs if one != other),
+        rows=rows(compared, pairs, {name: campaigns[name].currency for name in names}),
     )
 
 
-def played(player: Player, leads: list[Recorded]) -> list[Sums]:
-    """Play all of these, one after the other, in a time of their own."""
+def played(player: Player, steps: list[Step]) -> dict[LeadId, Sums]:
+    """Play all of these, one after the other, in a time of their own; return what leads came to."""
 
-    async def each() -> list[Sums]:
-        return [await outcome(player, lead) for lead in leads]
+    async def each() -> dict[LeadId, Sums]:
+        found = {}
+        for step in steps:
+            end = await player.take(step)
+            if isinstance(step, Came) and end is not None:
+                found[step.lead.lead_id] = end
+        return found
 
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         return runner.run(each())
 
 
-async def outcome(player: Player, lead: Recorded) -> Sums:
-    """Return what would have come of a lead; of one that cannot be played, that it cannot."""
-    try:
-        async with asyncio.timeout(LONGEST_S):
-            return await player.play(lead)
-    except Exception as error:  # noqa: BLE001 - one lead of thousands, recorded by another version
-        logger.warning("lead not played", lead_id=lead.lead_id, error=type(error).__name__)
-        return Sums(status=FAILED)
-
-
 def light(lead: Recorded) -> Recorded:
     """Return a lead without what only playing it needs: thousands are kept for the sums."""
-    kept: Recorded = msgspec.structs.replace(lead, answers={}, posts={})
+    kept: Recorded = msgspec.structs.replace(lead, answers={}, posts={}, events=())
     return kept

@@ -1,13 +1,16 @@
 """A house for every acceptance test, on stores of its own."""
 
-from collections.abc import AsyncIterator
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from exchange.stores.embedded import StoreUrls
 from tests.acceptance.clock import Clock
-from tests.acceptance.house import House, a_house
+from tests.acceptance.house import MASTER_KEY, House, a_house
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +32,21 @@ async def house(
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of every worker that is opened after it was asked for."""
     return Clock(monkeypatch)
+
+
+@pytest.fixture
+def printed(house: House, capsys: pytest.CaptureFixture[str]) -> Callable[..., Awaitable[Any]]:
+    """Runs a command on the stores of the house and returns the JSON that it prints last."""
+    settings = msgspec.structs.replace(
+        house.settings,
+        database_url=house.urls.database_url,
+        market_url=house.urls.market_url,
+        master_key=base64.b64encode(MASTER_KEY).decode(),
+    )
+
+    async def run(command: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any) -> Any:
+        capsys.readouterr()  # what was logged before
+        await command(*arguments, **options, as_json=True, settings=settings)
+        return msgspec.json.decode(capsys.readouterr().out.splitlines()[-1])
+
+    return run

@@ -1,9 +1,5 @@
 """Recorded leads are sold again: unchanged they come to the same, changed to what the change is."""
 
-import base64
-from datetime import UTC, datetime
-
-import msgspec
 import pytest
 
 from bidders.fleet import BuyerSpec, Fixed, Fleet, PostFault
@@ -13,17 +9,13 @@ from exchange.commands.errors import CommandError
 from exchange.commands.market import plan
 from exchange.commands.replay import replay_command
 from tests.acceptance.buyers import bidding, let_answer
-from tests.acceptance.house import ANN, MASTER_KEY, person, until
+from tests.acceptance.house import ANN, person, until
 from tests.acceptance.market import buyer, campaign, market
+from tests.acceptance.replaying import LONG_AGO, NOTHING, ZERO, all_of
 
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 PRICES = {"acme": "14.00", "bravo": "12.00", "cargo": "9.00"}
 PING = {name: ANN[name] for name in ("zip", "birth_date", "currently_insured")}
 IDENTITY = {name: ANN[name] for name in ("first_name", "last_name", "phone", "email")}
-ZERO = {
-    "leads": 0, "sold": 0, "sales": 0, "revenue": 0, "payout": 0, "margin": 0,
-    "p50_ms": 0.0, "p95_ms": 0.0,
-}  # fmt: skip
 
 
 def the_market(fleet, floor="5.00", margin=15):
@@ -47,29 +39,6 @@ duplicates = {{ window_hours = 24, on = ["phone"] }}
             ],
         ).replace("percent = 15", f"percent = {margin}"),
     )
-
-
-def printed(capsys):
-    """The JSON that a command printed last; workers in this loop may log meanwhile."""
-    return msgspec.json.decode(capsys.readouterr().out.splitlines()[-1])
-
-
-@pytest.fixture
-def typed(house, capsys):
-    """Runs a command on the stores of the house and returns the JSON that it prints."""
-    settings = msgspec.structs.replace(
-        house.settings,
-        database_url=house.urls.database_url,
-        market_url=house.urls.market_url,
-        master_key=base64.b64encode(MASTER_KEY).decode(),
-    )
-
-    async def run(command, *arguments, **options):
-        capsys.readouterr()  # what was logged before
-        await command(*arguments, **options, as_json=True, settings=settings)
-        return printed(capsys)
-
-    return run
 
 
 async def sold_leads(house, fleet):
@@ -101,22 +70,15 @@ async def sold_leads(house, fleet):
     return told
 
 
-def all_of(found):
-    """The row of one campaign."""
-    [row] = [row for row in found["campaigns"] if row["campaign"] == "auto-us"]
-    return row
-
-
-async def test_with_nothing_changed_the_difference_is_exactly_zero(house, typed):
+async def test_with_nothing_changed_the_difference_is_exactly_zero(house, printed):
     """Refusals, stages, a full cap, a duplicate, a quote: all end as they were written, twice."""
     async with Fleet(bidding(PRICES)) as fleet:
         told = await sold_leads(house, fleet)
         paid = sum(one["price"] or 0 for one in told)
         assert [one["status"] for one in told].count("sold") == 10
-        found = await typed(replay_command, since=LONG_AGO)
+        found = await printed(replay_command, since=LONG_AGO)
         assert (found["leads"], found["left_out"]) == (13, {})
-        assert (found["unlike_recorded"], found["changed"]) == (0, 0)
-        assert found["unrecorded"] == {"pings": 0, "posts": 0}
+        assert (found["changed"], found["unrecorded"]) == (0, NOTHING)
         row = all_of(found)
         assert row["difference"] == ZERO
         assert row["before"] == row["after"]
@@ -124,25 +86,25 @@ async def test_with_nothing_changed_the_difference_is_exactly_zero(house, typed)
             assert row["recorded"][name] == row["before"][name]
         assert row["recorded"]["sold"] == 10
         assert row["recorded"]["payout"] == pytest.approx(paid)
-        assert await typed(replay_command, since=LONG_AGO, until=LONG_AGO) | {"campaigns": []}
-        again = await typed(replay_command, since=LONG_AGO)
+        assert await printed(replay_command, since=LONG_AGO, until=LONG_AGO) | {"campaigns": []}
+        again = await printed(replay_command, since=LONG_AGO)
         assert again | {"until": ""} == found | {"until": ""}
 
 
-async def test_another_floor_margin_and_cap_are_what_they_would_have_been(house, typed):
+async def test_another_floor_margin_and_cap_are_what_they_would_have_been(house, printed):
     """A floor above one buyer, a margin of a quarter, a cap of one: counted by hand."""
     async with Fleet(bidding(PRICES)) as fleet:
         await sold_leads(house, fleet)
-        base = all_of(await typed(replay_command, since=LONG_AGO))["before"]
+        base = all_of(await printed(replay_command, since=LONG_AGO))["before"]
 
-        higher = await typed(replay_command, since=LONG_AGO, sets=("campaign.auto-us.floor=13",))
+        higher = await printed(replay_command, since=LONG_AGO, sets=("campaign.auto-us.floor=13",))
         row = all_of(higher)
         # What bravo bought after acme's refusal, and where acme may not buy, goes to the house.
         assert row["difference"]["sold"] == 0
         assert row["difference"]["revenue"] == 2 * (3 - 12)
         assert higher["changed"] >= 2
 
-        margin = await typed(
+        margin = await printed(
             replay_command, since=LONG_AGO, sets=("campaign.auto-us.margin.percent=25",)
         )
         row = all_of(margin)
@@ -150,35 +112,35 @@ async def test_another_floor_margin_and_cap_are_what_they_would_have_been(house,
         assert row["difference"]["margin"] > 0
         assert row["difference"]["margin"] == -row["difference"]["payout"]
 
-        fewer = await typed(replay_command, since=LONG_AGO, sets=("offer.bravo.caps.1.leads=1",))
+        fewer = await printed(replay_command, since=LONG_AGO, sets=("offer.bravo.caps.1.leads=1",))
         row = all_of(fewer)
         assert row["difference"]["sold"] == 0
         assert row["difference"]["revenue"] == 9 - 12
         assert base["revenue"] + row["difference"]["revenue"] == row["after"]["revenue"]
 
 
-async def test_a_changed_market_file_is_tried_before_it_is_applied(house, typed, tmp_path):
+async def test_a_changed_market_file_is_tried_before_it_is_applied(house, printed, tmp_path):
     """`plan --trial`: the file as it stands is no difference, another floor is one; N limits it."""
     async with Fleet(bidding(PRICES)) as fleet:
         await sold_leads(house, fleet)
         file = tmp_path / "next.toml"
         file.write_text(the_market(fleet))
-        same = await typed(plan, [file], trial=1000)
+        same = await printed(plan, [file], trial=1000)
         assert all_of(same["trial"])["difference"] == ZERO
         file.write_text(the_market(fleet, floor="13.00"))
-        other = await typed(plan, [file], trial=1000)
+        other = await printed(plan, [file], trial=1000)
         assert all_of(other["trial"])["difference"]["revenue"] == 2 * (3 - 12)
-        few = await typed(plan, [file], trial=2)
+        few = await printed(plan, [file], trial=2)
         assert few["trial"]["leads"] == 2
 
 
-async def test_what_was_erased_is_left_out_and_what_cannot_be_set_is_said(house, typed):
+async def test_what_was_erased_is_left_out_and_what_cannot_be_set_is_said(house, printed):
     """A person that nobody can read any more is no lead that can be sold again."""
     async with Fleet(bidding(PRICES)) as fleet:
         told = await sold_leads(house, fleet)
         async with house.ledger() as ledger:
             assert await ledger.erase(told[0]["lead_id"], 1, "test")
-        found = await typed(replay_command, since=LONG_AGO)
+        found = await printed(replay_command, since=LONG_AGO)
         assert (found["leads"], found["left_out"]) == (12, {"erased": 1})
         for wrong, word in (
             ("floor=8", "KIND.ID.KEY"),
@@ -188,10 +150,10 @@ async def test_what_was_erased_is_left_out_and_what_cannot_be_set_is_said(house,
             ("campaign.auto-us.stage.9.floor=1", "there is no 9"),
         ):
             with pytest.raises(CommandError, match=word):
-                await typed(replay_command, since=LONG_AGO, sets=(wrong,))
+                await printed(replay_command, since=LONG_AGO, sets=(wrong,))
 
 
-async def test_a_doubt_takes_as_long_as_it_took_and_ends_as_it_ended(house, typed, monkeypatch):
+async def test_a_doubt_takes_as_long_as_it_took_and_ends_as_it_ended(house, printed, monkeypatch):
     """Never answered and void, late and sold, left for the next: each ends so again."""
     specs = [
         BuyerSpec(id="mute", price=Fixed(12.0), post_faults={PostFault.MUTE: 1.0}),
@@ -221,19 +183,19 @@ async def test_a_doubt_takes_as_long_as_it_took_and_ends_as_it_ended(house, type
         await house.open()
         told = [(await house.post(person(n), campaign=name)).body for n, name in enumerate("abc")]
         assert [one["status"] for one in told] == ["unsold", "sold", "sold"]
-        found = await typed(replay_command, since=LONG_AGO)
-        assert (found["leads"], found["unlike_recorded"], found["changed"]) == (3, 0, 0)
+        found = await printed(replay_command, since=LONG_AGO)
+        assert (found["leads"], found["left_out"], found["changed"]) == (3, {}, 0)
         by_name = {row["campaign"]: row for row in found["campaigns"]}
         assert by_name["a"]["before"]["p50_ms"] >= 1000
         assert by_name["b"]["before"]["p50_ms"] >= 400
         assert by_name["c"]["before"]["revenue"] == 9
-        other = await typed(replay_command, since=LONG_AGO, sets=("offer.gone.paused=true",))
+        other = await printed(replay_command, since=LONG_AGO, sets=("offer.gone.paused=true",))
         [row] = [row for row in other["campaigns"] if row["campaign"] == "c"]
         assert row["difference"]["revenue"] == 0
         assert row["difference"]["p50_ms"] <= -150
 
 
-async def test_a_shorter_time_to_answer_is_less_money_in_less_time(house, typed):
+async def test_a_shorter_time_to_answer_is_less_money_in_less_time(house, printed):
     """Who answered after 120 ms does not answer within 100: the second best pays."""
     slow = bidding({"acme": "14.00"}, latency_ms=Fixed(120))
     async with Fleet([*slow, *bidding({"bravo": "12.00"})]) as fleet:
@@ -241,7 +203,7 @@ async def test_a_shorter_time_to_answer_is_less_money_in_less_time(house, typed)
         await house.open()
         assert (await house.post()).body["price"] == 11.9
         sets = ("offer.acme.ping.timeout_ms=100",)
-        row = all_of(await typed(replay_command, since=LONG_AGO, sets=sets))
+        row = all_of(await printed(replay_command, since=LONG_AGO, sets=sets))
         assert row["difference"]["revenue"] == -2
         assert row["difference"]["p50_ms"] < 0
 
@@ -252,7 +214,7 @@ def the_market_of(fleet, *names):
     return market(*buyers, campaign(lines="auction_deadline_ms = 5000"))
 
 
-async def test_leads_that_are_shared_or_sold_alone_are_so_again(house, typed):
+async def test_leads_that_are_shared_or_sold_alone_are_so_again(house, printed):
     """Three buyers together, one who pays more to be alone, one refusal: the same sales again."""
     prices = {"acme": "7.00", "bravo": "6.00", "cargo": "5.00"}
     async with Fleet(bidding(prices)) as fleet:
@@ -269,17 +231,17 @@ async def test_leads_that_are_shared_or_sold_alone_are_so_again(house, typed):
         let_answer(fleet, {"cargo": message(b'{"bid": 5.00, "exclusive_bid": 30.00}')})
         alone = (await house.post(person(3))).body
         assert [len(one["sales"]) for one in (together, fewer, alone)] == [3, 2, 1]
-        found = await typed(replay_command, since=LONG_AGO)
-        assert (found["unlike_recorded"], found["changed"]) == (0, 0)
+        found = await printed(replay_command, since=LONG_AGO)
+        assert (found["left_out"], found["changed"]) == ({}, 0)
         row = all_of(found)
         assert row["difference"] == ZERO
         assert (row["before"]["sales"], row["before"]["revenue"]) == (6, 18 + 12 + 30)
         sets = ("campaign.auto-us.stage.1.max_buyers=1",)
-        row = all_of(await typed(replay_command, since=LONG_AGO, sets=sets))
+        row = all_of(await printed(replay_command, since=LONG_AGO, sets=sets))
         assert (row["after"]["sales"], row["after"]["revenue"]) == (3, 7 + 7 + 30)
 
 
-async def test_turns_and_auctions_that_are_decided_early_come_out_as_they_did(house, typed):
+async def test_turns_and_auctions_that_are_decided_early_come_out_as_they_did(house, printed):
     """Round robin with a refusal, and a buy-now price that cuts a slow rival off."""
     prices = {"acme": "9.00", "bravo": "8.00", "cargo": "7.00", "slow": "50.00"}
     async with Fleet(bidding(prices)) as fleet:
@@ -304,15 +266,15 @@ async def test_turns_and_auctions_that_are_decided_early_come_out_as_they_did(ho
             assert (await house.post(person(number), campaign="turns")).body["status"] == "sold"
         fleet.change(bidding({"acme": "9.00"})[0])
         assert (await house.post(person(9), campaign="first")).body["price"] == 7.65
-        found = await typed(replay_command, since=LONG_AGO)
-        assert (found["leads"], found["unlike_recorded"], found["changed"]) == (8, 0, 0)
+        found = await printed(replay_command, since=LONG_AGO)
+        assert (found["leads"], found["left_out"], found["changed"]) == (8, {}, 0)
         by_name = {row["campaign"]: row for row in found["campaigns"]}
         assert by_name["turns"]["before"] == by_name["turns"]["after"]
         assert by_name["first"]["before"]["revenue"] == 9
         assert by_name["first"]["before"]["p50_ms"] < 5000
 
 
-async def test_a_post_that_chose_a_leg_of_its_quote_gets_that_leg_again(house, typed):
+async def test_a_post_that_chose_a_leg_of_its_quote_gets_that_leg_again(house, printed):
     """The second of two legs, for less; with another margin it is that leg still."""
     async with Fleet(bidding({"acme": "14.00", "bravo": "12.00"})) as fleet:
         stage = 'method = "auction"\nmax_buyers = 2'
@@ -326,9 +288,9 @@ async def test_a_post_that_chose_a_leg_of_its_quote_gets_that_leg_again(house, t
         path, leg_id = f"/v1/pings/{quoted['ping_id']}/post", quoted["legs"][1]["leg_id"]
         sold = await house.post(IDENTITY, path=path, campaign=None, source=None, legs=[leg_id])
         assert (sold.body["status"], sold.body["price"]) == ("sold", 10.2)
-        found = await typed(replay_command, since=LONG_AGO)
-        assert (found["unlike_recorded"], found["changed"]) == (0, 0)
+        found = await printed(replay_command, since=LONG_AGO)
+        assert (found["left_out"], found["changed"]) == ({}, 0)
         assert all_of(found)["before"]["revenue"] == 12
         sets = ("campaign.auto-us.margin.percent=20",)
-        row = all_of(await typed(replay_command, since=LONG_AGO, sets=sets))
+        row = all_of(await printed(replay_command, since=LONG_AGO, sets=sets))
         assert (row["after"]["revenue"], row["after"]["payout"]) == (12, 9.6)

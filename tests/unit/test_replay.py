@@ -3,6 +3,7 @@
 import asyncio
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,13 +19,25 @@ from exchange.replay.changing import SettingError, changed, setting_of
 from exchange.replay.clock import JumpingLoop, NobodyGoesOnError
 from exchange.replay.comparing import less, percentile, totals
 from exchange.replay.counting import Counting
-from exchange.replay.recorded import Answer, Posted, Sums, answers_of, posts_of
+from exchange.replay.lessons import Learned
+from exchange.replay.papers import held_by
+from exchange.replay.recorded import Answer, Posted, Recorded, Sums, answers_of, posts_of
+from exchange.replay.steps import Held
+from exchange.replay.unlike import ENDED_OTHERWISE, INTERRUPTED, ROOM_DIFFERED, why_unlike
+from exchange.story.quoted_room import SLACK_US
 from tests.acceptance.market import buyer, campaign, market
 
 MARKET = market(
     buyer("acme", "http://a.example", offer='caps = [ { leads = 9, per = "day" } ]'),
     campaign(stages=['method = "auction"\noffers = ["*"]']),
 )
+
+
+A_LEAD = Recorded(
+    lead_id=LeadId("l"), campaign_id="auto-us", version=1, received_at_us=0, submission=None,
+    pinged=None, answers={}, posts={}, tried={}, learned=Learned(), original=None,
+    bought_by=frozenset(), rated=frozenset(), sales=(), events=(), end=Sums(status="sold"),
+)  # fmt: skip
 
 
 def event(name, at_us=0, **what):
@@ -55,6 +68,73 @@ def test_each_stage_has_its_own_answers_and_the_first_of_an_offer_counts():
         (1, "c"): Answer(None, Reason.THROTTLED, 0.0),
         (2, "a"): Answer(Micros(6), None, 8.0),
     }
+
+
+def test_who_was_cut_off_and_then_heard_has_what_was_heard():
+    """A late no, and silence to the end, come after the line that cut it off; so do bids."""
+    events = [
+        event(EventName.NO_BID, offer="a", reason=Reason.CUT_OFF, ms=9.0),
+        event(EventName.NO_BID, offer="b", reason=Reason.CUT_OFF, ms=9.0),
+        event(EventName.NO_BID, offer="c", reason=Reason.CUT_OFF, ms=9.0),
+        event(EventName.NO_BID, offer="a", reason=Reason.TIMEOUT, ms=300.0),
+        event(EventName.BID, offer="b", price=Micros(5), ms=40.0),
+    ]
+    assert answers_of(events) == {
+        (0, "a"): Answer(None, Reason.TIMEOUT, 300.0),
+        (0, "b"): Answer(Micros(5), None, 40.0),
+        (0, "c"): Answer(None, Reason.CUT_OFF, 9.0),
+    }
+
+
+def test_room_of_a_ping_is_held_until_its_next_moment_or_the_lease():
+    """Of each offer the last hold counts: one before was given back, as not all had room."""
+    events = [
+        event(EventName.HELD, 1_000, offer="a", sale_id="1", price=Micros(9)),
+        event(EventName.HOLD_FAILED, 1_000, offer="b", reason=Reason.CAP_AT_AWARD),
+        event(EventName.HELD, 2_000, offer="a", sale_id="2", price=Micros(9)),
+    ]
+    quoted = {"events": msgspec.json.encode(events)}
+    ping = {"lead_id": "l", "version": 3, "expires_at": 60_000_000}
+    held = Held(
+        at_us=2_000,
+        until_us=60_000_000 + SLACK_US,
+        lead_id=LeadId("l"),
+        version=3,
+        sale_id=SaleId("2"),
+        offer_id="a",
+        price=Micros(9),
+    )
+    assert held_by(ping, [quoted]) == [held]
+    [until_void] = held_by(ping, [quoted, {"at": 70_000_000}])
+    assert until_void.until_us == 70_000_000
+
+
+# What cannot be compared
+
+
+@pytest.mark.parametrize(
+    ("recorded", "played", "why"),
+    [
+        ([event(EventName.RECOVERED)], [], INTERRUPTED),
+        ([event(EventName.OFFER_LEFT_OUT, left_out={203: ("a",)})], [], ROOM_DIFFERED),
+        (
+            [],
+            [event(EventName.HOLD_FAILED, offer="a", reason=Reason.BUDGET_AT_AWARD)],
+            ROOM_DIFFERED,
+        ),
+        ([event(EventName.OFFER_LEFT_OUT, stage=1, places={203: "Aw=="})], [], ROOM_DIFFERED),
+        ([event(EventName.OFFER_LEFT_OUT, left_out={201: ("a",)})], [], ENDED_OTHERWISE),
+        (
+            [event(EventName.OFFER_LEFT_OUT, left_out={203: ("a",)})],
+            [event(EventName.OFFER_LEFT_OUT, left_out={203: ("a",)})],
+            ENDED_OTHERWISE,
+        ),
+    ],
+)
+def test_why_a_lead_ends_otherwise_than_written(recorded, played, why):
+    """An outage, then room that differed in one of the two; else it is not known."""
+    lead = msgspec.structs.replace(A_LEAD, events=tuple(recorded))
+    assert why_unlike(lead, played) == why
 
 
 def test_a_post_in_doubt_takes_until_its_doubt_is_over():
@@ -174,6 +254,39 @@ async def test_a_hold_takes_all_of_its_lines_or_none():
         "offer/a|leads|day|0": 2, "buyer/acme|spend|day|0": 7, "offer/a|concurrent|now|0": 0,
     }  # fmt: skip
     assert not await counting.release("acme", SaleId("1"))
+
+
+async def test_what_did_not_happen_so_is_undone_and_what_was_held_lapses():
+    """Counters and holds stand as before; what a lead holds goes with it, or with its time."""
+    counting = Counting({("acme", "offer/a|leads|day|0"): 1})
+
+    def hold(sale, lead, until_us=None):
+        line = HoldLine("offer/a|leads|day|0", 1, 9, Reason.CAP_AT_AWARD)
+        return Hold(
+            sale_id=SaleId(sale), lead_id=LeadId(lead), buyer_id="acme", held_at_us=0,
+            lines=(line,), until_us=until_us,
+        )  # fmt: skip
+
+    def count():
+        return counting.used("acme")["offer/a|leads|day|0"]
+
+    counting.take(hold("q", "ping", until_us=50))
+    counting.begin()
+    assert await counting.hold(hold("1", "l")) is None
+    assert await counting.settle("acme", SaleId("1"))
+    assert await counting.release("acme", SaleId("q"))
+    assert count() == 2
+    counting.undo()
+    assert count() == 2  # the ping's again, the sale's no more
+    counting.lapse(49)
+    assert count() == 2
+    counting.lapse(50)
+    assert count() == 1
+    counting.take(hold("2", "l"))
+    counting.take(hold("3", "other"))
+    counting.give_back(LeadId("l"))
+    assert count() == 2
+    assert await counting.release("acme", SaleId("3"))
 
 
 def test_time_jumps_and_is_the_same_each_time():
