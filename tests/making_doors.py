@@ -10,7 +10,7 @@ import msgspec
 
 from exchange.configuration.compiling import vertical_of
 from exchange.contract.door import DoorPart
-from exchange.contract.market_file import VerticalPart
+from exchange.contract.market.verticals import VerticalPart
 from exchange.domain.door import Told
 from exchange.intake.doors.bodies import sent_of
 from exchange.intake.doors.compiling import compile_door

@@ -10,24 +10,18 @@ from exchange.configuration.hours import week_of
 from exchange.configuration.learning import expecting_of, learn_floor_of, ranked_by
 from exchange.configuration.margins import OfferMargins, terms_of
 from exchange.contract.mapping import MappingPart, Scalar
-from exchange.contract.market_file import (
-    BillingPart,
-    BuyerPart,
-    CampaignPart,
+from exchange.contract.market.buyers import BillingPart, BuyerPart
+from exchange.contract.market.campaigns import CampaignPart, DuplicatesPart, StagePart
+from exchange.contract.market.limits import (
     CapPart,
-    DuplicatesPart,
-    FieldPart,
-    OfferPart,
     PilotPart,
     RatePart,
-    Required,
-    SellerPart,
     SellerPilotPart,
-    StagePart,
-    VerticalPart,
     VolumeCapPart,
-    WebhookPart,
 )
+from exchange.contract.market.offers import OfferPart
+from exchange.contract.market.sellers import SellerPart, WebhookPart
+from exchange.contract.market.verticals import FieldPart, Required, VerticalPart
 from exchange.domain.anonymize import shown_names
 from exchange.domain.campaign import (
     Campaign,

@@ -8,7 +8,7 @@ import msgspec
 from exchange.configuration.compiling import halves_of, hidden_of, own_params
 from exchange.configuration.objects import encode
 from exchange.contract.mapping import MappingPart
-from exchange.contract.market_file import STANDARD, OfferPart
+from exchange.contract.market.offers import STANDARD, OfferPart
 from exchange.dialect.compiling import (
     Setting,
     ping_dialect,

@@ -10,7 +10,9 @@ from exchange.configuration.objects import Key, Object, parts_of, same
 from exchange.configuration.problem import Problem
 from exchange.configuration.rules_mapping import missing_secrets
 from exchange.configuration.writing import inline
-from exchange.contract.market_file import BuyerPart, CampaignPart, MarketFile
+from exchange.contract.market.buyers import BuyerPart
+from exchange.contract.market.campaigns import CampaignPart
+from exchange.contract.market_file import MarketFile
 from exchange.contract.parts import Part
 
 ABSENT = "none"

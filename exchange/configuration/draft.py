@@ -14,14 +14,12 @@ from exchange.configuration.problem import Problem
 from exchange.configuration.shape import misfits, shape_of
 from exchange.contract.door import DoorPart
 from exchange.contract.mapping import MappingPart
-from exchange.contract.market_file import (
-    BuyerPart,
-    CampaignPart,
-    MarketFile,
-    OfferPart,
-    SellerPart,
-    VerticalPart,
-)
+from exchange.contract.market.buyers import BuyerPart
+from exchange.contract.market.campaigns import CampaignPart
+from exchange.contract.market.offers import OfferPart
+from exchange.contract.market.sellers import SellerPart
+from exchange.contract.market.verticals import VerticalPart
+from exchange.contract.market_file import MarketFile
 from exchange.contract.parts import Part
 from exchange.domain.nearest import hint
 

@@ -1,6 +1,6 @@
 """From the market file's table of floors to the domain's."""
 
-from exchange.contract.market_file import CampaignPart
+from exchange.contract.market.campaigns import CampaignPart
 from exchange.domain.condition_names import names_of
 from exchange.domain.floor_table import Columns, Drawing, FloorTable
 from exchange.domain.money import from_decimal

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
 from exchange.contract.learning import LearnFloorPart
-from exchange.contract.market_file import CampaignPart, StagePart
+from exchange.contract.market.campaigns import CampaignPart, StagePart
 from exchange.domain.campaign import Method, PriceRuleKind
 from exchange.domain.expected import PPM, Expecting, RankBy
 from exchange.domain.learned_floors import HOURS_PER_DAY, LearnFloor

@@ -5,14 +5,9 @@ from typing import Any
 
 import msgspec
 
-from exchange.contract.market_file import (
-    BandPart,
-    BuyerPart,
-    CampaignPart,
-    MarginPart,
-    Rounding,
-    TermsPart,
-)
+from exchange.contract.market.buyers import BuyerPart
+from exchange.contract.market.campaigns import CampaignPart, Rounding, TermsPart
+from exchange.contract.market.margins import BandPart, MarginPart
 from exchange.domain.campaign import Band, Margin, MarginKind, SellerTerms
 from exchange.domain.money import from_decimal
 

@@ -9,7 +9,8 @@ import structlog
 from exchange.configuration.objects import encode
 from exchange.configuration.queries import SQL
 from exchange.configuration.store import begin_version, read_present
-from exchange.contract.market_file import BuyerPart, SellerPart
+from exchange.contract.market.buyers import BuyerPart
+from exchange.contract.market.sellers import SellerPart
 
 logger = structlog.get_logger(__name__)
 BY = "pilot"

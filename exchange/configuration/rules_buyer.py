@@ -11,15 +11,10 @@ from exchange.configuration.hours import HoursError, week_of
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
 from exchange.configuration.rules_price import check_margin
-from exchange.contract.market_file import (
-    BillingKind,
-    BillingPart,
-    BuyerPart,
-    CapPart,
-    OfferPart,
-    PostPart,
-    VerticalPart,
-)
+from exchange.contract.market.buyers import BillingKind, BillingPart, BuyerPart
+from exchange.contract.market.limits import CapPart
+from exchange.contract.market.offers import OfferPart, PostPart
+from exchange.contract.market.verticals import VerticalPart
 from exchange.domain.asking import NAMES, named, sample
 from exchange.domain.condition import ConditionError
 from exchange.domain.message import NoticeKind

@@ -22,14 +22,10 @@ from exchange.configuration.rules_price import (
 )
 from exchange.configuration.rules_stage import check_stage
 from exchange.configuration.rules_vertical import HASHED_TYPES
-from exchange.contract.market_file import (
-    CampaignPart,
-    DuplicatesPart,
-    SellerPart,
-    StagePart,
-    VerticalPart,
-    VolumeCapPart,
-)
+from exchange.contract.market.campaigns import CampaignPart, DuplicatesPart, StagePart
+from exchange.contract.market.limits import VolumeCapPart
+from exchange.contract.market.sellers import SellerPart
+from exchange.contract.market.verticals import VerticalPart
 from exchange.domain.message import Topic
 from exchange.domain.nearest import hint
 from exchange.domain.vertical import FieldType

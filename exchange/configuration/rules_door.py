@@ -7,7 +7,7 @@ from exchange.configuration.draft import Draft, Entry
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
 from exchange.contract.door import DoorPart
-from exchange.contract.market_file import VerticalPart
+from exchange.contract.market.verticals import VerticalPart
 from exchange.dialect.faults import Fault, key_text
 from exchange.domain.nearest import hint
 from exchange.intake.doors.checking import Found, Market, check_door

@@ -6,7 +6,8 @@ from exchange.configuration.compiling import vertical_of
 from exchange.configuration.draft import Draft
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
-from exchange.contract.market_file import CampaignPart, FloorsPart, VerticalPart
+from exchange.contract.market.campaigns import CampaignPart, FloorsPart
+from exchange.contract.market.verticals import VerticalPart
 from exchange.domain.condition_names import names_of
 from exchange.domain.floor_table import (
     ANY,

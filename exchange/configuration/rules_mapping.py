@@ -13,13 +13,9 @@ from exchange.configuration.draft import Draft, Entry, OfferEntry
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
 from exchange.contract.mapping import MappingPart
-from exchange.contract.market_file import (
-    STANDARD,
-    MarketFile,
-    OfferPart,
-    PostPart,
-    VerticalPart,
-)
+from exchange.contract.market.offers import STANDARD, OfferPart, PostPart
+from exchange.contract.market.verticals import VerticalPart
+from exchange.contract.market_file import MarketFile
 from exchange.dialect.compiling import (
     Setting,
     faults_of,

@@ -6,13 +6,8 @@ from exchange.configuration.draft import Draft
 from exchange.configuration.locate import Path
 from exchange.configuration.margins import margin_of
 from exchange.configuration.problem import Problem
-from exchange.contract.market_file import (
-    BandPart,
-    CampaignPart,
-    MarginPart,
-    Rounding,
-    StagePart,
-)
+from exchange.contract.market.campaigns import CampaignPart, Rounding, StagePart
+from exchange.contract.market.margins import BandPart, MarginPart
 from exchange.domain.campaign import Method, PriceRuleKind
 from exchange.domain.money import to_text
 from exchange.domain.nearest import hint

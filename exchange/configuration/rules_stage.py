@@ -8,7 +8,9 @@ from exchange.configuration.learning import first_asking
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
 from exchange.configuration.rules_buyer import CheckCondition, check_condition
-from exchange.contract.market_file import CampaignPart, OfferPart, StagePart, VerticalPart
+from exchange.contract.market.campaigns import CampaignPart, StagePart
+from exchange.contract.market.offers import OfferPart
+from exchange.contract.market.verticals import VerticalPart
 from exchange.domain.campaign import ASKING, IN_TURNS, Method, PriceRuleKind, Weights
 from exchange.domain.condition import ConditionError
 from exchange.domain.condition_names import names_of

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from exchange.configuration.draft import Entry
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
-from exchange.contract.market_file import FieldPart, VerticalPart
+from exchange.contract.market.verticals import FieldPart, VerticalPart
 from exchange.domain.condition_names import DERIVED_TYPES, EXCHANGE_NAMES, LANGUAGE_WORDS
 from exchange.domain.nearest import hint
 from exchange.domain.vertical import FieldType, Privacy, Show

@@ -13,7 +13,7 @@ from exchange.configuration.queries import SQL
 from exchange.configuration.snapshots import Vault, secret_place
 from exchange.configuration.store import NAMED, begin_version, read_present
 from exchange.contract.mapping import MappingPart
-from exchange.contract.market_file import OfferPart
+from exchange.contract.market.offers import OfferPart
 from exchange.contract.parts import ID_RULE, Part
 from exchange.dialect.compiling import secrets_named, secrets_of_params
 from exchange.domain.nearest import hint

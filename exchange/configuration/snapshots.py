@@ -24,7 +24,8 @@ from exchange.configuration.queries import SQL
 from exchange.configuration.sandbox import offers_of as sandbox_offers
 from exchange.configuration.sandbox import opened as opened_sandbox
 from exchange.configuration.store import NAMED, read_present
-from exchange.contract.market_file import BuyerPart, MarketFile
+from exchange.contract.market.buyers import BuyerPart
+from exchange.contract.market_file import MarketFile
 from exchange.dialect.faults import DialectError
 from exchange.domain.campaign import Campaign
 from exchange.domain.condition import Clause, Condition, compile_condition

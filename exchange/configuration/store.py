@@ -26,7 +26,8 @@ from exchange.configuration.objects import (
 )
 from exchange.configuration.problem import Problem
 from exchange.configuration.queries import SQL
-from exchange.contract.market_file import BuyerPart, MarketFile
+from exchange.contract.market.buyers import BuyerPart
+from exchange.contract.market_file import MarketFile
 from exchange.contract.parts import Part
 
 NAMED = "named/"

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from exchange.contract.market_file import FieldPart
+from exchange.contract.market.verticals import FieldPart
 
 
 class Way(StrEnum):

@@ -6,7 +6,7 @@ from random import Random
 
 import msgspec
 
-from exchange.contract.market_file import FieldPart, Required
+from exchange.contract.market.verticals import FieldPart, Required
 from exchange.demo.places import Place, telephone
 from exchange.domain.vertical import FieldType
 

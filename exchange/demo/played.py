@@ -21,13 +21,10 @@ from bidders.fleet.inventing import NO_FAULTS, invented
 from bidders.fleet.spec import BuyerSpec, PostFault, Speaking, load
 from exchange.commands.errors import CommandError
 from exchange.configuration.reading import read_market
-from exchange.contract.market_file import (
-    STANDARD,
-    CampaignPart,
-    MarketFile,
-    OfferPart,
-    SellerPart,
-)
+from exchange.contract.market.campaigns import CampaignPart
+from exchange.contract.market.offers import STANDARD, OfferPart
+from exchange.contract.market.sellers import SellerPart
+from exchange.contract.market_file import MarketFile
 from exchange.demo.traffic import FeedPart, Traffic, joined, read_traffic
 from exchange.settings import SHIPPED
 

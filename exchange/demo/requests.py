@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from random import Random
 from typing import Any
 
-from exchange.contract.market_file import FieldPart, Required
+from exchange.contract.market.verticals import FieldPart, Required
 from exchange.demo.order import Feed
 from exchange.demo.people import Somebody, address_of_host, answers
 from exchange.domain.vertical import FieldType, Privacy, Show

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from exchange.configuration.reading import read_sheets, sheet_of
-from exchange.contract import door, learning, mapping, market_file
+from exchange.contract import door, learning, mapping
+from exchange.contract.market import buyers, campaigns, limits, margins, offers, sellers, verticals
 from exchange.domain.condition import Kind, Name, compile_condition
 from exchange.domain.condition_names import DERIVED_NAMES, EXCHANGE_NAMES
 from exchange.domain.door import Outcome
@@ -17,36 +18,36 @@ MARKET_FILE = (DOCS / "market-file.md").read_text(encoding="utf-8")
 CONDITIONS = (DOCS / "conditions.md").read_text(encoding="utf-8")
 
 SECTIONS = {
-    market_file.VerticalPart: "## `[[vertical]]`",
-    market_file.FieldPart: "### `[vertical.fields]`",
-    market_file.SellerPart: "## `[[seller]]`",
-    market_file.SourcePart: "### `source`",
-    market_file.VolumeCapPart: "### `caps` of a seller or source",
-    market_file.WebhookPart: "### `webhook`",
-    market_file.BuyerPart: "## `[[buyer]]`",
-    market_file.BillingPart: "### `billing`",
-    market_file.CapPart: "### `caps`\n",
-    market_file.AccountPart: "### `[[buyer.account]]`",
-    market_file.ReturnsPart: "### `returns`",
-    market_file.OfferPart: "### `[[buyer.offer]]`",
-    market_file.PingPart: "### `ping`",
-    market_file.PostPart: "### `post`",
-    market_file.NoticesPart: "### `notices`",
-    market_file.StatusPart: "### `status`",
-    market_file.FormatPart: "### `format`, as a table",
+    verticals.VerticalPart: "## `[[vertical]]`",
+    verticals.FieldPart: "### `[vertical.fields]`",
+    sellers.SellerPart: "## `[[seller]]`",
+    sellers.SourcePart: "### `source`",
+    limits.VolumeCapPart: "### `caps` of a seller or source",
+    sellers.WebhookPart: "### `webhook`",
+    buyers.BuyerPart: "## `[[buyer]]`",
+    buyers.BillingPart: "### `billing`",
+    limits.CapPart: "### `caps`\n",
+    limits.AccountPart: "### `[[buyer.account]]`",
+    buyers.ReturnsPart: "### `returns`",
+    offers.OfferPart: "### `[[buyer.offer]]`",
+    offers.PingPart: "### `ping`",
+    offers.PostPart: "### `post`",
+    offers.NoticesPart: "### `notices`",
+    offers.StatusPart: "### `status`",
+    offers.FormatPart: "### `format`, as a table",
     mapping.MappingPart: "## `[[mapping]]`",
     door.DoorPart: "## `[[door]]`",
     door.AnswerPart: "### `[door.answer.OUTCOME]`",
     door.FromPart: "### Rules of a door",
-    market_file.CampaignPart: "## `[[campaign]]`",
-    market_file.TermsPart: "### `sellers`",
-    market_file.MarginPart: "### `margin`",
-    market_file.BandPart: "### `bands`",
-    market_file.FloorsPart: "### `[campaign.floors]`",
-    market_file.DuplicatesPart: "### `duplicates`",
+    campaigns.CampaignPart: "## `[[campaign]]`",
+    campaigns.TermsPart: "### `sellers`",
+    margins.MarginPart: "### `margin`",
+    margins.BandPart: "### `bands`",
+    campaigns.FloorsPart: "### `[campaign.floors]`",
+    campaigns.DuplicatesPart: "### `duplicates`",
     learning.ExpectedValuePart: "### `expected_value`",
     learning.LearnFloorPart: "### `learn_floor`",
-    market_file.StagePart: "### `[[campaign.stage]]`",
+    campaigns.StagePart: "### `[[campaign.stage]]`",
 }
 
 

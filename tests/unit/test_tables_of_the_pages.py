@@ -10,7 +10,7 @@ import pytest
 
 from exchange.configuration.draft import Entry
 from exchange.configuration.rules_vertical import check_vertical
-from exchange.contract.market_file import FieldPart, VerticalPart
+from exchange.contract.market.verticals import FieldPart, VerticalPart
 from exchange.dialect.filters import FILTERS, make_filter
 from exchange.dialect.placeholders import parse_template
 from exchange.domain.vertical import FieldType, Privacy, Show
