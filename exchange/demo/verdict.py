@@ -20,6 +20,7 @@ from exchange.demo.order import Heard
 from exchange.demo.reading import Reading, Sums
 from exchange.demo.tally import Tally
 from exchange.domain.money import to_decimal
+from exchange.domain.recounting import members_of
 from exchange.domain.snapshot import Snapshot
 from exchange.ledger.archive import Archive
 from exchange.ledger.check import Rules
@@ -171,4 +172,9 @@ def rules(snapshot: Snapshot, at_us: int) -> Rules:
         for offer in offers
         for cap in offer.caps
     }
-    return Rules(ended_before_us=at_us, decided_before_us=decided_us, caps=tuple(caps.values()))
+    return Rules(
+        ended_before_us=at_us,
+        decided_before_us=decided_us,
+        caps=tuple(caps.values()),
+        members=members_of(snapshot),
+    )

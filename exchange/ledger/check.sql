@@ -133,7 +133,8 @@ SELECT sale_id::text, 'buyer ' || buyer || ', lead ' || lead_id
    AND NOT EXISTS (SELECT FROM sale_end WHERE sale_end.sale_id = award.sale_id);
 
 -- over_cap --
--- $1…$5: scopes, kinds, windows, time zones and limits of the caps.
+-- $1…$5: scopes, kinds, windows, time zones and limits of the caps; $6, $7: offers, and the scope of
+-- the account that each belongs to.
 WITH cap AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
                AS cap (scope, kind, per, zone, most)
@@ -143,6 +144,7 @@ WITH cap AS (
            CASE cap.kind WHEN 'spend' THEN sum(charge.paid) ELSE count(*) END AS used
       FROM cap
       JOIN award ON scope IN ('offer/' || offer, 'buyer/' || buyer, 'pilot/' || buyer)
+                 OR (offer, scope) IN (SELECT * FROM unnest($6::text[], $7::text[]))
       JOIN sale_end USING (sale_id)
       JOIN lead USING (lead_id)
       CROSS JOIN LATERAL (

@@ -19,8 +19,10 @@ from exchange.demo.checks import (
 )
 from exchange.demo.order import Heard, Oddity, Way
 from exchange.demo.reading import Sale, Told
+from exchange.demo.verdict import rules
 from exchange.domain.money import Micros
 from exchange.domain.offer import Cap, CapKind, OnLowerPrice, Per
+from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import SaleState
 from exchange.market.standing import Standing
 from tests.making import DOLLAR, NOW_US, an_offer
@@ -226,3 +228,15 @@ def test_market_state_that_differs_from_the_ledger_is_found(standing, check):
     """Too much, too little, a hold of nothing, an amount without a hold."""
     (found,) = against_market({"acme": standing}, {"acme": {LEADS_COUNTER: 2}}, {SALE})
     assert found.check == check
+
+
+def test_the_ledger_is_checked_against_the_caps_of_accounts_too():
+    """With the offers that belong to each; their caps are those of any of them."""
+    scope = "account/acme:west"
+    cap = Cap(scope, CapKind.LEADS, 3, Per.DAY)
+    west = [an_offer(name, account="west", caps=(cap,)) for name in ("acme-tx", "acme-ok")]
+    offers = {one.id: one for one in (*west, an_offer("acme-la"))}
+    market = Snapshot(1, {}, {}, {}, offers, {}, {}, {})
+    found = rules(market, NOW_US)
+    assert [limit for limit, _ in found.caps] == [cap]
+    assert found.members == {scope: ("acme-tx", "acme-ok")}

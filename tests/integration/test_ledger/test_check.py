@@ -252,3 +252,22 @@ async def test_every_check_has_a_name_that_says_what_is_wrong(ledger, rules):
     """The names are what operators read."""
     assert len(STATEMENTS) == 17
     assert await ledger.violations(rules) == []
+
+
+async def test_an_account_over_its_cap_is_found_by_the_sales_of_its_offers(ledger, rules, write):
+    """All offers of the account count together, those of the buyer's other accounts do not."""
+    for offer in ("acme-tx", "acme-ok", "acme-la"):
+        await write(award={"offer_id": offer})
+    scope, leads = "account/acme:west", CapKind.LEADS
+
+    def over(limit, kind=leads, offers=("acme-tx", "acme-ok")):
+        caps = ((Cap(scope, kind, limit, Per.DAY), CHICAGO),)
+        return msgspec.structs.replace(rules, caps=caps, members={scope: offers})
+
+    assert await found(ledger, over(2)) == set()
+    assert await found(ledger, over(1)) == {"over_cap"}
+    assert await found(ledger, over(1, offers=("acme-la",))) == set()
+    assert await found(ledger, over(0, offers=("acme-ri",))) == set()
+    each = 12_500_000
+    assert await found(ledger, over(2 * each, CapKind.SPEND)) == set()
+    assert await found(ledger, over(2 * each - 1, CapKind.SPEND)) == {"over_cap"}
