@@ -31,22 +31,18 @@ class StandingBid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     ping_id: str | None = None
     bid_id: str | None = None
     ttl_s: int | None = None
-    buyer_name: str | None = None
-    consent_text: str | None = None
     exclusive_price: Micros | None = None
     token: str | None = None
 
     @classmethod
     def of(cls, bid: Bid) -> "StandingBid":
-        """Return what must be remembered of a bid."""
+        """Return what must be remembered of a bid; what was to be shown was shown in the quote."""
         return cls(
             offer_id=bid.offer.id,
             price=bid.price,
             ping_id=bid.ping_id,
             bid_id=bid.bid_id,
             ttl_s=bid.ttl_s,
-            buyer_name=bid.buyer_name,
-            consent_text=bid.consent_text,
             exclusive_price=bid.exclusive_price,
             token=bid.token,
         )
@@ -60,8 +56,6 @@ class StandingBid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             ping_id=self.ping_id,
             bid_id=self.bid_id,
             ttl_s=self.ttl_s,
-            buyer_name=self.buyer_name,
-            consent_text=self.consent_text,
             exclusive_price=self.exclusive_price,
             token=self.token,
         )

@@ -45,7 +45,7 @@ class Forged(msgspec.Struct, frozen=True):
 
 
 class TooLongError(ValueError):
-    """A quote without its bids and fields is longer than a token may be."""
+    """A quote with the bids of its legs alone, and no field, is longer than a token may be."""
 
     def __init__(self) -> None:
         super().__init__(self.__doc__)
@@ -91,8 +91,9 @@ class Tokens:
     def seal(self, quote: Quote) -> str:
         """Return the token of a quote, short enough to stand in a path.
 
-        What has no room is left out, the least needed first: bids from the worst on, then
-        fields from the longest on, which the post must then say again.
+        What has no room is left out, the least needed first: bids from the worst on, but those of
+        its legs, then fields from the longest on, which the post must then say again.
+        Errors: TooLongError.
         """
         content = encode(quote)
         while sealed_length(content) > TOKEN_LENGTH_MAX:
@@ -142,8 +143,6 @@ def shortened(quote: Quote) -> Quote:
     elif fields:
         longest = max(fields, key=lambda name: len(str(fields[name])))
         fields = {name: value for name, value in fields.items() if name != longest}
-    elif bids:
-        bids = ()
     else:
         raise TooLongError
     shorter: Quote = msgspec.structs.replace(quote, bids=bids, fields=fields)

@@ -1,7 +1,8 @@
 """Room that is held for a quote: a short hold for each leg, which its award takes over.
 
 Nobody gives it back where the quote is never posted: its lease runs out soon after the quote, and
-the sweeper makes sure first that the quote can be used no more.
+the sweeper makes sure first that the quote can be used no more. What was held for a quote that its
+seller never got is given back at once.
 """
 
 import asyncio
@@ -31,8 +32,7 @@ class QuotedRoom:
         self._snapshot = snapshot
         self._lead = lead
         self._chain = chain
-        self.sales: dict[str, SaleId] = {}
-        """Under which sale room is held for each offer that needs any."""
+        self._held: dict[str, Hold] = {}
 
     async def hold(self, deals: Sequence[Deal], at_us: int, until_us: int) -> frozenset[str]:
         """Hold all until then; where some offers have no room hold none, and return them."""
@@ -54,14 +54,21 @@ class QuotedRoom:
                 )
             elif refused is None:
                 self._chain.note(EventName.HELD, offer=offer_id, price=price, sale_id=hold.sale_id)
+        self._held = {
+            offer_id: hold
+            for (offer_id, _, hold), refused in zip(holds, held, strict=True)
+            if refused is None
+        }
         if failed or full:
-            await self._give_back(
-                [hold for (_, _, hold), refused in zip(holds, held, strict=True) if refused is None]
-            )
+            await self.give_back()
         if failed:
             raise failed[0]
-        self.sales = {} if full else {offer_id: hold.sale_id for offer_id, _, hold in holds}
         return frozenset(full)
+
+    @property
+    def sales(self) -> dict[str, SaleId]:
+        """Under which sale room is held for each offer that needs any."""
+        return {offer_id: hold.sale_id for offer_id, hold in self._held.items()}
 
     def _of(self, deal: Deal, at_us: int, until_us: int) -> tuple[str, Micros, Hold] | None:
         """Return what one leg takes of its buyer's limits; None where there is nothing to hold."""
@@ -80,10 +87,14 @@ class QuotedRoom:
         )
         return offer.id, deal.price, hold
 
-    async def _give_back(self, holds: Sequence[Hold]) -> None:
-        market = self._stations.market
+    async def give_back(self) -> None:
+        """Release all: no quote came of it. What market state does not hear is the sweeper's."""
+        market, held = self._stations.market, self._held
+        self._held = {}
+        for offer_id, hold in held.items():
+            self._chain.note(EventName.RELEASED, offer=offer_id, sale_id=hold.sale_id)
         done = await asyncio.gather(
-            *[market.release(hold.buyer_id, hold.sale_id) for hold in holds],
+            *[market.release(hold.buyer_id, hold.sale_id) for hold in held.values()],
             return_exceptions=True,
         )
         for one in done:

@@ -36,7 +36,7 @@ US_PER_S = 1_000_000
 TOO_LONG = Ending(
     status=LeadStatus.UNSOLD,
     reason=Reason.INVALID_FIELD,
-    detail="the fields are too long for a quote; post the lead directly",
+    detail="what has to be kept of it is too long for a quote; post the lead directly",
 )
 _record = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -73,6 +73,7 @@ class Quoting:
         self._chain = Chain(stations.ledger, self._lead.lead_id, stations.now_us)
         self._chain.noticing = noticing(snapshot, stations.notice, test=self._lead.test)
         self._checking = Checking(snapshot, submission, self._chain)
+        self._room = QuotedRoom(stations, snapshot, self._lead, self._chain)
 
     async def run(self) -> QuoteAnswer:
         """Ask for prices and promise the best; the promise is durable on return.
@@ -129,7 +130,6 @@ class Quoting:
         quotes and some have none, the choice is made again without them.
         """
         sharing = sharing_of(self._lead, stage)
-        room = QuotedRoom(self._stations, self._snapshot, self._lead, self._chain)
         while True:
             choice = self._chosen(stage, bids, sharing, competing)
             if choice is None:
@@ -142,7 +142,7 @@ class Quoting:
             now_us = self._stations.now_us()
             until_us = now_us + ttl_s * US_PER_S
             if self._campaign.hold_quotes:
-                full = await room.hold(made, now_us, until_us)
+                full = await self._room.hold(made, now_us, until_us)
                 if full:
                     self._course.full_at_award += len(full)
                     bids = tuple(bid for bid in bids if bid.offer.id not in full)
@@ -151,7 +151,7 @@ class Quoting:
                 stage=stage,
                 bids=(*choice.bids, *others),
                 legs=tuple(
-                    self._leg(number, deal, room.sales.get(deal.bid.offer.id), now_us)
+                    self._leg(number, deal, self._room.sales.get(deal.bid.offer.id), now_us)
                     for number, deal in enumerate(made, 1)
                 ),
                 alone=choice.alone,
@@ -203,9 +203,14 @@ class Quoting:
         try:
             token = self._stations.tokens.seal(self._quote(promise))
         except TooLongError:
+            await self._room.give_back()
             return await self._decline(TOO_LONG)
         self._chain.note(EventName.QUOTED, payout=promise.payout, stage=promise.stage.number)
-        await self._write(LeadStatus.QUOTED, None, promise)
+        try:
+            await self._write(LeadStatus.QUOTED, None, promise)
+        except Exception:  # nobody got the token, whatever is on the books
+            await self._room.give_back()
+            raise
         answer = QuoteAnswer(
             ping_id=token,
             status=LeadStatus.QUOTED.value,

@@ -3,6 +3,9 @@
 The very same ping hears the very same quote.
 """
 
+from random import Random
+
+import msgspec
 import pytest
 
 from bidders.fleet import Fleet, PostFault
@@ -11,6 +14,7 @@ from exchange import app
 from exchange.story import quoted_room
 from tests.acceptance.audit import audit, standing
 from tests.acceptance.buyers import bidding, let_answer
+from tests.acceptance.cables import cables
 from tests.acceptance.house import ANN, person, until
 from tests.acceptance.market import buyer, campaign, market
 from tests.acceptance.timelines import offers, reasons
@@ -322,6 +326,62 @@ async def test_room_that_was_given_back_with_others_is_held_anew_not_taken_as_he
     assert offers(timeline, "released") == ["acme"]
     assert bought(answer.body) == [7.65]
     assert bought(second.body) == [5.1, 4.25]
+
+
+MANY = {f"buyer-{number}": str(20 - number) for number in range(16)}
+CHANCE = Random(7)
+
+
+def wordy(what, length=200):
+    """What a buyer answers who says as much as it may, in letters that nothing makes shorter."""
+
+    def words():
+        return "".join(chr(CHANCE.randrange(0x4E00, 0x9F00)) for _ in range(length))
+
+    return {
+        name: message(msgspec.json.encode({"bid": float(price), what: words()}))
+        for name, price in MANY.items()
+    }
+
+
+@pytest.mark.parametrize("what", ["buyer_name", "bid_id"])
+async def test_a_quote_that_would_be_too_long_is_none_and_holds_nothing(house, what):
+    """What its post needs is never left out of it: without the bids of its legs it sold nothing."""
+    async with Fleet(bidding(MANY)) as fleet:
+        let_answer(fleet, wordy(what))
+        shared = 'method = "auction"\nmax_buyers = 16'
+        await opened(house, fleet, shared, lines=HELD, own=dict.fromkeys(MANY, ONE))
+        answer = await ping(house)
+        assert (answer["status"], answer["ping_id"]) == ("unsold", None)
+        assert answer["reason"]["reason"] == "invalid_field"
+        assert "too long for a quote" in answer["reason"]["detail"]
+        assert not any([(await standing(house, name)).holds for name in MANY])
+        [row] = await house.fetch("SELECT lead_id FROM moment")
+        async with house.ledger() as ledger:
+            events = await ledger.timeline(str(row["lead_id"]))
+        for name in ("held", "released"):
+            assert {one.offer for one in events if one.event == name} == set(MANY)
+
+
+async def test_room_is_held_for_no_quote_that_could_not_be_written(house):
+    """The ledger is away: the ping is 503, and its buyers have their places for others."""
+    async with Fleet(bidding(FOUR)) as fleet:
+        line = await house.stack.enter_async_context(cables(house.urls))
+        own = dict.fromkeys(FOUR, ONE)
+        buyers = (buyer(name, fleet.base_url, ping_ms=900, offer=own[name]) for name in FOUR)
+        await house.apply(market(*buyers, campaign(stages=[SHARED], lines=HELD)))
+        await house.key("seller", "fastquotes")
+        await house.open(line.urls)
+        await line.database.cut()
+        assert (await house.post(PING, path="/v1/pings")).status == 503
+        assert not any([(await standing(house, name)).holds for name in FOUR])
+        await line.database.mend()
+
+        async def is_quoted():
+            return (await house.post(PING, path="/v1/pings")).status == 200
+
+        await until(is_quoted)
+        assert (await standing(house, "acme")).holds
 
 
 async def test_a_seller_that_wants_more_than_was_quoted_is_not_kept_from_it_by_held_room(house):

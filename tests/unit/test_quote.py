@@ -158,6 +158,22 @@ def test_a_quote_that_cannot_be_made_short_enough_is_an_error():
         tokens().seal(a_quote(exclude_buyers=frozenset(noise(32) for _ in range(300))))
 
 
+def test_the_bids_of_its_legs_are_never_left_out_of_a_quote():
+    """Without them its post could sell to nobody what was promised."""
+    bids = tuple(StandingBid(offer_id=f"o{i}", price=Micros(9), bid_id=noise(300)) for i in (1, 2))
+    legs = tuple(
+        QuotedLeg(leg_id=bid.offer_id, offer_id=bid.offer_id, price=Micros(9), payout=Micros(8))
+        for bid in bids
+    )
+    fields = {f"text{i}": noise(500) for i in range(9)}
+    rest = tuple(StandingBid(offer_id=noise(20), price=Micros(1)) for _ in range(50))
+    back = opened(tokens().seal(a_quote(bids=bids + rest, legs=legs, fields=fields)))
+    assert back.bids == bids
+    long = tuple(msgspec.structs.replace(bid, bid_id=noise(3000)) for bid in bids)
+    with pytest.raises(TooLongError):
+        tokens().seal(a_quote(bids=long, legs=legs, fields={}))
+
+
 def test_what_a_seller_says_does_not_move_the_room_that_bids_take():
     """Compressed together, a seller could guess a bid's text and see its token shrink."""
     secret = tuple(StandingBid(offer_id="f3a9c1d7e5b2" * 4, price=Micros(1)) for _ in range(1))

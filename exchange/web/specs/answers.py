@@ -194,11 +194,15 @@ ALWAYS = (
     ),
     (Reason.ALL_REFUSED, LeadStatus.UNSOLD, "every buyer who was offered it refused"),
     (Reason.DEADLINE, LeadStatus.UNSOLD, "time was up before anyone had taken it"),
-    (Reason.QUOTE_PROMISE, LeadStatus.UNSOLD, "nobody would pay what was quoted any more"),
+    (
+        Reason.QUOTE_PROMISE,
+        LeadStatus.UNSOLD,
+        "nobody would pay what was quoted any more, or the plan was changed since the ping",
+    ),
     (
         Reason.INVALID_FIELD,
         LeadStatus.UNSOLD,
-        "of a ping: its fields are too long for a quote; post it directly",
+        "of a ping: what has to be kept of it is too long for a quote; post it directly",
     ),
     (Reason.IN_DOUBT, LeadStatus.PENDING, "a buyer has not said yet whether it took the lead"),
     (Reason.VOID, LeadStatus.UNSOLD, "a buyer never said whether it took the lead"),
