@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from exchange.configuration.compiling import vertical_of
+from exchange.configuration.compiling.verticals import vertical_of
 from exchange.contract.door import DoorPart
 from exchange.contract.market.verticals import VerticalPart
 from exchange.domain.door import Told

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
-from exchange.configuration.compiling import plans_of
+from exchange.configuration.compiling.plans import plans_of
 from exchange.domain.ids import LeadId
 from exchange.domain.money import Micros
 from exchange.domain.quote import Quote

@@ -18,7 +18,7 @@ from xml.etree import ElementTree as ET
 
 import msgspec
 
-from exchange.configuration.compiling import vertical_of
+from exchange.configuration.compiling.verticals import vertical_of
 from exchange.configuration.reading import read_market
 from exchange.contract.mapping import MappingPart
 from exchange.dialect.compiling import Setting, ping_dialect, post_dialect

@@ -11,7 +11,7 @@ from enum import Enum, auto
 import msgspec
 
 from exchange.auction.tender import AuctionResult
-from exchange.configuration.compiling import plans_of
+from exchange.configuration.compiling.plans import plans_of
 from exchange.delivery.answer import Accepted
 from exchange.delivery.delivery import Delivered
 from exchange.domain.bid import Bid

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from exchange.configuration.compiling import vertical_of
+from exchange.configuration.compiling.verticals import vertical_of
 from exchange.configuration.problem import MarketFileError
 from exchange.configuration.reading import read_market
 from exchange.domain.campaign import Campaign, Margin, ReturnsTo, SellerTerms

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from exchange.anonymity.people import Page, before, page_after
-from exchange.configuration.compiling import vertical_of
+from exchange.configuration.compiling.verticals import vertical_of
 from exchange.contract.market_file import MarketFile
 from exchange.domain.anonymity import Spread, combination, each_k, spread, token, visible
 from exchange.domain.vertical import Vertical

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from exchange.configuration.compiling import vertical_of
+from exchange.configuration.compiling.verticals import vertical_of
 from exchange.configuration.draft import Draft, Raw, draft_of
 from exchange.configuration.problem import Problem
 from exchange.configuration.rules_buyer import (

@@ -5,7 +5,8 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from exchange.configuration.compiling import halves_of, hidden_of, own_params
+from exchange.configuration.compiling.formats import halves_of, own_params
+from exchange.configuration.compiling.offers import hidden_of
 from exchange.configuration.objects import encode
 from exchange.contract.mapping import MappingPart
 from exchange.contract.market.offers import STANDARD, OfferPart

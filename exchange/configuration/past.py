@@ -7,16 +7,13 @@ from typing import Any
 import msgspec
 import structlog
 
-from exchange.configuration.compiling import (
-    Means,
-    buyer_of,
-    campaign_of,
-    offer_of,
-    plans_of,
-    seller_of,
-    vertical_of,
-)
-from exchange.configuration.margins import offer_margins
+from exchange.configuration.compiling.buyers import buyer_of
+from exchange.configuration.compiling.campaigns import campaign_of
+from exchange.configuration.compiling.margins import offer_margins
+from exchange.configuration.compiling.offers import Means, offer_of
+from exchange.configuration.compiling.plans import plans_of
+from exchange.configuration.compiling.sellers import seller_of
+from exchange.configuration.compiling.verticals import vertical_of
 from exchange.configuration.objects import market_of
 from exchange.configuration.store import NoVersionError, read_present
 from exchange.contract.market_file import MarketFile

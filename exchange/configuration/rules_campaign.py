@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from exchange.configuration.compiling import EVERY_OFFER, ONLY_RULE
+from exchange.configuration.compiling.campaigns import EVERY_OFFER, ONLY_RULE
 from exchange.configuration.draft import Draft, Entry, OfferEntry, unknown
 from exchange.configuration.learning import check_learning
 from exchange.configuration.locate import Path

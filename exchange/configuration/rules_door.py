@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from exchange.configuration.compiling import vertical_of
+from exchange.configuration.compiling.verticals import vertical_of
 from exchange.configuration.draft import Draft, Entry
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem

@@ -2,13 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-from exchange.configuration.compiling import (
-    halves_of,
-    hidden_of,
-    own_params,
-    params_of,
-    vertical_of,
-)
+from exchange.configuration.compiling.formats import halves_of, own_params, params_of
+from exchange.configuration.compiling.offers import hidden_of
+from exchange.configuration.compiling.verticals import vertical_of
 from exchange.configuration.draft import Draft, Entry, OfferEntry
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from exchange.configuration.compiling.margins import margin_of
 from exchange.configuration.draft import Draft
 from exchange.configuration.locate import Path
-from exchange.configuration.margins import margin_of
 from exchange.configuration.problem import Problem
 from exchange.contract.market.campaigns import CampaignPart, Rounding, StagePart
 from exchange.contract.market.margins import BandPart, MarginPart

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from exchange.configuration.compiling import EVERY_OFFER, vertical_of
+from exchange.configuration.compiling.campaigns import EVERY_OFFER
+from exchange.configuration.compiling.verticals import vertical_of
 from exchange.configuration.draft import Draft, OfferEntry
 from exchange.configuration.learning import first_asking
 from exchange.configuration.locate import Path

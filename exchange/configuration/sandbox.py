@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from exchange.configuration.compiling import Read
+from exchange.configuration.compiling.conditions import Read
 from exchange.domain import sandbox
 from exchange.domain.campaign import Campaign
 from exchange.domain.money import Micros

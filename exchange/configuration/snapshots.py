@@ -6,19 +6,16 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from exchange.configuration.compiling import (
-    Means,
-    Read,
-    buyer_of,
-    campaign_of,
-    offer_of,
-    plans_of,
-    seller_of,
-    vertical_of,
-)
+from exchange.configuration.compiling.buyers import buyer_of
+from exchange.configuration.compiling.campaigns import campaign_of
+from exchange.configuration.compiling.conditions import Read
+from exchange.configuration.compiling.margins import offer_margins
+from exchange.configuration.compiling.offers import Means, offer_of
+from exchange.configuration.compiling.plans import plans_of
+from exchange.configuration.compiling.sellers import seller_of
+from exchange.configuration.compiling.verticals import vertical_of
 from exchange.configuration.dialects import Dialects
 from exchange.configuration.doors import Doors
-from exchange.configuration.margins import offer_margins
 from exchange.configuration.objects import market_of
 from exchange.configuration.queries import SQL
 from exchange.configuration.sandbox import offers_of as sandbox_offers

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from exchange.configuration.compiling import money_of
+from exchange.configuration.compiling.limits import money_of
 from exchange.configuration.difference import (
     Action,
     Difference,

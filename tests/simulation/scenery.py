@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from exchange.configuration.compiling import plans_of
+from exchange.configuration.compiling.plans import plans_of
 from exchange.domain.campaign import (
     Against,
     DuplicateRule,

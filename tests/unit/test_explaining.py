@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.configuration.compiling import plans_of
+from exchange.configuration.compiling.plans import plans_of
 from exchange.domain import places
 from exchange.domain.caps import anyones, balance_counter, counter, someones
 from exchange.domain.condition import compile_condition

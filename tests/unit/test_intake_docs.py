@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from exchange.configuration.compiling import vertical_of
+from exchange.configuration.compiling.verticals import vertical_of
 from exchange.configuration.reading import read_market
 from exchange.domain.vertical import FieldType
 from tests.making import a_campaign

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
-from exchange.configuration.compiling import plans_of
+from exchange.configuration.compiling.plans import plans_of
 from exchange.domain import places
 from exchange.domain.events import EventName
 from exchange.domain.lineup import LISTED_MAX, Lineup, plan_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.configuration.compiling import vertical_of
+from exchange.configuration.compiling.verticals import vertical_of
 from exchange.configuration.reading import read_sheets, sheet_of
 from exchange.domain.anonymize import shown, shown_name
 from exchange.domain.condition import compile_condition
