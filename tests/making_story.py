@@ -195,6 +195,10 @@ class Scene:
         del lead_id
         return []
 
+    async def merged(self, lead_id):
+        del lead_id
+        return ()
+
     # The leases
 
     def opened(self, lead_id, received_at_us):

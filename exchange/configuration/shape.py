@@ -20,7 +20,7 @@ from exchange.domain.money import MoneyError, from_decimal
 from exchange.domain.nearest import hint
 
 Extra = dict[str, Any]
-"""What a type says beyond msgspec: a rule in words, words that are for later, limits of money."""
+"""What a type says beyond msgspec: a rule in words, limits of money."""
 
 PATH_MAX = 40
 """Steps to a value at most: no format that anybody speaks is nested deeper."""
@@ -125,16 +125,12 @@ def _list(value: object, shape: inspect.VarTupleType, _: Extra, path: Path) -> I
         yield from misfits(inner, shape.item_type, (*path, index))
 
 
-def _word(value: object, shape: inspect.EnumType, extra: Extra, path: Path) -> Iterator[Problem]:
+def _word(value: object, shape: inspect.EnumType, _: Extra, path: Path) -> Iterator[Problem]:
     words = [str(member.value) for member in shape.cls]
-    later = extra.get("later", ())
-    now = [word for word in words if word not in later]
     if not isinstance(value, str):
         yield _wrong(value, str, path)
-    elif value in later:
-        yield Problem(path, f'"{value}" is not supported yet; {_one_of(now)} is')
     elif value not in words:
-        yield Problem(path, f"must be {_one_of(now)}{hint(value, now)}")
+        yield Problem(path, f"must be {_one_of(words)}{hint(value, words)}")
 
 
 def _text(value: object, shape: inspect.StrType, extra: Extra, path: Path) -> Iterator[Problem]:

@@ -98,6 +98,17 @@ class ExpectedOut(msgspec.Struct, frozen=True):
     value: Decimal
 
 
+class SubmissionOut(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What was posted of a lead's person afterwards, and is part of that lead."""
+
+    lead_id: str
+    """The id that was answered."""
+    seller: str
+    source: str
+    channel: str | None = None
+    """Told to operators."""
+
+
 class TimelineEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One line of a timeline, as it is published."""
 
@@ -120,6 +131,8 @@ class TimelineEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     segment: str | None = None
     people: int | None = None
     """How many people a ping could be about; told to operators."""
+    submission: SubmissionOut | None = None
+    """Of `merged`; a seller hears of its own."""
 
 
 class LeadView(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from exchange.contract.operator import CaptureOut, OperatorLeadView, OperatorSal
 from exchange.contract.seller import LeadAnswer, LeadView, ReasonOut
 from exchange.contract.timeline import operator_timeline, seller_timeline, utc_text
 from exchange.domain.events import Event
+from exchange.domain.ids import LeadId
 from exchange.domain.money import Micros, to_decimal
 from exchange.domain.offer import Offer
 from exchange.domain.reason import Reason
@@ -48,6 +49,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """The public names of its buyers, only where the campaign discloses them."""
     sales: tuple[SaleStanding, ...]
     events: tuple[Event, ...]
+    part_of: LeadId | None = None
+    """The lead that this was merged into: it is no lead of its own."""
     buyers: dict[str, str] = msgspec.field(default_factory=dict)
     """Of offers as they were when the lead met them; the others have their present buyer."""
 
@@ -55,6 +58,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 def seller_view(standing: Standing) -> LeadView:
     """Return the answer, up to date, and the seller's part of the timeline."""
     answer = standing.answer
+    # Who else posted this person afterwards is no seller's business.
+    events = [one for one in standing.events if is_told(one, standing.seller_id)]
     return LeadView(
         lead_id=answer.lead_id,
         status=answer.status,
@@ -69,9 +74,14 @@ def seller_view(standing: Standing) -> LeadView:
         seller_ref=standing.seller_ref,
         test=standing.test,
         owner=standing.owner,
-        timeline=seller_timeline(standing.events, {sale.sale_id for sale in answer.sales}),
+        timeline=seller_timeline(events, {sale.sale_id for sale in answer.sales}),
         original=answer.original,
     )
+
+
+def is_told(event: Event, seller_id: str) -> bool:
+    """Tell whether an event is this seller's: what others posted and was merged is not."""
+    return event.merged is None or event.merged.seller_id == seller_id
 
 
 def operator_view(

@@ -12,9 +12,9 @@ from typing import Protocol
 
 import msgspec
 
-from exchange.contract.seller import ExpectedOut, ReasonOut, TimelineEntry
+from exchange.contract.seller import ExpectedOut, ReasonOut, SubmissionOut, TimelineEntry
 from exchange.domain import places
-from exchange.domain.events import Event, EventName
+from exchange.domain.events import Event, EventName, Merged
 from exchange.domain.money import Micros, to_decimal
 from exchange.domain.reason import Reason
 
@@ -85,6 +85,7 @@ def operator_timeline(
             expected=expected(event),
             segment=event.segment,
             people=event.people,
+            submission=submission(event.merged),
         )
         for seq, event in enumerate(unfolded(events), start=1)
     )
@@ -115,6 +116,7 @@ def seller_entry(seq: int, event: Event, detail: str | None, *, own: bool) -> Ti
         detail=detail,
         score=event.score,
         model=event.model,
+        submission=own_submission(event.merged),
     )
 
 
@@ -179,6 +181,25 @@ def expected(event: Event) -> ExpectedOut | None:
         return None
     one = event.expected[0]
     return ExpectedOut(share(one.accepted_ppm), share(one.returned_ppm), to_decimal(one.value))
+
+
+def submission(merged: Merged | None) -> SubmissionOut | None:
+    """Return what was merged as an operator reads it."""
+    if merged is None:
+        return None
+    return SubmissionOut(
+        lead_id=merged.lead_id,
+        seller=merged.seller_id,
+        source=merged.source_id,
+        channel=merged.channel,
+    )
+
+
+def own_submission(merged: Merged | None) -> SubmissionOut | None:
+    """Return what was merged as its own seller reads it: channels are the operator's words."""
+    if merged is None:
+        return None
+    return SubmissionOut(lead_id=merged.lead_id, seller=merged.seller_id, source=merged.source_id)
 
 
 def share(ppm: int) -> Decimal:

@@ -44,7 +44,8 @@ SELECT award.sale_id::text, award.lead_id::text, offer, buyer, award.price, payo
  ORDER BY award.sale_id;
 
 -- endings --
--- What became of every lead; one that several share is sold with those who accepted so far.
+-- What became of everything that was posted; a lead that several share is sold with those who
+-- accepted so far.
 SELECT lead.lead_id::text, sold.sales,
        coalesce(status, CASE WHEN sold.sales > 0 THEN 'sold' ELSE 'pending' END) AS status,
        CASE WHEN status IS NULL THEN sold.payout ELSE price END AS price
@@ -53,7 +54,9 @@ SELECT lead.lead_id::text, sold.sales,
   LEFT JOIN LATERAL (
       SELECT count(*) AS sales, sum(payout)::bigint AS payout
         FROM award JOIN sale_end USING (sale_id)
-       WHERE award.lead_id = lead.lead_id AND state = 'accepted') AS sold ON true;
+       WHERE award.lead_id = lead.lead_id AND state = 'accepted') AS sold ON true
+UNION ALL
+SELECT lead_id::text, 0, 'duplicate', NULL FROM submission;
 
 -- open_sales --
 -- Every lead without an end, with each sale of it that has none, where somebody was awarded it.

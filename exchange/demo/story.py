@@ -15,6 +15,7 @@ SENTENCES = {
     "scored": "scored {score} of 100",
     "claimed": "nobody sent this person before",
     "duplicate": "this person came before{detail}",
+    "merged": "{poster} posted this person again, as {part}: it is part of this lead",
     "rejected": "rejected: {why}{detail}",
     "stage": "stage {stage}: {words}",
     "floor": "bids must reach {floor} ({words})",
@@ -83,6 +84,8 @@ def sentence(entry: TimelineEntry, outcome: Outcome) -> str:
         took="" if entry.ms is None else f" after {duration(entry.ms)}",
         why="" if entry.reason is None else meaning(Reason(entry.reason.code)),
         fate=fate(entry, outcome),
+        poster="" if entry.submission is None else entry.submission.seller,
+        part="" if entry.submission is None else entry.submission.lead_id,
     )
 
 

@@ -155,6 +155,8 @@ class DuplicateRule(msgspec.Struct, frozen=True):
     match: MatchOn
     against: Against
     scope: DuplicateScope
+    merges: bool = False
+    """What repeats another is part of that one, and no lead of its own."""
 
 
 class LocationCheck(StrEnum):

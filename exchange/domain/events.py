@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from exchange.domain.expected import Expected
+from exchange.domain.ids import LeadId
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
 
@@ -44,6 +45,8 @@ class EventName(StrEnum):
     CONFIGURED = "configured"
     VALIDATED = "validated"
     CLAIMED = "claimed"
+    MERGED = "merged"
+    """The person was posted again, and that is part of this lead; told from what was posted."""
     STAGE = "stage"
     RECOVERED = "recovered"
     LATE_ACCEPTANCE = "late_acceptance"
@@ -57,6 +60,16 @@ class EventName(StrEnum):
     """An auction that was decided before its time: after `ms`, why, and how much time was left."""
     ANONYMITY = "anonymity"
     """How many people the pings that just went out could be about."""
+
+
+class Merged(msgspec.Struct, frozen=True, kw_only=True):
+    """What was posted of a lead's person afterwards, and is part of that lead."""
+
+    lead_id: LeadId
+    """The id that its seller was told."""
+    seller_id: str
+    source_id: str
+    channel: str | None
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -95,3 +108,5 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     version: int | None = msgspec.field(default=None, name="v")
     """Of the market under which offers were left out: it tells whose places these are, and whose
     filters; what they failed follows from it and the lead, and is not stored."""
+    merged: Merged | None = msgspec.field(default=None, name="mg")
+    """Of `merged`."""

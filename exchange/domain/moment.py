@@ -29,6 +29,9 @@ class MomentKind(StrEnum):
     PENDING = "pending"
     NOTE = "note"
     """Events that change no state, such as a late acceptance."""
+    MERGED = "merged"
+    """A duplicate that is part of the lead that came first: what it says of a lead and of its end
+    is kept as a submission, and no lead comes of it."""
     VOID = "void"
     """Takes a number so that a stopped worker cannot."""
 

@@ -31,6 +31,7 @@ TABLES = {
     "s": "sale_end",
     "t": "transfer",
     "e": "lead_end",
+    "u": "submission",
 }
 """Which table a part is of, in their order."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from exchange.domain.events import Event
+from exchange.domain.events import Event, Merged
 from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.message import MessageRow
 from exchange.domain.moment import AwardRow, LeadEnd, LeadRow, QuoteRow, SaleEnd
@@ -22,6 +22,7 @@ from exchange.ledger.stored import (
     Capture,
     Erasure,
     OpenLead,
+    Part,
     StoredLead,
     StoredSale,
     Violation,
@@ -32,6 +33,8 @@ STATEMENTS = sql.read("reading.sql")
 EVENTS = msgspec.json.Decoder(list[Event])
 NO_LEAD = "00000000-0000-0000-0000-000000000000"
 RECORDS_AT_ONCE = 500
+PARTS_MAX = 1000
+"""Of one lead that are read: who posts a person without end shall not make its lead unreadable."""
 FAULTS = msgspec.json.Decoder(tuple[FieldFault, ...])
 
 
@@ -43,9 +46,31 @@ class Archive:
         self._vault = vault
 
     async def lead(self, lead_id: LeadId) -> StoredLead | None:
-        """Return the lead as it stands now; None where no lead was written under this id."""
-        rows = await self._fetch("lead", lead_id)
-        return stored_lead(rows, self._vault) if rows else None
+        """Return the lead as it stands now; None where no lead was written under this id.
+
+        What was merged into another lead is told as the duplicate that its seller heard of.
+        """
+        async with self.connections.use() as connection:
+            rows: list[Any] = await connection.fetch(STATEMENTS["lead"], lead_id)
+            if rows:
+                return stored_lead(rows, self._vault)
+            part = await connection.fetchrow(STATEMENTS["submission"], lead_id)
+        return None if part is None else stored_part(part)
+
+    async def merged(self, lead_id: LeadId) -> tuple[Part, ...]:
+        """Return what is part of this lead, in the order in which it came; the first thousand."""
+        return tuple(
+            Part(
+                row["received_at"],
+                Merged(
+                    lead_id=LeadId(str(row["lead_id"])),
+                    seller_id=row["seller"],
+                    source_id=row["source"],
+                    channel=row["channel"],
+                ),
+            )
+            for row in await self._fetch("merged", lead_id, PARTS_MAX)
+        )
 
     async def open_lead(self, lead_id: LeadId) -> OpenLead | None:
         """Return what is needed to go on with a lead; None where it ended or never was."""
@@ -175,6 +200,35 @@ def stored_lead(rows: list[Any], vault: Vault) -> StoredLead:
         end=lead_end(first),
         ended_at_us=first["ended_at"],
         sales=tuple(stored_sale(row, vault) for row in rows if row["sale_id"] is not None),
+    )
+
+
+def stored_part(row: Any) -> StoredLead:
+    """Return what was merged into another lead as the duplicate that it is."""
+    first = LeadId(str(row["first"]))
+    return StoredLead(
+        lead_id=LeadId(str(row["lead_id"])),
+        received_at_us=row["received_at"],
+        row=LeadRow(
+            seller_id=row["seller"],
+            campaign_id=row["campaign"],
+            source_id=row["source"],
+            channel=row["channel"],
+            source_declared=row["source_declared"],
+            vertical_id=row["vertical"],
+            seller_ref=row["seller_ref"],
+            test=row["test"],
+            version=row["version"],
+            received_at_us=row["received_at"],
+            answer_by_us=row["answer_by"],
+            idempotency_key=row["idempotency_key"],
+        ),
+        last_number=row["in_moment"],
+        pending=False,
+        end=LeadEnd(status=LeadStatus.DUPLICATE, reason=Reason.DUPLICATE, original=first),
+        ended_at_us=row["at"],
+        sales=(),
+        part_of=first,
     )
 
 

@@ -76,6 +76,7 @@ SELECT lead_id::text, found.what
         UNION ALL SELECT lead_id, 'award' FROM award
         UNION ALL SELECT lead_id, 'record' FROM record
         UNION ALL SELECT lead_id, 'capture' FROM capture
+        UNION ALL SELECT lead_id, 'submission' FROM submission
         UNION ALL SELECT lead_id, 'transfer' FROM transfer WHERE lead_id IS NOT NULL) AS found
  WHERE NOT EXISTS (SELECT FROM moment WHERE moment.lead_id = found.lead_id);
 
@@ -84,6 +85,14 @@ SELECT lead_id::text, found.what
   FROM (SELECT lead_id, 'award' AS what FROM award UNION ALL SELECT lead_id, 'end' FROM lead_end)
        AS found
  WHERE NOT EXISTS (SELECT FROM lead WHERE lead.lead_id = found.lead_id);
+
+-- part_of_no_lead --
+-- What was merged is part of a lead, and is none itself.
+SELECT lead_id::text, 'part of ' || first
+  FROM submission
+ WHERE NOT EXISTS (SELECT FROM lead WHERE lead.lead_id = submission.first)
+    OR EXISTS (SELECT FROM lead WHERE lead.lead_id = submission.lead_id)
+    OR EXISTS (SELECT FROM award WHERE award.lead_id = submission.lead_id);
 
 -- sale_end_without_award --
 SELECT sale_id::text, state

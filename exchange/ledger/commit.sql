@@ -31,12 +31,22 @@ WITH lease AS MATERIALIZED (
            (lead).seller_ref, (lead).test, (lead).version, at((lead).answer_by_us),
            decode((lead).idempotency_key, 'base64'), decode((lead).claim, 'base64'),
            (lead).state, (lead).score, number
-      FROM written WHERE lead IS DISTINCT FROM NULL
+      FROM written WHERE lead IS DISTINCT FROM NULL AND kind <> 'merged'
 ), new_lead_end AS (
     INSERT INTO lead_end (lead_id, at, status, reason, detail, price, original, in_moment)
     SELECT lead_id, at, (lead_end).status, (lead_end).reason, (lead_end).detail,
            (lead_end).price, (lead_end).original, number
-      FROM written WHERE lead_end IS DISTINCT FROM NULL
+      FROM written WHERE lead_end IS DISTINCT FROM NULL AND kind <> 'merged'
+), new_submission AS (
+    -- What merges is no lead, and keeps nothing of the person.
+    INSERT INTO submission (lead_id, first, received_at, at, worker, seller, campaign, source,
+                            channel, source_declared, vertical, seller_ref, test, version,
+                            answer_by, idempotency_key, in_moment)
+    SELECT lead_id, (lead_end).original, at((lead).received_at_us), at, $1, (lead).seller_id,
+           (lead).campaign_id, (lead).source_id, (lead).channel, (lead).source_declared,
+           (lead).vertical_id, (lead).seller_ref, (lead).test, (lead).version,
+           at((lead).answer_by_us), decode((lead).idempotency_key, 'base64'), number
+      FROM written WHERE kind = 'merged'
 ), new_quote AS (
     INSERT INTO quote (lead_id, at, seller, campaign, source, vertical, test, version, status,
                        reason, price, expires_at)

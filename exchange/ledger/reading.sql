@@ -19,6 +19,18 @@ SELECT lead.*, lead_end.at AS ended_at, lead_end.status, lead_end.reason, lead_e
  WHERE lead_id = $1
  ORDER BY award.number;
 
+-- submission --
+-- What was posted under this id and is part of another lead.
+SELECT * FROM submission WHERE lead_id = $1;
+
+-- merged --
+-- What is part of a lead, in the order in which it came; the first so many.
+SELECT lead_id, received_at, seller, source, channel
+  FROM submission
+ WHERE first = $1
+ ORDER BY received_at, lead_id
+ LIMIT $2;
+
 -- open_leads --
 SELECT lead.*,
        (SELECT max(number) FROM moment WHERE moment.lead_id = lead.lead_id) AS last_number,
@@ -61,18 +73,26 @@ SELECT number, at, sealed, wrapped_key
  ORDER BY number;
 
 -- erase --
--- Of a lead, or a ping that became none; while it is being sold nothing is. The first time is noted.
-WITH closed AS (
-    SELECT $1::uuid AS lead_id
-     WHERE EXISTS (SELECT FROM moment WHERE moment.lead_id = $1)
-       AND (NOT EXISTS (SELECT FROM lead WHERE lead.lead_id = $1)
-            OR EXISTS (SELECT FROM lead_end WHERE lead_end.lead_id = $1))
+-- Of a lead, or a ping that became none; of what is part of a lead, that lead, and all its parts.
+-- While it is being sold nothing is. The first time is noted.
+WITH meant AS (
+    SELECT coalesce((SELECT first FROM submission WHERE submission.lead_id = $1), $1) AS lead_id
+), closed AS (
+    SELECT lead_id FROM meant
+     WHERE EXISTS (SELECT FROM moment WHERE moment.lead_id = meant.lead_id)
+       AND (NOT EXISTS (SELECT FROM lead WHERE lead.lead_id = meant.lead_id)
+            OR EXISTS (SELECT FROM lead_end WHERE lead_end.lead_id = meant.lead_id))
+), parts AS (
+    -- What pings kept of whom was posted then, and merged.
+    SELECT lead_id FROM closed
+    UNION ALL
+    SELECT submission.lead_id FROM submission JOIN closed ON submission.first = closed.lead_id
 ), records AS (
-    UPDATE record SET wrapped_key = NULL FROM closed WHERE record.lead_id = closed.lead_id
+    UPDATE record SET wrapped_key = NULL FROM parts WHERE record.lead_id = parts.lead_id
 ), posts AS (
     UPDATE award SET wrapped_key = NULL FROM closed WHERE award.lead_id = closed.lead_id
 ), captures AS (
-    UPDATE capture SET wrapped_key = NULL FROM closed WHERE capture.lead_id = closed.lead_id
+    UPDATE capture SET wrapped_key = NULL FROM parts WHERE capture.lead_id = parts.lead_id
 ), ends AS (
     UPDATE sale_end SET wrapped_key = NULL FROM award
      WHERE award.sale_id = sale_end.sale_id AND award.lead_id = (SELECT lead_id FROM closed)

@@ -82,8 +82,10 @@ SELECT name, count(*) AS amount
   FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[],
               $6::boolean[])
        AS counter (name, seller, source, began, until, test)
-  JOIN lead ON lead.seller = counter.seller AND lead.test = counter.test
-   AND (counter.source IS NULL OR lead.source = counter.source)
+  JOIN (SELECT seller, source, test, received_at FROM lead
+        UNION ALL SELECT seller, source, test, received_at FROM submission) AS sent
+    ON sent.seller = counter.seller AND sent.test = counter.test
+   AND (counter.source IS NULL OR sent.source = counter.source)
    AND received_at >= began AND received_at < until
  GROUP BY name;
 
@@ -113,7 +115,9 @@ SELECT name, sum(pings)::bigint AS amount
 
 -- taken_in --
 -- Of these leads those that are written.
-SELECT lead_id FROM lead WHERE lead_id = ANY($1::uuid[]);
+SELECT lead_id FROM lead WHERE lead_id = ANY($1::uuid[])
+UNION ALL
+SELECT lead_id FROM submission WHERE lead_id = ANY($1::uuid[]);
 
 -- pinged_at --
 -- When buyers were pinged for these leads, in µs, as far as it is written.
@@ -144,6 +148,10 @@ SELECT claim, lead.lead_id, coalesce(lead_end.at, lead.received_at) AS since,
 SELECT lead.lead_id, seller, worker, idempotency_key, received_at,
        lead_end.lead_id IS NOT NULL AS has_ended
   FROM lead LEFT JOIN lead_end USING (lead_id)
+ WHERE received_at >= $1 AND idempotency_key IS NOT NULL
+UNION ALL
+SELECT lead_id, seller, worker, idempotency_key, received_at, true
+  FROM submission
  WHERE received_at >= $1 AND idempotency_key IS NOT NULL
  ORDER BY received_at;
 

@@ -68,6 +68,13 @@ SELECT base.lead_id, base.number,
                        FROM lead_end
                       WHERE lead_end.lead_id = base.lead_id AND lead_end.in_moment = base.number
                         AND coalesce(base.kind NOT IN ('quote', 'lead', 'award'), true)))
+       || part('u', (SELECT ROW(lead_id, in_moment, first, received_at, at, worker, seller, campaign,
+                                source, channel, source_declared, vertical, seller_ref, test,
+                                version, answer_by, idempotency_key)::text
+                       FROM submission
+                      WHERE submission.lead_id = base.lead_id
+                        AND submission.in_moment = base.number
+                        AND coalesce(base.kind = 'merged', true)))
        AS parts,
        (SELECT substr(sha256(convert_to(string_agg(what || encode(wrapped_key, 'hex'), ','
                                                    ORDER BY what), 'UTF8')), 1, 16)
@@ -154,6 +161,7 @@ SELECT count(*) FROM moment WHERE serial > $1;
 SELECT what, lead_id, number
   FROM (SELECT 'lead' AS what, lead_id, in_moment AS number FROM lead
         UNION ALL SELECT 'lead_end', lead_id, in_moment FROM lead_end
+        UNION ALL SELECT 'submission', lead_id, in_moment FROM submission
         UNION ALL SELECT 'quote', lead_id, 1 FROM quote
         UNION ALL SELECT 'record', lead_id, number FROM record
         UNION ALL SELECT 'award', lead_id, number FROM award

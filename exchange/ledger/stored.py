@@ -2,6 +2,7 @@
 
 import msgspec
 
+from exchange.domain.events import Merged
 from exchange.domain.ids import LeadId
 from exchange.domain.moment import AwardRow, LeadEnd, LeadRow, SaleEnd
 from exchange.domain.money import Micros
@@ -29,6 +30,8 @@ class StoredLead(msgspec.Struct, frozen=True, kw_only=True):
     end: LeadEnd | None
     ended_at_us: int | None
     sales: tuple[StoredSale, ...]
+    part_of: LeadId | None = None
+    """The lead that this is part of: it was merged into it, and is no lead of its own."""
 
     @property
     def status(self) -> LeadStatus:
@@ -47,6 +50,13 @@ class StoredLead(msgspec.Struct, frozen=True, kw_only=True):
             for sale in self.sales
             if sale.end is not None and sale.end.state is SaleState.ACCEPTED
         )
+
+
+class Part(msgspec.Struct, frozen=True):
+    """What was merged into a lead, and when it came."""
+
+    at_us: int
+    merged: Merged
 
 
 class OpenLead(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from exchange.contract.seller import LeadAnswer, Original, ReasonOut, SaleOut
 from exchange.contract.standing import SaleStanding, Standing
-from exchange.domain.events import Event
+from exchange.domain.events import Event, EventName
 from exchange.domain.money import Micros, to_decimal
 from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import LeadStatus, SaleState
-from exchange.ledger.stored import StoredLead, StoredSale
+from exchange.ledger.stored import Part, StoredLead, StoredSale
 
 US_PER_MS = 1000
 
@@ -34,7 +34,25 @@ def standing(
         is_open=stored.end is None,
         sales=tuple(sale_standing(sale) for sale in stored.sales),
         events=tuple(events),
+        part_of=stored.part_of,
     )
+
+
+def woven(events: Sequence[Event], parts: Sequence[Part]) -> list[Event]:
+    """Return a lead's events with what was merged into it, each after all that was before it."""
+    told: list[Event] = []
+    left = list(parts)
+    for event in reversed(events):
+        while left and left[-1].at_us >= event.at_us:
+            told.append(merged(left.pop()))
+        told.append(event)
+    told += [merged(part) for part in reversed(left)]
+    return told[::-1]
+
+
+def merged(part: Part) -> Event:
+    """Return the event of what was merged."""
+    return Event(at_us=part.at_us, event=EventName.MERGED, merged=part.merged)
 
 
 def answered(stored: StoredLead, snapshot: Snapshot, original: Original | None) -> LeadAnswer:

@@ -331,15 +331,27 @@ class LeadSale:
             detail=ending.detail,
             original=ending.original,
         )
-        rows = {} if self._begun else self._rows()
-        await self._chain.write(
-            MomentKind.OUTCOME, lead_end=end, announce=self._course.told_pending, **rows
-        )
+        kind, rows = MomentKind.OUTCOME, {} if self._begun else self._rows()
+        if ending.original is not None and self._merges:
+            # Who came first has the one record that is kept, and is the one lead that is counted.
+            kind, rows = MomentKind.MERGED, {"lead": self._row(None)}
+        await self._chain.write(kind, lead_end=end, announce=self._course.told_pending, **rows)
+
+    @property
+    def _merges(self) -> bool:
+        """Tell whether a duplicate is part of the lead that came first, and no lead of its own."""
+        rule = self.campaign.duplicates
+        return rule is not None and rule.merges
 
     def _rows(self) -> dict[str, Any]:
         """Return what the first moment of a lead writes: the lead, and its sealed full record."""
-        lead, state = self.lead, self._submission.facts().get("state")
-        row = LeadRow(
+        state = self._submission.facts().get("state")
+        row = self._row(state if isinstance(state, str) else None)
+        return {"lead": row, "record": _record(self._submission)}
+
+    def _row(self, state: str | None) -> LeadRow:
+        lead = self.lead
+        return LeadRow(
             seller_id=lead.seller_id,
             campaign_id=lead.campaign_id,
             source_id=lead.source.id,
@@ -353,10 +365,9 @@ class LeadSale:
             answer_by_us=lead.answer_by_us,
             idempotency_key=self._submission.idempotency_key,
             claim=None if self._claimed is None else _pack(self._claimed),
-            state=state if isinstance(state, str) else None,
+            state=state,
             score=self.score,
         )
-        return {"lead": row, "record": _record(self._submission)}
 
     # The claim lives as long as what it is for
 

@@ -18,7 +18,7 @@ from exchange.domain.quote import Quote
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
 from exchange.ledger.errors import LedgerUnavailable
-from exchange.ledger.stored import Capture, StoredLead
+from exchange.ledger.stored import Capture, Part, StoredLead
 from exchange.market.errors import MarketUnavailable
 from exchange.story.captures import published
 from exchange.story.carrying import carried_by
@@ -28,7 +28,7 @@ from exchange.story.explaining import Screened, explained
 from exchange.story.fencing import fence
 from exchange.story.patience import any_done
 from exchange.story.quoting import Quoting
-from exchange.story.reading import as_original, standing
+from exchange.story.reading import as_original, standing, woven
 from exchange.story.record import facts
 from exchange.story.sale import LeadSale
 from exchange.story.stations import Stations
@@ -64,6 +64,9 @@ class Archive(Protocol):
 
     async def timeline(self, lead_id: LeadId) -> list[Event]:
         """Return all events of a lead, in order."""
+
+    async def merged(self, lead_id: LeadId) -> tuple[Part, ...]:
+        """Return what is part of a lead, in the order in which it came."""
 
     async def captures(self, lead_id: LeadId) -> list[Capture]:
         """Return the exact bytes that were exchanged, as long as they are kept."""
@@ -168,11 +171,16 @@ class Story:
             return await self._broken_off(sale, outage)
 
     async def standing(self, lead_id: LeadId) -> Standing | None:
-        """Tell where a lead stands; None where there is none, or only a quote."""
+        """Tell where a lead stands; None where there is none, or only a quote.
+
+        What was merged into another lead stands as its seller hears of it.
+        """
         stored = await self._archive.lead(lead_id)
         if stored is None:
             return None
         events = await self._archive.timeline(lead_id)
+        if stored.row.claim is not None:  # else nobody can have come after it
+            events = woven(events, await self._archive.merged(lead_id))
         first = None if stored.end is None else stored.end.original
         original = await self._original(stored.row.seller_id, first)
         return standing(stored, events, self._market(), original)

@@ -42,11 +42,16 @@ async def get_lead(request: web.Request) -> web.Response:
 
 
 async def get_lead_as_operator(request: web.Request) -> web.Response:
-    """Return all that is known of a lead but the person: `GET /v1/admin/leads/{lead_id}`."""
+    """Return all that is known of a lead but the person: `GET /v1/admin/leads/{lead_id}`.
+
+    What was merged into another lead is part of that one: its id leads there.
+    """
     doors = request.app[DOORS]
     snapshot = doors.market()
     allow(role_of(header_key(request), snapshot), "operator", "admin")
-    standing = await doors.story.explained(await standing_of(request, doors))
+    asked = await standing_of(request, doors)
+    whole = None if asked.part_of is None else await doors.story.standing(asked.part_of)
+    standing = await doors.story.explained(whole or asked)
     captures = await doors.story.captures(LeadId(standing.answer.lead_id))
     return json_response(encode(operator_view(standing, snapshot.offers, captures)))
 

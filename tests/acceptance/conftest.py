@@ -35,8 +35,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def printed(house: House, capsys: pytest.CaptureFixture[str]) -> Callable[..., Awaitable[Any]]:
-    """Runs a command on the stores of the house and returns the JSON that it prints last."""
+def typed(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Awaitable[tuple[Any, Any]]]:
+    """Runs a command on the stores of the house: its exit status, and the JSON it prints last."""
     settings = msgspec.structs.replace(
         house.settings,
         database_url=house.urls.database_url,
@@ -44,9 +46,22 @@ def printed(house: House, capsys: pytest.CaptureFixture[str]) -> Callable[..., A
         master_key=base64.b64encode(MASTER_KEY).decode(),
     )
 
-    async def run(command: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any) -> Any:
+    async def run(
+        command: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any
+    ) -> tuple[Any, Any]:
         capsys.readouterr()  # what was logged before
-        await command(*arguments, **options, as_json=True, settings=settings)
-        return msgspec.json.decode(capsys.readouterr().out.splitlines()[-1])
+        status = await command(*arguments, **options, as_json=True, settings=settings)
+        return status, msgspec.json.decode(capsys.readouterr().out.splitlines()[-1])
+
+    return run
+
+
+@pytest.fixture
+def printed(typed: Callable[..., Awaitable[tuple[Any, Any]]]) -> Callable[..., Awaitable[Any]]:
+    """Runs a command on the stores of the house and returns the JSON that it prints last."""
+
+    async def run(*arguments: Any, **options: Any) -> Any:
+        _, said = await typed(*arguments, **options)
+        return said
 
     return run

@@ -20,7 +20,7 @@ import asyncpg
 import msgspec
 import redis.asyncio
 
-from exchange.app import Worker, worker
+from exchange.app import Worker, now_us, worker
 from exchange.commands.serve import bound
 from exchange.configuration import store
 from exchange.configuration.keys import KeyRole, create_key
@@ -29,6 +29,7 @@ from exchange.configuration.secrets import set_secret
 from exchange.configuration.swapping import wait_until_swapped
 from exchange.ledger.connections import Connections, Limits
 from exchange.ledger.ledger import Ledger
+from exchange.ledger.sealing import SEALS, Sealer
 from exchange.ledger.vault import Vault
 from exchange.settings import Settings, load_settings
 from exchange.stores.embedded import StoreUrls
@@ -52,6 +53,7 @@ LEAD_TABLES = (
     "moment",
     "lead",
     "lead_end",
+    "submission",
     "quote",
     "record",
     "award",
@@ -359,6 +361,16 @@ async def until(true: Callable[[], Awaitable[bool]], within_s: float = 10.0) -> 
     async with asyncio.timeout(within_s):
         while not await true():  # noqa: ASYNC110 - the stores tell a test nothing by themselves
             await asyncio.sleep(0.02)
+
+
+async def all_is_sealed(house: House, worker: Worker) -> None:
+    """Return once everything that was written is sealed."""
+    sealer = Sealer(worker._books.ledger.connections, house.vault.derive(SEALS), now_us)
+
+    async def nothing_is_left() -> bool:
+        return not await sealer.seal(await sealer.high())
+
+    await until(nothing_is_left)
 
 
 def free_port() -> int:

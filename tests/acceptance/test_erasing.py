@@ -1,6 +1,5 @@
 """A person is erased: nobody reads it again, and what was sold, paid and sealed stays as it was."""
 
-import base64
 import hashlib
 
 import msgspec
@@ -14,36 +13,11 @@ from exchange.commands.erase import NOT_YET, erase
 from exchange.commands.errors import CommandError
 from exchange.commands.verify import verify
 from exchange.domain.ids import uuid7
-from exchange.ledger.sealing import SEALS, Sealer
 from tests.acceptance.buyers import bidding
-from tests.acceptance.house import ANN, MASTER_KEY, person, until
+from tests.acceptance.house import ANN, all_is_sealed, person, until
 from tests.acceptance.market import buyer, campaign, market
 
 ADDRESS = "https://acme.example/thanks?lead=ann"
-
-
-def printed(capsys):
-    """The JSON that a command printed last; workers in this loop may log meanwhile."""
-    return msgspec.json.decode(capsys.readouterr().out.splitlines()[-1])
-
-
-@pytest.fixture
-def typed(house):
-    """Runs a command as it is typed, on the stores of the house: its status, and what it said."""
-    key = base64.b64encode(MASTER_KEY).decode()
-    settings = msgspec.structs.replace(
-        house.settings,
-        database_url=house.urls.database_url,
-        market_url=house.urls.market_url,
-        master_key=key,
-    )
-
-    async def run(command, capsys, *arguments, **options):
-        capsys.readouterr()  # what was logged before
-        status = await command(*arguments, **options, as_json=True, settings=settings)
-        return status, printed(capsys)
-
-    return run
 
 
 async def erased_over_http(house, lead_id, role="operator", **options):
@@ -51,7 +25,7 @@ async def erased_over_http(house, lead_id, role="operator", **options):
     return await house.call("DELETE", f"/v1/admin/leads/{lead_id}/person", key=key, **options)
 
 
-async def test_an_operator_erases_a_person_and_the_record_stays_whole(house, typed, capsys):
+async def test_an_operator_erases_a_person_and_the_record_stays_whole(house, typed):
     """No name, no number, no address where its buyer sent it on; the sale and the seals stand."""
     async with Fleet(bidding({"acme": "12.00"})) as fleet:
         taken = Reply(message(msgspec.json.encode({"accepted": True, "redirect_url": ADDRESS})))
@@ -62,12 +36,7 @@ async def test_an_operator_erases_a_person_and_the_record_stays_whole(house, typ
         lead_id = sold["lead_id"]
         assert sold["sales"][0]["redirect_url"] == ADDRESS
         assert (await house.admin(lead_id))["captures"]
-        sealer = Sealer(worker._books.ledger.connections, house.vault.derive(SEALS), now_us)
-
-        async def all_is_sealed():
-            return not await sealer.seal(await sealer.high())
-
-        await until(all_is_sealed)
+        await all_is_sealed(house, worker)
 
         first = await erased_over_http(house, lead_id)
         assert (first.status, first.body["lead_id"]) == (200, lead_id)
@@ -84,7 +53,7 @@ async def test_an_operator_erases_a_person_and_the_record_stays_whole(house, typ
         told = (await house.call("GET", f"/v1/leads/{lead_id}", key=key)).body
         assert (told["status"], told["price"]) == ("sold", sold["price"])
         assert told["sales"][0].get("redirect_url") is None
-        status, found = await typed(verify, capsys)
+        status, found = await typed(verify)
         assert (status, found["faults"]) == (0, [])
         assert found["erased"] == 3
         async with house.ledger() as ledger:
@@ -120,7 +89,7 @@ async def test_a_lead_in_doubt_is_erased_only_after_its_end(house):
         assert (await erased_over_http(house, told["lead_id"])).status == 200
 
 
-async def test_what_comes_after_the_person_was_erased_is_not_readable_either(house, typed, capsys):
+async def test_what_comes_after_the_person_was_erased_is_not_readable_either(house, typed):
     """The answer to a post that was given up: with it the whole request would be kept again."""
     late = BuyerSpec(
         id="acme", price=Fixed(13.0), post_faults={PostFault.LATE: 1.0}, late_ms=1500.0
@@ -141,13 +110,11 @@ async def test_what_comes_after_the_person_was_erased_is_not_readable_either(hou
         await until(is_recorded)
         async with house.ledger() as ledger:
             assert await ledger.captures(lead_id) == []
-        status, found = await typed(verify, capsys)
+        status, found = await typed(verify)
     assert (status, found["faults"]) == (0, [])
 
 
-async def test_by_telephone_by_address_and_by_digest_all_leads_of_a_person_are_found(
-    house, typed, capsys
-):
+async def test_by_telephone_by_address_and_by_digest_all_leads_of_a_person_are_found(house, typed):
     """However it is written; first shown, then erased; nobody else is touched."""
     await house.apply(market(buyer("acme", offer="price = 1.00"), campaign()))
     await house.open()
@@ -156,24 +123,24 @@ async def test_by_telephone_by_address_and_by_digest_all_leads_of_a_person_are_f
     hers.append((await house.post({**ANN, "phone": person(7)["phone"]})).body["lead_id"])
     others = [(await house.post(person(8))).body["lead_id"]]
 
-    status, found = await typed(erase, capsys, phone="512-555-0123")
+    status, found = await typed(erase, phone="512-555-0123")
     assert (status, sorted(found["found"]), found["erased"]) == (0, sorted(hers[:2]), [])
     digest = hashlib.sha256(b"ann.lee@example.com").hexdigest()
-    status, found = await typed(erase, capsys, digest=digest)
+    status, found = await typed(erase, digest=digest)
     assert sorted(found["found"]) == sorted([hers[0], hers[2]])
     status, found = await typed(
-        erase, capsys, phone="+1 512 555 0123", email="Ann.Lee@Example.com", yes=True
+        erase, phone="+1 512 555 0123", email="Ann.Lee@Example.com", yes=True
     )
     assert sorted(one["lead_id"] for one in found["erased"]) == sorted(hers)
     async with house.ledger() as ledger:
         assert [await ledger.record(lead_id) for lead_id in hers] == [None] * 3
         assert await ledger.record(others[0])
     nobody = uuid7(now_us(), b"n" * 10)
-    status, found = await typed(erase, capsys, others[0], nobody, yes=True)
+    status, found = await typed(erase, others[0], nobody, yes=True)
     assert status == NOT_YET
     assert [one["lead_id"] for one in found["erased"]] == others
     assert found["left"] == [nobody]
     with pytest.raises(CommandError, match="--phone"):
-        await typed(erase, capsys, phone="12")
+        await typed(erase, phone="12")
     with pytest.raises(CommandError, match="name a lead"):
-        await typed(erase, capsys)
+        await typed(erase)

@@ -56,6 +56,8 @@ class Auditor:
         self._slow: list[tuple[float, float]] = []
         self._heard: set[str] = set()
         self._marks: tuple[bytes, ...] = ()
+        self._merges = False
+        """Duplicates are part of the lead that came first."""
         self._answer_s = 0.0
         self._counters = Counters()
         self._lost = False
@@ -94,6 +96,9 @@ class Auditor:
 
     def _on_terms(self, marks: tuple[bytes, ...], answer_s: float) -> None:
         self._marks, self._answer_s = marks, answer_s
+
+    def _on_duplicates(self, merges: bool) -> None:
+        self._merges = merges
 
     def _on_sent(self, lead_id: str, person: int, key: int) -> None:
         self._persons[lead_id], self._keys[lead_id] = person, key
@@ -200,6 +205,19 @@ class Auditor:
         elif known.end is not None and kind != "note":
             self._wrong("2 one sale", f"lead {lead_id} has a moment {kind} after its end")
         self._read_events(known, events)
+
+    def _on_merged(self, lead_id: str, first_id: str, keeps_something: bool) -> None:
+        """What is merged is part of a lead of the same person, and keeps nothing of that person."""
+        part, first = self._leads[lead_id], self._leads[first_id]
+        part.is_part = True
+        if not first.is_written or first.is_part:
+            self._wrong("4 nothing lost", f"{lead_id} is merged into {first_id}, which is no lead")
+        if self._persons[lead_id] != self._persons.get(first_id):
+            self._wrong("4 nothing lost", f"{lead_id} is merged into {first_id}, somebody else's")
+        if keeps_something:
+            self._wrong("1 privacy", f"{lead_id} is merged, and keeps something of its person")
+        if part.sales or part.end is None or part.end[0] != "duplicate":
+            self._wrong("2 one sale", f"{lead_id} is merged, and is sold or open: {part.end}")
 
     def _write_under_key(self, lead_id: str) -> None:
         """All requests of one key are one lead."""
@@ -416,7 +434,15 @@ class Auditor:
             return
         since_s = self._asked.get(lead_id, 0.0)
         others = self._of_person[self._persons[lead_id]]
-        written = [self._leads[one] for one in others if one in self._leads and one != lead_id]
+        written = [
+            self._leads[one]
+            for one in others
+            if one in self._leads and one != lead_id and not self._leads[one].is_part
+        ]
+        if lead.is_part is not self._merges:
+            self._wrong(
+                "4 nothing lost", f"duplicate {lead_id} is a lead, or not, as it should not"
+            )
         if not any(one.is_written and (is_sold(one) or one.ended_s >= since_s) for one in written):
             self._wrong("4 nothing lost", f"lead {lead_id} is a duplicate of nobody's")
 

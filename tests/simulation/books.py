@@ -11,11 +11,12 @@ from typing import Any
 
 import msgspec
 
+from exchange.domain.events import Merged
 from exchange.domain.ids import LeadId
 from exchange.domain.moment import AwardRow, LeadEnd, LeadRow, Moment, MomentKind, SaleEnd
 from exchange.domain.reason import Reason
 from exchange.ledger.decisions import Decision, SaleWord
-from exchange.ledger.stored import OpenLead, StoredLead, StoredSale
+from exchange.ledger.stored import OpenLead, Part, StoredLead, StoredSale
 
 
 class Refused(Exception):  # noqa: N818 - said as people say it
@@ -52,6 +53,8 @@ class Lead(msgspec.Struct):
     end: LeadEnd | None = None
     ended_at_us: int | None = None
     is_pending: bool = False
+    part_of: LeadId | None = None
+    """It is no lead, but merged into this one."""
     message: Any = None
     """What tells its seller of its end."""
 
@@ -160,6 +163,8 @@ class Books:
         if moment.lead_end is not None:
             lead.end, lead.ended_at_us = moment.lead_end, moment.at_us
             lead.message = moment.message
+            if moment.kind is MomentKind.MERGED:
+                lead.part_of = moment.lead_end.original
         if moment.kind is MomentKind.PENDING:
             lead.is_pending = True
 
@@ -197,7 +202,25 @@ class Books:
                 )
                 for award in lead.awards.values()
             ),
+            part_of=lead.part_of,
         )
+
+    def merged(self, lead_id: str) -> tuple[Part, ...]:
+        """Return what is part of a lead, in the order in which it came."""
+        found = [
+            Part(
+                lead.received_at_us,
+                Merged(
+                    lead_id=LeadId(part_id),
+                    seller_id=lead.row.seller_id,
+                    source_id=lead.row.source_id,
+                    channel=lead.row.channel,
+                ),
+            )
+            for part_id, lead in self.leads.items()
+            if lead.part_of == lead_id and lead.row is not None
+        ]
+        return tuple(sorted(found, key=lambda part: (part.at_us, part.merged.lead_id)))
 
     def open_leads(self, lead_ids: list[str], worker_id: str | None = None) -> list[OpenLead]:
         """Return those without an end, the oldest first; as of this worker, if it takes them."""

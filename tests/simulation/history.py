@@ -60,6 +60,10 @@ class History:
             ),
         )
 
+        if str(moment.kind) == "merged":
+            kept = moment.record is not None or lead.claim is not None or lead.state is not None
+            self.add("merged", moment.lead_id, moment.lead_end.original, kept)
+
     def brought(self, moment: Any) -> None:
         """Note what a moment adds to what the seller brought: a lead, and pings to buyers."""
         if moment.lead is not None:

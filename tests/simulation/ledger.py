@@ -12,7 +12,7 @@ from exchange.domain.ids import LeadId
 from exchange.domain.moment import Moment
 from exchange.ledger.connections import Limits
 from exchange.ledger.errors import LeaseLost, LedgerUnavailable, MomentRefused
-from exchange.ledger.stored import OpenLead, StoredLead
+from exchange.ledger.stored import OpenLead, Part, StoredLead
 from tests.simulation.books import Refused
 from tests.simulation.connections import asked
 from tests.simulation.loop import Process
@@ -151,6 +151,9 @@ class SimulatedLedger:
 
     async def timeline(self, lead_id: LeadId) -> list[Any]:
         return await self._read("timeline", lead_id)
+
+    async def merged(self, lead_id: LeadId) -> tuple[Part, ...]:
+        return await self._read("merged", lead_id)
 
     async def quote(self, lead_id: LeadId) -> Any:
         return await self._read("quote", lead_id)

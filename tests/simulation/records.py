@@ -42,5 +42,7 @@ class Lead:
         self.is_recovered = False
         self.ended_s = inf
         self.heard_pending_s = inf
+        self.is_part = False
+        """It was merged into another lead."""
         self.is_told = False
         """Its seller is sent a message of its end."""

@@ -101,6 +101,8 @@ class Plan(msgspec.Struct, frozen=True):
     """Limited in what it brings, or not."""
     holds_quotes: bool
     """Room is held for what is quoted; some quotes are never posted."""
+    merges: bool
+    """A duplicate is part of the lead that came first, and no lead."""
 
 
 class Scenery(msgspec.Struct, frozen=True):
@@ -110,10 +112,11 @@ class Scenery(msgspec.Struct, frozen=True):
     answer_ms: int
 
 
-def scenery(chance: Random, leads: int, sharing: Random) -> Scenery:
+def scenery(chance: Random, leads: int, sharing: Random, merging: Random) -> Scenery:
     """Return a market in which caps fill up: limits are small against the number of leads.
 
-    In every other one leads may be shared, and offers say with how many, and with whom not.
+    In every other one leads may be shared, and offers say with how many, and with whom not; in
+    every other one duplicates are merged.
     """
     answer_ms = chance.choice((2_000, MIDDLING_MS, LONG_MS))
     bidders = BUYERS[: chance.randint(2, len(BUYERS))]
@@ -129,6 +132,7 @@ def scenery(chance: Random, leads: int, sharing: Random) -> Scenery:
         max_buyers=sharing.choice((1, 1, 2, 3)),
         seller=a_seller(leads, sharing),
         holds_quotes=sharing.random() < 1 / 2,
+        merges=merging.random() < 1 / 2,
     )
     if plan.max_buyers > 1:
         offers = [on_terms(offer, sharing) for offer in offers]
@@ -233,7 +237,12 @@ def a_snapshot(version: int, offers: list[Offer], answer_ms: int, plan: Plan) ->
         a_stage(*HOUSES, number=2, method=plan.method, weights=weights),
     )
     duplicates = DuplicateRule(
-        WINDOW_S, ("phone",), MatchOn.ANY, Against.SOLD, DuplicateScope.CAMPAIGN
+        window_s=WINDOW_S,
+        on=("phone",),
+        match=MatchOn.ANY,
+        against=Against.SOLD,
+        scope=DuplicateScope.CAMPAIGN,
+        merges=plan.merges,
     )
     relaxed = Margin(percent=Decimal(5)) if is_even else None
     margin = Margin(percent=Decimal(15), relaxed=relaxed)

@@ -77,12 +77,15 @@ def simulate(seed: int, setting: Setting) -> Simulated:
     history = History(world)
     chance = Random(f"scene {seed}")
     plan = setting.plan or plan_of(Random(f"faults {seed}"), losses=setting.losses)
-    stage = scenery(chance, setting.leads, Random(f"sharing {seed}"))
+    stage = scenery(
+        chance, setting.leads, Random(f"sharing {seed}"), Random(f"merging {seed}")
+    )  # fmt: skip
     for snapshot in stage.snapshots:
         history.add("market", snapshot.version, plainly(snapshot))
     for cap in stage.snapshots[0].sellers["fastquotes"].caps:
         history.add("limit", cap.scope, str(cap.kind), cap.limit, str(cap.per))
     history.add("terms", MARKS, stage.answer_ms / 1000)
+    history.add("duplicates", stage.snapshots[0].campaigns["auto-us"].duplicates.merges)
     # An hour ends somewhere in the middle: windows change while leads are being sold.
     began_us = NOW_US - NOW_US % HOUR_US + HOUR_US - chance.randrange(40_000_000)
 

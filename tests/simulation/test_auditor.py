@@ -229,6 +229,15 @@ HEARD_YES = ("confirmed", 1.2, "acme", SALE, True, 200, "accepted")
 HEARD_NO = ("confirmed", 1.2, "acme", SALE, False, 200, "accepted")
 VOID = moment(LEAD, 3, "outcome", sale_end=(SALE, "void"), end=("unsold", None))
 
+DUPLICATE = moment(OTHER, 1, "merged", row=ROW, end=("duplicate", None))
+MERGED = {
+    "terms": [RIGHT["terms"], ("duplicates", 0.0, True)],
+    "sent other": [("sent", 2.0, OTHER, 7, 4)],
+    "asked other": [
+        ("asked", 2.0, OTHER, "w1"), DUPLICATE, ("merged", 2.0, OTHER, LEAD, False),
+    ],
+}  # fmt: skip
+"""The other lead is of the same person, and is merged into the first."""
 WORDS = {
     "a word that was taken is void": (
         "4 nothing lost",
@@ -263,6 +272,39 @@ WORDS = {
             moment(OTHER, 1, "outcome", row=ROW, end=("duplicate", None)),
         ]},
     ),
+    "a duplicate of what is merged itself": (
+        "4 nothing lost", MERGED | {"quiet": [
+            ("sent", 2.0, "lead-3", 7, 5),
+            ("asked", 2.0, "lead-3", "w1"),
+            moment("lead-3", 1, "merged", row=ROW, end=("duplicate", None)),
+            ("merged", 2.0, "lead-3", OTHER, False),
+            RIGHT["quiet"],
+        ]},
+    ),
+    "a duplicate that should be merged": (
+        "4 nothing lost", MERGED | {"asked other": [("asked", 2.0, OTHER, "w1"), DUPLICATE]},
+    ),
+    "a duplicate that should not be merged": (
+        "4 nothing lost", MERGED | {"terms": [RIGHT["terms"]]},
+    ),
+    "merged into somebody else's lead": (
+        "4 nothing lost", MERGED | {"sent other": [("sent", 2.0, OTHER, 8, 4)]},
+    ),
+    "merged into nothing": (
+        "4 nothing lost", MERGED | {"asked other": [
+            ("asked", 2.0, OTHER, "w1"), DUPLICATE, ("merged", 2.0, OTHER, "lead-0", False),
+        ]},
+    ),
+    "merged with its person": (
+        "1 privacy", MERGED | {"asked other": [
+            ("asked", 2.0, OTHER, "w1"), DUPLICATE, ("merged", 2.0, OTHER, LEAD, True),
+        ]},
+    ),
+    "merged without an end": (
+        "2 one sale", MERGED | {"asked other": [
+            moment(OTHER, 1, "merged", row=ROW), ("merged", 2.0, OTHER, LEAD, False),
+        ]},
+    ),
 }  # fmt: skip
 
 
@@ -283,6 +325,7 @@ def test_a_word_that_is_not_kept_is_seen(what):
             ("asked", 2.0, OTHER, "w1"),
             moment(OTHER, 1, "outcome", row=ROW, end=("duplicate", None)),
         ]},
+        MERGED,
     ],
 )  # fmt: skip
 def test_a_word_that_is_kept_is_right(changes):

@@ -32,6 +32,7 @@ WITHOUT = {
     "test_a_lead_that_is_being_sold_is_not_erased": "nobody is erased",
     "test_another_master_key_is_named_as_the_cause": "nothing is sealed",
     "test_leads_are_counted_by_what_became_of_them": "a report's",
+    "test_what_is_merged_is_no_lead_among_leads": "the same",
     "test_idle_connections_that_break_are_replaced_unnoticed": "it asks with a report",
     "test_a_ledger_that_cannot_begin_says_so": "a start's",
 }

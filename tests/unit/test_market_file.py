@@ -113,9 +113,9 @@ def lined(old, new):
         ('"auction"', '"auctoin"', "stage[0].method", 'did you mean "auction"?'),
         (
             "window_hours = 720",
-            'action = "merge", window_hours = 1',
+            'action = "merged", window_hours = 1',
             ".action",
-            "not supported yet",
+            'must be "reject" or "merge"; did you mean "merge"?',
         ),
         ('"auction"', '"auction"\nmax_buyers = 0', "max_buyers", "must be at least 1"),
         ("price = 9.00", 'price = 9.00\nnot_with = ["acne"]', "not_with[0]", 'no buyer "acne"'),

@@ -7,7 +7,7 @@ from exchange.configuration.compiling.conditions import Read
 from exchange.configuration.compiling.floors import floors_of
 from exchange.configuration.compiling.margins import OfferMargins, terms_of
 from exchange.configuration.learning import expecting_of, learn_floor_of, ranked_by
-from exchange.contract.market.campaigns import CampaignPart, DuplicatesPart, StagePart
+from exchange.contract.market.campaigns import Action, CampaignPart, DuplicatesPart, StagePart
 from exchange.domain.campaign import Campaign, DuplicateRule, Method, Stage
 from exchange.domain.money import from_decimal
 from exchange.domain.offer import Offer
@@ -93,5 +93,10 @@ def duplicates_of(part: DuplicatesPart | None) -> DuplicateRule | None:
     if part is None:
         return None
     return DuplicateRule(
-        part.window_hours * SECONDS_PER_HOUR, part.on, part.match, part.against, part.scope
+        window_s=part.window_hours * SECONDS_PER_HOUR,
+        on=part.on,
+        match=part.match,
+        against=part.against,
+        scope=part.scope,
+        merges=part.action is Action.MERGE,
     )

@@ -42,10 +42,12 @@ class TermsPart(Part, frozen=True, kw_only=True):
 
 
 class Action(StrEnum):
-    """What becomes of a duplicate."""
+    """What becomes of a duplicate; its seller hears the same."""
 
     REJECT = "reject"
+    """It is a lead of its own, kept like every other."""
     MERGE = "merge"
+    """It is part of the lead that came first, and no lead."""
 
 
 class DuplicatesPart(Part, frozen=True, kw_only=True):
@@ -56,7 +58,7 @@ class DuplicatesPart(Part, frozen=True, kw_only=True):
     match: MatchOn = MatchOn.ANY
     against: Against = Against.SOLD
     scope: DuplicateScope = DuplicateScope.CAMPAIGN
-    action: Annotated[Action, Meta(extra={"later": ("merge",)})] = Action.REJECT
+    action: Action = Action.REJECT
 
 
 class StagePart(Part, frozen=True, kw_only=True):

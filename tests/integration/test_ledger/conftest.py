@@ -27,6 +27,7 @@ from exchange.domain.moment import (
     Transfer,
 )
 from exchange.domain.money import Micros
+from exchange.domain.reason import Reason
 from exchange.domain.states import LeadStatus, SaleState
 from exchange.ledger.connections import Connections, Limits, prepare
 from exchange.ledger.ledger import Ledger
@@ -90,6 +91,20 @@ class Story:
             MomentKind.LEAD,
             lead=msgspec.structs.replace(self.lead, **changes),
             record=b'{"phone": "+15125550100"}',
+            events=(self.event(EventName.RECEIVED),),
+        )
+
+    def merged(self, lead_id: str, first: str, number: int = 1, **changes: Any) -> Moment:
+        """Another post of the first lead's person: of that nothing is kept."""
+        none = {"claim": None, "state": None, "score": None}
+        return self.moment(
+            lead_id,
+            number,
+            MomentKind.MERGED,
+            lead=msgspec.structs.replace(self.lead, **none, **changes),
+            lead_end=LeadEnd(
+                status=LeadStatus.DUPLICATE, reason=Reason.DUPLICATE, original=LeadId(first)
+            ),
             events=(self.event(EventName.RECEIVED),),
         )
 

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from exchange.domain.events import EventName
+from exchange.domain.events import EventName, Merged
 from exchange.domain.ids import LeadId
 from exchange.domain.moment import LeadEnd, MomentKind, SaleEnd
 from exchange.domain.reason import Reason
@@ -15,6 +15,7 @@ from exchange.ledger.errors import MasterKeyError, SealBrokenError
 from exchange.ledger.ledger import Ledger
 from exchange.ledger.stored import Erasure
 from exchange.ledger.vault import Vault
+from tests.integration.test_ledger.conftest import NOW_US
 
 LOST_KEY = b"\xff" * 32
 
@@ -247,6 +248,40 @@ async def test_balances_follow_from_the_transfers_and_sum_to_zero(ledger, story,
     }
     assert [b.account for b in await ledger.balances("seller/")] == ["seller/fastquotes"]
     assert await ledger.sums() == {"USD": 0}
+
+
+async def test_what_is_merged_is_part_of_its_lead_and_read_by_its_own_id(ledger, story, sold):
+    """Once, as the duplicate that its seller heard of; it is no open lead and has no record."""
+    parts = [story.new_id() for _ in range(2)]
+    for number, part in enumerate(parts):
+        moment = story.merged(part, sold, source_id=f"s-{number}", received_at_us=NOW_US + number)
+        assert await ledger.commit(moment)
+        assert not await ledger.commit(story.merged(part, sold, seller_id="other"))
+
+    found = await ledger.lead(parts[1])
+    assert (found.part_of, found.row, found.end) == (sold, moment.lead, moment.lead_end)
+    assert (found.ended_at_us, found.last_number, found.sales) == (moment.at_us, 1, ())
+    assert (await ledger.lead(sold)).part_of is None
+    assert await ledger.open_lead(parts[1]) is None
+    assert await ledger.record(parts[1]) is None
+    assert await ledger.timeline(parts[1]) == list(moment.events)
+    assert [(part.at_us, part.merged) for part in await ledger.merged(sold)] == [
+        (
+            NOW_US + number,
+            Merged(
+                lead_id=part, seller_id="fastquotes", source_id=f"s-{number}", channel="facebook"
+            ),
+        )
+        for number, part in enumerate(parts)
+    ]
+    assert await ledger.merged(parts[0]) == ()
+
+
+async def test_what_is_merged_is_no_lead_among_leads(ledger, story, sold):
+    """Neither in the table nor in the counts."""
+    assert await ledger.commit(story.merged(story.new_id(), sold))
+
+    assert await ledger.counts() == {LeadStatus.SOLD: 1}
 
 
 async def test_leads_are_counted_by_what_became_of_them(ledger, story, sold):

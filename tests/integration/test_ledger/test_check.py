@@ -58,6 +58,20 @@ async def test_an_empty_ledger_and_one_of_sound_sales_break_nothing(ledger, stor
     assert await ledger.violations(rules) == []
 
 
+async def test_what_is_merged_into_no_lead_is_found(ledger, story, rules, write):
+    """Into one that is not there, or into what was merged itself; into a lead it is sound."""
+    first, _ = await write()
+    part = story.new_id()
+    await ledger.commit(story.merged(part, first))
+    assert await ledger.violations(rules) == []
+
+    await ledger.commit(story.merged(story.new_id(), part))
+    await ledger.commit(story.merged(story.new_id(), story.new_id()))
+
+    found = await ledger.violations(rules)
+    assert [one.check for one in found] == ["part_of_no_lead"] * 2
+
+
 async def test_a_violation_says_what_it_is_about(ledger, rules, write):
     """Enough to look it up."""
     lead_id, _ = await write(lead_end=LeadEnd(status=LeadStatus.SOLD, price=Micros(1)))
@@ -250,7 +264,7 @@ async def test_a_buyer_over_a_cap_is_found_in_its_own_window(ledger, rules, writ
 
 async def test_every_check_has_a_name_that_says_what_is_wrong(ledger, rules):
     """The names are what operators read."""
-    assert len(STATEMENTS) == 17
+    assert len(STATEMENTS) == 18
     assert await ledger.violations(rules) == []
 
 

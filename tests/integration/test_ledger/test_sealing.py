@@ -10,7 +10,7 @@ from tests.integration.test_ledger.conftest import MASTER_KEY, NOW_US
 
 TABLES = (
     *("moment", "lead", "lead_end", "quote", "record", "award", "sale_end", "transfer"),
-    *("capture", "link", "seal"),
+    *("capture", "link", "seal", "submission"),
 )
 FREE = {("lead", "worker"), ("moment", "serial")}
 """Who sells a lead may change, and says nothing of what happened to it; nor does the order in which
@@ -41,8 +41,8 @@ async def sealed(sealer):
 
 @pytest.fixture
 async def record(ledger, story, sealer, database):
-    """A sold lead of two seals, one unsold, one that began as a quote; a market and money in it."""
-    ids = {name: story.new_id() for name in ("sold", "unsold", "quoted", "sale")}
+    """A sold lead of two seals, one unsold, one that began as a quote, one merged; and money."""
+    ids = {name: story.new_id() for name in ("sold", "unsold", "quoted", "merged", "sale")}
     assert await ledger.commit(story.received(ids["sold"]))
     assert await ledger.commit(story.awarded(ids["sold"], ids["sale"]))
     await database.execute(
@@ -69,6 +69,7 @@ async def record(ledger, story, sealer, database):
     assert await ledger.commit(moment)
     later = msgspec.structs.replace(story.received(ids["quoted"]), number=2)
     assert await ledger.commit(later)
+    assert await ledger.commit(story.merged(ids["merged"], ids["sold"]))
     assert len(await sealed(sealer)) == 1
     for table in (*TABLES, "configuration", "market_object"):
         await database.execute(f"CREATE TABLE kept_{table} AS TABLE {table}")
@@ -103,13 +104,13 @@ async def put_back(database, *tables):
 async def test_what_nobody_touched_is_as_it_was_sealed(verify, sealer, ledger, story):
     """Sealed twice, verified twice; what came since is counted, and sealed the next time."""
     found = await verify()
-    assert (found.faults, found.seals, found.entries, found.unsealed) == ([], 2, 7, 0)
+    assert (found.faults, found.seals, found.entries, found.unsealed) == ([], 2, 8, 0)
     assert await sealed(sealer) == [], "nothing came since"
     assert await ledger.commit(story.received(story.new_id()))
     assert (await verify()).unsealed == 1
     assert len(await sealed(sealer)) == 1
     found = await verify()
-    assert (found.faults, found.entries, found.unsealed) == ([], 8, 0)
+    assert (found.faults, found.entries, found.unsealed) == ([], 9, 0)
 
 
 @pytest.mark.usefixtures("record")
