@@ -36,6 +36,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Messages of one offer that wait to be delivered; beyond that more are dropped."""
 
 
+class Batch(msgspec.Struct, frozen=True):
+    """The oldest notices of an offer as one message."""
+
+    message: Written
+    notices: int
+    dropped: int
+    """So many it says are missing."""
+
+
 class Observer(Protocol):
     """Who counts."""
 
@@ -66,6 +75,9 @@ class Batches:
         self._limits = limits
         self._kept: defaultdict[str, deque[Notice]] = defaultdict(deque)
         self._dropped: Counter[str] = Counter()
+        """What no message told yet, but one of those that are on their way."""
+        self._on_their_way: dict[str, Batch] = {}
+        """By offer; of one that could not be written nobody knows whether it was after all."""
 
     def push(self, offer_id: str, notice: Notice) -> None:
         """Take a notice; one too many is dropped and counted."""
@@ -84,43 +96,51 @@ class Batches:
 
     async def flush(self) -> None:
         """Write what gathered so far; what cannot be written now waits for the next time."""
-        while batches := {
-            offer_id: tuple(islice(kept, self._limits.batch_max))
-            for offer_id, kept in self._kept.items()
-        }:
-            messages = {offer: self._message(offer, batch) for offer, batch in batches.items()}
+        while self._kept:
+            batches = {offer_id: self._batch(offer_id) for offer_id in self._kept}
+            messages = [batch.message for batch in batches.values()]
             try:
-                taken = await self._outbox.put(
-                    [*messages.values()], TOPIC, self._limits.waiting_max
-                )
+                taken = await self._outbox.put(messages, TOPIC, self._limits.waiting_max)
             except LedgerUnavailable:
                 logger.warning("notices wait", offers=len(messages))
                 return
             for offer_id, batch in batches.items():
-                self._sent(offer_id, len(batch), was_taken=messages[offer_id].id in taken)
+                self._sent(offer_id, batch, was_taken=batch.message.id in taken)
 
-    def _message(self, offer_id: str, batch: tuple[Notice, ...]) -> Written:
+    def _batch(self, offer_id: str) -> Batch:
+        """Return what an offer is told next: the same message until it is known to be written."""
+        batch = self._on_their_way.get(offer_id)
+        if batch is None:
+            batch = self._on_their_way[offer_id] = self._made(offer_id)
+        return batch
+
+    def _made(self, offer_id: str) -> Batch:
+        notices = tuple(islice(self._kept[offer_id], self._limits.batch_max))
         data = BidNotices(
             offer=offer_id,
             dropped=self._dropped[offer_id],
-            notices=tuple(map(published, batch)),
+            notices=tuple(map(published, notices)),
         )
         at_us = self._now_us()
         message_id = uuid7(at_us, self._entropy(ENTROPY_BYTES))
         body = enveloped(TOPIC, at_us, data)
-        return Written(message_id, at_us, offer_recipient(offer_id), body)
+        message = Written(message_id, at_us, offer_recipient(offer_id), body)
+        return Batch(message, len(notices), data.dropped)
 
-    def _sent(self, offer_id: str, notices: int, *, was_taken: bool) -> None:
+    def _sent(self, offer_id: str, batch: Batch, *, was_taken: bool) -> None:
         """Forget a batch that was written, or that its recipient is too far behind to hear."""
+        del self._on_their_way[offer_id]
         kept = self._kept[offer_id]
-        for _ in range(notices):
+        for _ in range(batch.notices):
             kept.popleft()
         if not kept:
             del self._kept[offer_id]
-        if was_taken:
+        if not was_taken:
+            self._drop(offer_id, batch.notices)
+            return
+        self._dropped[offer_id] -= batch.dropped  # some may have come while it was written
+        if not self._dropped[offer_id]:
             del self._dropped[offer_id]
-        else:
-            self._drop(offer_id, notices)
 
     def _drop(self, offer_id: str, notices: int) -> None:
         self._dropped[offer_id] += notices

@@ -100,7 +100,8 @@ class Outbox:
     ) -> frozenset[str]:
         """Write messages with their bodies; return the ids of those that were taken.
 
-        A recipient for whom `waiting_max` wait already gets no more.
+        A recipient for whom `waiting_max` wait already gets no more. A message that was put before
+        is there once, and taken.
         """
         rows = await self._fetch(
             "put",

@@ -49,16 +49,26 @@ UPDATE message SET due = now()
  WHERE recipient = $1 AND state = 'waiting' AND tries > 0 AND due > now() + interval '30 seconds';
 
 -- put --
--- Of a recipient for whom so many ($6) wait already nothing is taken.
-INSERT INTO message (id, at, recipient, topic, body)
-SELECT id, at, recipient, $5, body
-  FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::bytea[])
-    AS given (id, at, recipient, body)
- WHERE (SELECT count(*)
-          FROM (SELECT FROM message
-                 WHERE state = 'waiting' AND message.recipient = given.recipient
-                 LIMIT $6) AS waits) < $6
-RETURNING id::text;
+-- Of a recipient for whom so many ($6) wait already nothing is taken. Returned is what was taken, now
+-- or before.
+WITH given AS MATERIALIZED (
+    SELECT *
+      FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::bytea[])
+        AS given (id, at, recipient, body)
+), new AS (
+    INSERT INTO message (id, at, recipient, topic, body)
+    SELECT id, at, recipient, $5, body
+      FROM given
+     WHERE (SELECT count(*)
+              FROM (SELECT FROM message
+                     WHERE state = 'waiting' AND message.recipient = given.recipient
+                     LIMIT $6) AS waits) < $6
+        ON CONFLICT (id) DO NOTHING
+    RETURNING id
+)
+SELECT id::text FROM new
+UNION ALL
+SELECT given.id::text FROM given JOIN message USING (id);
 
 -- replay --
 UPDATE message SET state = 'waiting', tries = 0, due = now(), ended_at = NULL

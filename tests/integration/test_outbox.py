@@ -93,6 +93,15 @@ async def test_a_recipient_that_is_too_far_behind_gets_no_more(outbox):
     assert await outbox.put(more[:1], TOPIC, 3) == {more[0].id}
 
 
+async def test_a_message_that_is_put_twice_is_there_once_and_was_taken_both_times(outbox):
+    """Its writer did not hear that it was written, and may meet a full recipient meanwhile."""
+    messages = [written(n) for n in range(3)]
+    assert await outbox.put(messages[:2], TOPIC, 3) == {one.id for one in messages[:2]}
+    assert await outbox.put(messages, TOPIC, 3) == {one.id for one in messages}
+    assert await outbox.put([*messages, written(4)], TOPIC, 3) == {one.id for one in messages}
+    assert (await outbox.waiting())[0] == 3
+
+
 async def test_operators_page_through_messages_by_what_they_look_for(outbox):
     """Newest first; each page goes on where the last one ended."""
     messages = [written(n, f"offer/{'ab'[n % 2]}") for n in range(6)]

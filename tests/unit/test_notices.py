@@ -209,3 +209,45 @@ async def test_what_comes_while_a_batch_is_being_written_is_not_lost(batches, ou
     await batches.flush()
     told_of = [one["ping_id"] for said in outbox.says for one in said["notices"]]
     assert sorted(told_of) == ["0", "1", "2"]
+
+
+async def test_what_is_dropped_while_a_batch_is_being_written_is_told_by_the_next(batches, outbox):
+    """The message on its way could not know of it."""
+    put = outbox.put
+
+    async def slow(messages, topic, waiting_max):
+        if not outbox.taken:
+            batches.push("a", late(8))
+            batches.push("a", late(9))
+        return await put(messages, topic, waiting_max)
+
+    outbox.put = slow
+    for number in range(7):
+        batches.push("a", late(number))
+    await batches.flush()
+    assert [said["dropped"] for said in outbox.says] == [2, 2]
+    assert outbox.dropped == 4
+
+
+async def test_a_batch_of_which_nobody_heard_whether_it_was_written_is_the_same_message_again(
+    batches, outbox
+):
+    """The connection broke after the write: notices and counts are not told twice."""
+    put = outbox.put
+
+    async def breaking(messages, topic, waiting_max):
+        await put(messages, topic, waiting_max)
+        raise LedgerUnavailable
+
+    for number in range(6):
+        batches.push("a", late(number))
+    outbox.put = breaking
+    await batches.flush()
+    outbox.put = put
+    await batches.flush()
+    first, again, *_ = outbox.taken
+    assert first == again
+    told = {message.id: msgspec.json.decode(message.body)["data"] for message in outbox.taken}
+    of_all = [one["ping_id"] for said in told.values() for one in said["notices"]]
+    assert of_all == [*"01234"]
+    assert [said["dropped"] for said in told.values()] == [1, 0]
