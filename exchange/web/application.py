@@ -9,7 +9,7 @@ from exchange.web.doors import DOORS, Doors
 from exchange.web.edge import edge
 from exchange.web.feeds import FEEDS, FeedsUnderWay
 from exchange.web.idempotency import Repeats
-from exchange.web.openapi import document
+from exchange.web.openapi.document import document
 from exchange.web.pages.reference import DOCUMENT
 from exchange.web.pages.shelf import SHELF, Shelf
 from exchange.web.quick import QUICK, Quick

@@ -17,8 +17,8 @@ from exchange.intake.controls import read_controls
 from exchange.intake.errors import Errors
 from exchange.web.answers import encode
 from exchange.web.application import create_app, create_operations_app
-from exchange.web.openapi import document
-from exchange.web.openapi_examples import REQUESTS
+from exchange.web.openapi.document import document
+from exchange.web.openapi.examples import REQUESTS
 from exchange.web.pages.reference import DOCUMENT as DOCUMENT_KEY
 from exchange.web.problems import Kind, problem
 from exchange.web.requests import CONSENT, LEAD_REQUEST

@@ -1,0 +1,1 @@
+"""The description of every call, for programs and for people."""
