@@ -6,7 +6,6 @@ calls straight into the batch that waits for it. A task is made only to open a c
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Protocol
@@ -14,16 +13,15 @@ from typing import Protocol
 from exchange.wire.call import Call, Detail, Outcome
 from exchange.wire.connection import Connection, Head, Limits
 from exchange.wire.dialer import Unreachable
+from exchange.wire.drains import TIMER_SLACK_S, Drains
 from exchange.wire.endpoint import Endpoint
+from exchange.wire.fan_out import FanOut, OnAnswer
 from exchange.wire.pool import Pool
 
 WAITING = Outcome.WAITING
 ANSWERED = Outcome.ANSWERED
 SWEEP_S = 1.0
-TIMER_SLACK_S = 0.001
-"""A loop's timer may ring this much early: its clock counts whole milliseconds."""
 
-OnAnswer = Callable[[Call], bool]
 by_due = attrgetter("due_at")
 
 
@@ -35,23 +33,6 @@ class Dials(Protocol):
 
     def close(self) -> None:
         """Open no connection any more."""
-
-
-class FanOut:
-    """Calls that are waited for together."""
-
-    __slots__ = ("calls", "done", "left", "next", "on_answer", "order", "timer")
-
-    def __init__(
-        self, calls: Sequence[Call], done: asyncio.Future[None], on_answer: OnAnswer | None
-    ) -> None:
-        self.calls = calls
-        self.done = done
-        self.on_answer = on_answer
-        self.left = len(calls)
-        self.order: Sequence[Call] = ()  # by when their time is up, once that is known
-        self.next = 0
-        self.timer: asyncio.TimerHandle | None = None
 
 
 class Wire:
@@ -77,8 +58,7 @@ class Wire:
         self.standing: set[Connection] = set()
         self.dialing: set[asyncio.Task[None]] = set()
         self.batches: set[FanOut] = set()
-        self.draining: deque[tuple[float, Connection, Call]] = deque()
-        self.drain_timer: asyncio.TimerHandle | None = None
+        self.drains = Drains(loop, clock, self.limits.late_grace_ms / 1000.0)
         self.sweep_timer: asyncio.TimerHandle | None = None
         self.emptied: asyncio.Future[None] | None = None
         # Counted since the start, for the metrics page
@@ -127,11 +107,10 @@ class Wire:
         self.closing = True
         for batch in list(self.batches):
             self.end(batch, Detail.WIRE_CLOSED)
-        for timer in (self.drain_timer, self.sweep_timer):
-            if timer is not None:
-                timer.cancel()
-        self.drain_timer = self.sweep_timer = None
-        self.draining.clear()
+        self.drains.close()
+        if self.sweep_timer is not None:
+            self.sweep_timer.cancel()
+            self.sweep_timer = None
         for task in list(self.dialing):
             task.cancel()
         if self.dialing:
@@ -340,27 +319,9 @@ class Wire:
 
     def drain(self, call: Call, now: float) -> None:
         """Let a late answer come in for a while: the connection lives and its time is known."""
-        if call.line is None:
-            return
-        self.draining.append((now + self.limits.late_grace_ms / 1000.0, call.line, call))
-        call.line = None
-        if self.drain_timer is None and not self.closing:
-            self.drain_timer = self.loop.call_later(
-                self.limits.late_grace_ms / 1000.0, self.stop_drains
-            )
-
-    def stop_drains(self) -> None:
-        """Close connections whose late answer did not come."""
-        now = self.clock() + TIMER_SLACK_S
-        draining = self.draining
-        while draining and (draining[0][0] <= now or draining[0][1].call is not draining[0][2]):
-            _, connection, call = draining.popleft()
-            if connection.call is call:
-                connection.shut()
-        self.drain_timer = None
-        if draining:
-            delay = draining[0][0] - now + TIMER_SLACK_S
-            self.drain_timer = self.loop.call_later(delay, self.stop_drains)
+        if call.line is not None:
+            self.drains.add(call.line, call, now)
+            call.line = None
 
     def sweep(self) -> None:
         """Close connections that were idle for too long, and forget hosts that have none."""

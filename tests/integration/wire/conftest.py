@@ -158,9 +158,9 @@ async def open_wire(secure, trusting):
         assert wire.connections_open == 0
         assert not wire.dialing
         assert not wire.batches
-        assert not wire.draining
+        assert not wire.drains.waiting
         assert wire.sweep_timer is None
-        assert wire.drain_timer is None
+        assert wire.drains.timer is None
 
 
 @pytest.fixture

@@ -153,7 +153,7 @@ async def test_draining_has_an_end(serve, open_wire, make_call):
     assert wire.connections_open == 3
     async with asyncio.timeout(5):
         await server.all_closed()
-    assert wire.drain_timer is None
+    assert wire.drains.timer is None
     assert wire.late_count == 0
 
 
