@@ -16,8 +16,9 @@ from exchange.commands.showing import tell
 from exchange.contract.timeline import utc_text
 from exchange.domain.sealing import Fault
 from exchange.ledger.connections import prepare
-from exchange.ledger.sealing import SEALS, Verified, Verifier
+from exchange.ledger.seals import SEALS
 from exchange.ledger.vault import Vault
+from exchange.ledger.verifying import Verified, Verifier
 from exchange.settings import Settings
 
 BROKEN = 3

@@ -9,7 +9,8 @@ import structlog
 from exchange.configuration.pausing import end_pilot
 from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.recount import recounting
-from exchange.ledger.sealing import SEALS, Sealer
+from exchange.ledger.sealing import Sealer
+from exchange.ledger.seals import SEALS
 from exchange.market.errors import MarketUnavailable
 from exchange.story.piloting import Piloting
 from exchange.story.rebuilding import Rebuilding

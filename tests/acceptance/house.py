@@ -29,7 +29,8 @@ from exchange.configuration.secrets import set_secret
 from exchange.configuration.swapping import wait_until_swapped
 from exchange.ledger.connections import Connections, Limits
 from exchange.ledger.ledger import Ledger
-from exchange.ledger.sealing import SEALS, Sealer
+from exchange.ledger.sealing import Sealer
+from exchange.ledger.seals import SEALS
 from exchange.ledger.vault import Vault
 from exchange.settings import Settings, load_settings
 from exchange.stores.embedded import StoreUrls

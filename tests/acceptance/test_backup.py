@@ -12,7 +12,8 @@ from exchange.clock import now_us
 from exchange.commands.backup import backup, restore, without_password
 from exchange.commands.errors import CommandError
 from exchange.commands.verify import BROKEN, verify
-from exchange.ledger.sealing import SEALS, Sealer
+from exchange.ledger.sealing import Sealer
+from exchange.ledger.seals import SEALS
 from exchange.stores.embedded import StoreUrls
 from tests.acceptance.audit import settled, standing
 from tests.acceptance.buyers import bidding

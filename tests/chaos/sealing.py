@@ -23,8 +23,10 @@ from exchange.clock import now_us
 from exchange.ledger.connections import Connections, Limits, prepare
 from exchange.ledger.ledger import Ledger
 from exchange.ledger.migrations import migrate
-from exchange.ledger.sealing import SEALS, Sealer, Verifier
+from exchange.ledger.sealing import Sealer
+from exchange.ledger.seals import SEALS
 from exchange.ledger.vault import Vault
+from exchange.ledger.verifying import Verifier
 from exchange.ledger.worker import Leases
 from exchange.stores.embedded import EmbeddedStores
 from tests.integration.test_ledger.conftest import MASTER_KEY, Story

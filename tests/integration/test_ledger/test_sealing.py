@@ -5,7 +5,9 @@ import pytest
 
 from exchange.domain.moment import MomentKind, QuoteRow
 from exchange.domain.states import LeadStatus
-from exchange.ledger.sealing import SEALS, Sealer, Verifier
+from exchange.ledger.sealing import Sealer
+from exchange.ledger.seals import SEALS
+from exchange.ledger.verifying import Verifier
 from tests.integration.test_ledger.conftest import MASTER_KEY, NOW_US
 
 TABLES = (
