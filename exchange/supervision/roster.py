@@ -11,9 +11,26 @@ A restart is a new edition of the exchange: one worker of it more than wanted is
 when it sells is one of an older edition retired, until none is left.
 """
 
-from enum import StrEnum
-
 import msgspec
+
+from exchange.supervision.happening import (
+    Action,
+    Ended,
+    Event,
+    Finish,
+    GiveUp,
+    Kill,
+    Ready,
+    Renewed,
+    Retire,
+    Spoke,
+    Start,
+    Stop,
+    Told,
+    Why,
+    Woke,
+)
+from exchange.supervision.members import Member, Phase, Roster
 
 STEADY_S = 10.0
 """A worker that sold for so long and then ended was no failure: it is replaced at once."""
@@ -25,146 +42,6 @@ STARTS_MAX = 5
 START_WITHIN_S = 120.0
 LOOK_EVERY_S = 1.0
 """How often it is looked whether those who can sell have spoken since."""
-
-
-class Phase(StrEnum):
-    """Where a worker is in its life."""
-
-    STARTING = "starting"
-    SELLING = "selling"
-    LEAVING = "leaving"
-
-
-class Member(msgspec.Struct, frozen=True):
-    """One worker: which edition it is of, and since when it is in its phase."""
-
-    edition: int
-    phase: Phase
-    since_s: float
-    looks: int | None = None
-    """How many saw it silent, one after the other; None: it could not sell yet, and need not speak.
-    """
-
-
-class Ready(msgspec.Struct, frozen=True):
-    """A worker can sell."""
-
-    slot: int
-
-
-class Spoke(msgspec.Struct, frozen=True):
-    """A worker's event loop goes round."""
-
-    slot: int
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """A worker's process is gone, whyever."""
-
-    slot: int
-
-
-class Renewed(msgspec.Struct, frozen=True):
-    """All workers are to be replaced, one by one, by so many of a new edition (SIGHUP)."""
-
-    wanted: int
-    silent_max_s: float
-
-
-class Told(msgspec.Struct, frozen=True):
-    """Everything is to end in order; told again, at once (SIGTERM, Ctrl-C)."""
-
-
-class Woke(msgspec.Struct, frozen=True):
-    """A moment that was waited for has come."""
-
-
-Event = Ready | Spoke | Ended | Renewed | Told | Woke
-
-
-class Start(msgspec.Struct, frozen=True):
-    """Start a worker of this edition; the slot is free."""
-
-    slot: int
-    edition: int
-
-
-class Retire(msgspec.Struct, frozen=True):
-    """Let a worker accept nothing new and leave when its connections have: others go on."""
-
-    slot: int
-
-
-class Stop(msgspec.Struct, frozen=True):
-    """Tell a worker to end in order: the whole exchange does."""
-
-    slot: int
-
-
-class Why(StrEnum):
-    """Why a worker is killed."""
-
-    LATE = "late"
-    SILENT = "silent"
-    TOLD = "told"
-
-
-class Kill(msgspec.Struct, frozen=True):
-    """End a worker at once."""
-
-    slot: int
-    why: Why
-
-
-class GiveUp(msgspec.Struct, frozen=True):
-    """The new edition does not start; the older one goes on selling."""
-
-
-class Finish(msgspec.Struct, frozen=True):
-    """Nobody is left: end with this status."""
-
-    status: int
-
-
-Action = Start | Retire | Stop | Kill | GiveUp | Finish
-
-
-class Roster(msgspec.Struct, frozen=True, kw_only=True):
-    """All workers, and what is remembered of those that failed."""
-
-    wanted: int
-    silent_max_s: float
-    """A worker that says nothing for so long is killed."""
-    look_from_s: float = 0.0
-    members: dict[int, Member] = msgspec.field(default_factory=dict)
-    edition: int = 0
-    proven: int = 0
-    """The newest edition of which a worker has sold."""
-    restarting: bool = False
-    failures: int = 0
-    """Quick ends in a row."""
-    failed_starts: int = 0
-    """Of them, ends before the first sale, with nobody ready since."""
-    start_from_s: float = 0.0
-    ending: bool = False
-    status: int = 0
-
-    def of(self, *phases: Phase) -> dict[int, Member]:
-        """Return the workers in these phases, by their slots."""
-        return {slot: one for slot, one in self.members.items() if one.phase in phases}
-
-    @property
-    def live(self) -> dict[int, Member]:
-        """Those that sell, or are about to."""
-        return self.of(Phase.STARTING, Phase.SELLING)
-
-    def with_member(self, slot: int, member: Member | None) -> "Roster":
-        """Return this roster with another member in this slot, or nobody."""
-        members = {**self.members}
-        members.pop(slot, None)
-        if member is not None:
-            members[slot] = member
-        return msgspec.structs.replace(self, members=members)
 
 
 Decision = tuple[Roster, tuple[Action, ...]]

@@ -26,7 +26,7 @@ from exchange.ledger.worker import expire
 from exchange.settings import Settings, SettingsError
 from exchange.supervision import brief as briefs
 from exchange.supervision.brief import Brief
-from exchange.supervision.roster import (
+from exchange.supervision.happening import (
     Action,
     Ended,
     Event,
@@ -36,15 +36,14 @@ from exchange.supervision.roster import (
     Ready,
     Renewed,
     Retire,
-    Roster,
     Spoke,
     Start,
     Stop,
     Told,
     Woke,
-    decide,
-    wake_at_s,
 )
+from exchange.supervision.members import Roster
+from exchange.supervision.roster import decide, wake_at_s
 from exchange.telemetry.shared import worker_gone
 from exchange.web.crowd import Crowd
 from exchange.worker.sockets import Sockets

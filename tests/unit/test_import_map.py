@@ -51,7 +51,12 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
         *("exchange.app", "exchange.commands", "exchange.ledger", "exchange.settings"),
         *("exchange.telemetry", "exchange.web", "exchange.worker"),
     ],
-    "exchange.supervision.roster": [],  # decides; starts, signals and waits for nobody
+    # decides; starts, signals and waits for nobody
+    "exchange.supervision.roster": [
+        *("exchange.supervision.happening", "exchange.supervision.members"),
+    ],
+    "exchange.supervision.members": [],
+    "exchange.supervision.happening": [],
     "exchange.anonymity": [*BASE, *STATIONS, "exchange.story"],  # counted beside the sales
     "exchange.replay": [*BASE, *STATIONS, "exchange.story", "exchange.wire"],
     "exchange.cli": ["exchange"],

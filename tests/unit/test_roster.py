@@ -5,27 +5,28 @@ import random
 import pytest
 
 from exchange.supervision import roster
-from exchange.supervision.roster import (
-    LOOK_EVERY_S,
-    PAUSE_MAX_S,
-    START_WITHIN_S,
-    STARTS_MAX,
-    STEADY_S,
+from exchange.supervision.happening import (
     Ended,
     Finish,
     GiveUp,
     Kill,
-    Phase,
     Ready,
     Renewed,
     Retire,
-    Roster,
     Spoke,
     Start,
     Stop,
     Told,
     Why,
     Woke,
+)
+from exchange.supervision.members import Phase, Roster
+from exchange.supervision.roster import (
+    LOOK_EVERY_S,
+    PAUSE_MAX_S,
+    START_WITHIN_S,
+    STARTS_MAX,
+    STEADY_S,
     decide,
     wake_at_s,
 )
