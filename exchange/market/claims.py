@@ -5,9 +5,9 @@ import asyncio
 from exchange.domain.exclusivity import Claim
 from exchange.domain.ids import LeadId
 from exchange.market import function, keys
+from exchange.market.caller import Caller
 from exchange.market.connection import ignore
 from exchange.market.insisting import Insist
-from exchange.market.link import Caller
 
 
 class Claims:

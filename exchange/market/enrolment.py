@@ -1,7 +1,7 @@
 """Who ever had a hold: where the sweeper and the pruning look."""
 
 from exchange.market import function, keys
-from exchange.market.link import Caller
+from exchange.market.caller import Caller
 from exchange.market.windows import is_past
 
 PRUNED_MAX = 500

@@ -12,9 +12,9 @@ from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
 from exchange.market import function, keys
+from exchange.market.caller import Caller
 from exchange.market.enrolment import Enrolment
 from exchange.market.insisting import Insist
-from exchange.market.link import Caller
 from exchange.market.rooms import Rooms
 from exchange.market.standing import leads_by_sale
 

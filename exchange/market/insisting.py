@@ -1,9 +1,9 @@
 """Asked with the epoch that is known, so that nothing is told of data that were lost."""
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-Taken = TypeVar("Taken")
+from exchange.market.caller import Taken
 
 
 class Insist(Protocol):

@@ -29,18 +29,18 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Self
 
 import structlog
 
 from exchange.market.address import Address, parse
+from exchange.market.caller import Taken
 from exchange.market.connection import Call, Connection, ignore
 from exchange.market.errors import MarketStale, MarketUnavailable
 from exchange.market.function import FUNCTIONS, Function, Part, pack
 
 logger = structlog.get_logger()
 
-Taken = TypeVar("Taken")
 
 PAUSE_MIN_S = 0.02
 PAUSE_MAX_S = 0.25
@@ -48,38 +48,6 @@ PAUSE_MAX_S = 0.25
 
 GRACE_S = 0.02
 """What a reply that lies in the socket already gets to be read, after a turn that took too long."""
-
-
-class Caller(Protocol):
-    """What the rest of this package needs of a link; a simulation has one of its own."""
-
-    generation: int
-    server: str
-
-    @property
-    def is_up(self) -> bool:
-        """See Link."""
-
-    @property
-    def waiting_ms(self) -> float:
-        """See Link."""
-
-    def call(
-        self,
-        function: Function,
-        keys: Sequence[str],
-        arguments: Iterable[Part] = (),
-        take: Callable[[Any], Taken] = ...,
-    ) -> asyncio.Future[Taken]:
-        """See Link."""
-
-    def call_each(
-        self, function: Function, packed: bytes, replies: int, take: Callable[[Any], None]
-    ) -> asyncio.Future[None]:
-        """See Link."""
-
-    def listen(self, channel: str, hear: Callable[[bytes | None], None]) -> None:
-        """See Link."""
 
 
 def itself(reply: Any) -> Any:

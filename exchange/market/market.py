@@ -18,12 +18,11 @@ import msgspec
 from exchange.domain.ids import SaleId
 from exchange.domain.money import Micros
 from exchange.market import function, keys
+from exchange.market.caller import Caller, Taken
 from exchange.market.claims import Claims
 from exchange.market.enrolment import Enrolment
 from exchange.market.errors import MarketStale
 from exchange.market.holds import Holder, Holds
-from exchange.market.insisting import Taken
-from exchange.market.link import Caller
 from exchange.market.once import Once
 from exchange.market.purchases import Purchases
 from exchange.market.quotes import Quotes

@@ -13,9 +13,9 @@ import msgspec
 
 from exchange.domain.ids import LeadId
 from exchange.market import keys
+from exchange.market.caller import Caller
 from exchange.market.function import AWAIT, BEGIN, FINISH, FORGET
 from exchange.market.insisting import Insist, any_epoch
-from exchange.market.link import Caller
 
 CHANNEL = "once"
 

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from exchange.market import function, keys
+from exchange.market.caller import Caller
 from exchange.market.errors import MarketStale
 from exchange.market.insisting import Insist
-from exchange.market.link import Caller
 
 
 class Purchases:

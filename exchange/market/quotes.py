@@ -1,7 +1,7 @@
 """What was quoted for the same ping, kept while the quote holds."""
 
 from exchange.market import function, keys
-from exchange.market.link import Caller
+from exchange.market.caller import Caller
 
 
 class Quotes:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from exchange.domain.offer import Offer
 from exchange.market import keys
+from exchange.market.caller import Caller
 from exchange.market.function import RATE
-from exchange.market.link import Caller
 
 
 class Rates:

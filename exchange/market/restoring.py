@@ -16,8 +16,8 @@ from exchange.domain.caps import Hold
 from exchange.domain.exclusivity import Claim
 from exchange.domain.ids import LeadId, SaleId
 from exchange.market import function, keys
+from exchange.market.caller import Caller
 from exchange.market.holds import kind_of
-from exchange.market.link import Caller
 from exchange.market.once import OnceKey, name_of
 from exchange.market.standing import Standing, leads_by_sale, settled_and_held
 

@@ -15,9 +15,9 @@ import structlog
 
 from exchange.domain.caps import Used
 from exchange.market import keys
+from exchange.market.caller import Caller
 from exchange.market.errors import MarketError, MarketUnavailable
 from exchange.market.function import COUNTERS
-from exchange.market.link import Caller
 
 logger = structlog.get_logger()
 

@@ -2,8 +2,8 @@
 
 from exchange.domain.turns import Turn
 from exchange.market import keys
+from exchange.market.caller import Caller
 from exchange.market.function import TURN
-from exchange.market.link import Caller
 
 KEPT_MS = 30 * 24 * 60 * 60 * 1000
 """Turns of a stage that sells nothing for so long begin anew."""
