@@ -27,7 +27,9 @@ from exchange.intake.arrival import Refused
 from exchange.intake.geography import Geography
 from exchange.intake.intake import Intake
 from exchange.intake.request import Request
-from exchange.trying.trying import Attempt, Trying
+from exchange.trying.attempt import Attempt
+from exchange.trying.means import Means
+from exchange.trying.trying import Trying
 from exchange.wire.call import Call
 from exchange.wire.connection import Limits
 from exchange.wire.dialer import Dialer
@@ -217,23 +219,24 @@ class Caller:
         """Return who carries a call this way."""
         return Noted(self.wire if way is None else way(self.wire))
 
-    def trying(self, carrier: Carrier) -> Trying:
+    def means(self, carrier: Carrier) -> Means:
         """Return what makes calls, on this carrier."""
-        return Trying(
-            self.intake, carrier, self.endpoints,
-            now_us=now_us, monotonic=time.monotonic, entropy=os.urandom,
-        )  # fmt: skip
+        return Means(
+            carrier, self.endpoints, now_us=now_us, monotonic=time.monotonic, entropy=os.urandom
+        )
 
     def attempt(self, submission: Submission, carrier: Carrier) -> Attempt:
         """Return a lead put up for the offer, on this carrier."""
         target = self.target
-        return Attempt(self.trying(carrier), target.offer, submission, target.snapshot)
+        return Attempt(self.means(carrier), target.offer, submission, target.snapshot)
 
     def submission(self, asking: Asking) -> Submission:
         """Return a lead as intake reads it; `ImpossibleError` where it refuses such a one."""
         target = self.target
         request = self.request(asking)
-        read = self.trying(self.wire).submission(target.offer, request, target.snapshot)
+        read = Trying(self.intake, self.means(self.wire)).submission(
+            target.offer, request, target.snapshot
+        )
         if isinstance(read, Refused):
             raise ImpossibleError("; ".join(f"{e.field}: {e.message}" for e in read.errors))
         return read

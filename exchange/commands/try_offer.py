@@ -26,6 +26,7 @@ from exchange.intake.parsing import parse
 from exchange.intake.request import Request, Unparsable
 from exchange.ledger.vault import Vault
 from exchange.settings import Settings
+from exchange.trying.means import Means
 from exchange.trying.trying import Trying
 from exchange.wire.call import Detail
 from exchange.wire.connection import Limits
@@ -118,11 +119,13 @@ async def trying(settings: Settings) -> AsyncIterator[Trying]:
         geography = await asyncio.to_thread(Geography.load, settings.data_dir)
         yield Trying(
             Intake(geography),
-            wire,
-            Endpoints(CALL_HEADERS, FOREIGN_HEADERS),
-            now_us=now_us,
-            monotonic=time.monotonic,
-            entropy=os.urandom,
+            Means(
+                wire,
+                Endpoints(CALL_HEADERS, FOREIGN_HEADERS),
+                now_us=now_us,
+                monotonic=time.monotonic,
+                entropy=os.urandom,
+            ),
         )
 
 

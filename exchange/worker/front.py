@@ -12,6 +12,7 @@ from exchange.readiness import Readiness
 from exchange.story.rebuilding import Rebuilding
 from exchange.story.story import Story
 from exchange.telemetry.loop_lag import LoopLag
+from exchange.trying.means import Means
 from exchange.trying.trying import Trying
 from exchange.web.application import create_app, create_operations_app
 from exchange.web.crowd import Crowd
@@ -101,11 +102,13 @@ def trying_of(base: Base, intake: Intake) -> Trying:
     """Return who tries one offer, and books nothing."""
     return Trying(
         intake,
-        base.buyers.wire,
-        base.buyers.endpoints,
-        now_us=base.ground.now_us,
-        monotonic=time.monotonic,
-        entropy=os.urandom,
+        Means(
+            base.buyers.wire,
+            base.buyers.endpoints,
+            now_us=base.ground.now_us,
+            monotonic=time.monotonic,
+            entropy=os.urandom,
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from exchange.commands.try_offer import listed, notes
 from exchange.contract.trying import Sending, Tried
 from exchange.domain.offer import PingTerms
 from exchange.intake.request import Request
+from exchange.trying.means import Means
 from exchange.trying.trying import Trying
 from exchange.wire.call import Detail, Outcome
 from exchange.wire.endpoints import CALL_HEADERS, FOREIGN_HEADERS, Endpoints
@@ -55,11 +56,13 @@ async def tried(offer, send, wire=None):
     wire = wire or Walled()
     trying = Trying(
         intake(),
-        wire,
-        Endpoints(CALL_HEADERS, FOREIGN_HEADERS),
-        now_us=lambda: NOW_US,
-        monotonic=time.monotonic,
-        entropy=os.urandom,
+        Means(
+            wire,
+            Endpoints(CALL_HEADERS, FOREIGN_HEADERS),
+            now_us=lambda: NOW_US,
+            monotonic=time.monotonic,
+            entropy=os.urandom,
+        ),
     )
     snapshot = a_snapshot(verticals=VERTICALS, offers={offer.id: offer})
     return await trying.run(offer, send, Request({}), snapshot), len(wire.calls)
