@@ -1,6 +1,5 @@
 """Reads whom leads were about, page by page, without keeping any of it."""
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from exchange.domain.ids import LeadId
@@ -10,7 +9,7 @@ from exchange.ledger.rows import place
 from exchange.ledger.vault import Sealed, Vault
 from exchange.story.record import submission
 
-STATEMENTS = sql.parse(Path(__file__).with_name("reading.sql").read_text(encoding="utf-8"))
+STATEMENTS = sql.beside(__file__, "reading.sql")
 NO_LEAD = "00000000-0000-0000-0000-000000000000"
 
 

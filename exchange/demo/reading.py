@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from exchange.domain.money import Micros
 from exchange.ledger import sql
 from exchange.ledger.connections import Connections
 
-STATEMENTS = sql.parse(Path(__file__).with_name("reading.sql").read_text(encoding="utf-8"))
+STATEMENTS = sql.beside(__file__, "reading.sql")
 EVENTS = msgspec.json.Decoder(list[Event])
 TIMEOUT_S = 60.0
 """A demo that ran for hours has a lot to sum up."""

@@ -35,46 +35,40 @@ SOAP_CONTENT_TYPE = "text/xml; charset=utf-8"
 CONTENT_TYPE_MAX = 200
 
 
+View = PingView | PostView | StatusView
+
+
 class Speaking(msgspec.Struct, frozen=True):
     """How one message is made, sent and shown."""
 
     method: str
     headers: Mapping[str, str]
-    render: Callable[[PingView | PostView | StatusView], Message]
+    render: Callable[[View], Message]
     proof: Prove
     redacted: Redact
 
     def __repr__(self) -> str:
         """Say the method; the rest may hold a secret."""
-        return f"Speaking({self.method})"
+        return f"{type(self).__name__}({self.method})"
 
 
-class Ping(msgspec.Struct, frozen=True):
+class Ping(Speaking, frozen=True):
     """One offer's pings, as `exchange.domain.dialect.PingDialect` promises."""
 
-    method: str
-    headers: Mapping[str, str]
-    render: Callable[[PingView], Message]
-    proof: Prove
-    redacted: Redact
     read: Callable[[Heard], PingSaid]
     missed: Callable[[Heard], tuple[Miss, ...]]
 
-    def __repr__(self) -> str:
-        """Say the method; the rest may hold a secret."""
-        return f"Ping({self.method})"
 
+class Status(Speaking, frozen=True):
+    """One offer's questions, as `exchange.domain.dialect.StatusDialect` promises."""
 
-class Post(msgspec.Struct, frozen=True):
-    """One offer's posts, as `exchange.domain.dialect.PostDialect` promises."""
-
-    method: str
-    headers: Mapping[str, str]
-    render: Callable[[PostView], Message]
-    proof: Prove
-    redacted: Redact
     read: Callable[[Heard], PostSaid]
     missed: Callable[[Heard], tuple[Miss, ...]]
+
+
+class Post(Status, frozen=True):
+    """One offer's posts, as `exchange.domain.dialect.PostDialect` promises."""
+
     idempotent: bool
 
     def shown_by(self, mapping: MappingPart, part: MappedPostPart, masked: Scope) -> "Post":
@@ -82,39 +76,19 @@ class Post(msgspec.Struct, frozen=True):
         shown = speaking(mapping, part, masked, Place()).render
         sent = self.render
 
-        def render(view: PostView) -> Message:
+        def render(view: View) -> Message:
             message = sent(view)
             seen = shown(view)
             return message if seen == message else msgspec.structs.replace(message, shown=seen)
 
         return msgspec.structs.replace(self, render=render)
 
-    def __repr__(self) -> str:
-        """Say the method; the rest may hold a secret."""
-        return f"Post({self.method})"
-
-
-class Status(msgspec.Struct, frozen=True):
-    """One offer's questions, as `exchange.domain.dialect.StatusDialect` promises."""
-
-    method: str
-    headers: Mapping[str, str]
-    render: Callable[[StatusView], Message]
-    proof: Prove
-    redacted: Redact
-    read: Callable[[Heard], PostSaid]
-    missed: Callable[[Heard], tuple[Miss, ...]]
-
-    def __repr__(self) -> str:
-        """Say the method; the rest may hold a secret."""
-        return f"Status({self.method})"
-
 
 def ping_of(mapping: MappingPart, part: MappedPingPart, scope: Scope, place: Place) -> Ping:
     """Return the pings; what is wrong with them is kept at its place."""
     how = speaking(mapping, part, scope, place)
     ear = ping_ear(part, place)
-    return Ping(how.method, how.headers, how.render, how.proof, how.redacted, ear.read, ear.missed)
+    return Ping(**msgspec.structs.asdict(how), read=ear.read, missed=ear.missed)
 
 
 def post_of(mapping: MappingPart, part: MappedPostPart, scope: Scope, place: Place) -> Post:
@@ -122,14 +96,10 @@ def post_of(mapping: MappingPart, part: MappedPostPart, scope: Scope, place: Pla
     how = speaking(mapping, part, scope, place)
     ear = post_ear(part, place)
     return Post(
-        how.method,
-        how.headers,
-        how.render,
-        how.proof,
-        how.redacted,
-        ear.read,
-        ear.missed,
-        mapping.idempotent,
+        **msgspec.structs.asdict(how),
+        read=ear.read,
+        missed=ear.missed,
+        idempotent=mapping.idempotent,
     )
 
 
@@ -137,9 +107,7 @@ def status_of(mapping: MappingPart, part: MappedStatusPart, scope: Scope, place:
     """Return the questions; what is wrong with them is kept at its place."""
     how = speaking(mapping, part, scope, place)
     ear = status_ear(part, place)
-    return Status(
-        how.method, how.headers, how.render, how.proof, how.redacted, ear.read, ear.missed
-    )
+    return Status(**msgspec.structs.asdict(how), read=ear.read, missed=ear.missed)
 
 
 def speaking(mapping: MappingPart, part: MessagePart, scope: Scope, place: Place) -> Speaking:

@@ -8,7 +8,12 @@ HEAD = re.compile(r"^-- ([a-z_]+) --$", re.MULTILINE)
 
 def read(name: str) -> dict[str, str]:
     """Return the statements of this package's file by their heads, in the file's order."""
-    return parse((Path(__file__).parent / name).read_text(encoding="utf-8"))
+    return beside(__file__, name)
+
+
+def beside(module: str, name: str) -> dict[str, str]:
+    """Return the statements of a file beside this module, which gives its `__file__`."""
+    return parse(Path(module).with_name(name).read_text(encoding="utf-8"))
 
 
 def parse(text: str) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """The outbox: messages that wait to be delivered, and the log of every try."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,7 +9,7 @@ from exchange.domain.ids import LeadId
 from exchange.ledger import sql
 from exchange.ledger.connections import Connections
 
-STATEMENTS = sql.parse((Path(__file__).parent / "outbox.sql").read_text(encoding="utf-8"))
+STATEMENTS = sql.beside(__file__, "outbox.sql")
 
 
 COUNTED_MAX = 100_000
