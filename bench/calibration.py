@@ -3,14 +3,15 @@
 Simulated buyers bid alike and accept posts with shares that are spread evenly between two bounds. A
 first load is what the exchange learns from; then its estimates stand beside the truth, and beside
 the bare shares of accepted posts, which is what they would be without a prior. A second load is
-ranked by what was learned: what it was expected to bring stands beside what buyers were charged.
+ranked by what was learned: what it was expected to bring stands beside what buyers were charged;
+and how many of its posts were accepted, in bins, beside the chance that was predicted for them.
 """
 
 import argparse
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -25,6 +26,7 @@ from bench.target import Target
 
 QUICK = {"leads": 120, "more": 60, "buyers": 4, "rate": 30.0}
 SOON = {"EXCHANGE_SEAL_EVERY_S": "2", "EXCHANGE_LEARN_EVERY_S": "0.5"}
+TENTHS = 10
 REPORT = "/v1/admin/reports/expected-value"
 KNOWN_WITHIN_S = 60.0
 ASK_AGAIN_S = 0.2
@@ -56,6 +58,9 @@ price = {{ shape = "lognormal", median = 12.0, spread = 0.3, high = 60.0 }}
 post_faults = {{ refusing = {refusing} }}
 """
 
+Told = Mapping[str, Any]
+"""One offer of the report."""
+
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """One buyer: how often it accepts, and what was learned of that."""
@@ -65,6 +70,17 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     bare: float
     """The share of its posts that it accepted."""
     estimate: float
+
+
+class Bin(msgspec.Struct, frozen=True, kw_only=True):
+    """Posts of the second load whose chance was taken to lie in one tenth."""
+
+    low: float
+    posts: int
+    predicted: float
+    """The mean chance that they had, as learned from the first load."""
+    actual: float
+    """The share of them that was accepted."""
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +102,9 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     by_price: float
     """What the order of prices was expected to bring."""
     offers: tuple[Offer, ...]
+    bins: tuple[Bin, ...]
+    bin_error: float
+    """How far predicted and actual lie apart in the bins, in the mean over posts."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -135,6 +154,7 @@ def measured(
     more = send(target, options.more, options.rate, bars, "ranking")
     after = reader.settled(leads + more)
     offers = [offer(one, truth[one["offer"]]) for one in before["offers"]]
+    bins = binned(before["offers"], after["offers"])
     money = {key: after["all"][key] - before["all"][key] for key in ("expected", "realized")}
     return Calibration(
         leads=leads,
@@ -149,6 +169,8 @@ def measured(
         realized=money["realized"],
         by_price=after["all"]["by_price"] - before["all"]["by_price"],
         offers=tuple(sorted(offers, key=lambda one: one.truth)),
+        bins=bins,
+        bin_error=apart(bins),
     )
 
 
@@ -197,6 +219,37 @@ def offer(told: dict[str, Any], truth: float) -> Offer:
     )
 
 
+def binned(before: Iterable[Told], after: Iterable[Told]) -> tuple[Bin, ...]:
+    """Return the posts between two reports by the tenth in which their chance lay in the first."""
+    known = {one["offer"]: one for one in before}
+    posts, taken, chance = ([0.0] * TENTHS for _ in range(3))
+    for one in after:
+        was = known.get(one["offer"])
+        if was is None:
+            continue  # nothing was predicted of it
+        tenth = min(TENTHS - 1, int(was["accepted"] * TENTHS))
+        new = one["posts"] - was["posts"]
+        posts[tenth] += new
+        taken[tenth] += one["taken"] - was["taken"]
+        chance[tenth] += was["accepted"] * new
+    return tuple(
+        Bin(
+            low=tenth / TENTHS,
+            posts=int(count),
+            predicted=chance[tenth] / count,
+            actual=taken[tenth] / count,
+        )
+        for tenth, count in enumerate(posts)
+        if count
+    )
+
+
+def apart(bins: Sequence[Bin]) -> float:
+    """Return how far predicted and actual lie apart in the mean over posts."""
+    total = sum(one.posts for one in bins)
+    return sum(one.posts * abs(one.predicted - one.actual) for one in bins) / max(1, total)
+
+
 def spread_of(errors: Sequence[float]) -> float:
     """Return the root of the mean square."""
     return math.sqrt(sum(error * error for error in errors) / max(1, len(errors)))
@@ -221,7 +274,17 @@ def table(found: Calibration) -> str:
         f"the order of prices was expected to bring {found.by_price:,.2f}."
     )
     columns = ["| accepts | posts | bare share | estimate |", "| --- | --- | --- | --- |"]
-    return "\n".join([head, "", *columns, *rows, "", tail])
+    bins = [
+        f"| {one.low:.1f} to {one.low + 1 / TENTHS:.1f} | {one.posts:,} | {one.predicted:.3f} "
+        f"| {one.actual:.3f} |"
+        for one in found.bins
+    ]
+    of_bins = (
+        f"Of these {sum(one.posts for one in found.bins):,} posts, by the chance that was learned "
+        f"from the first leads: predicted and actual lie {found.bin_error:.3f} apart."
+    )
+    said = ["| predicted | posts | in the mean | accepted |", "| --- | --- | --- | --- |"]
+    return "\n".join([head, "", *columns, *rows, "", tail, "", of_bins, "", *said, *bins])
 
 
 def plots(found: Calibration) -> tuple[Plot, ...]:
@@ -239,6 +302,15 @@ def plots(found: Calibration) -> tuple[Plot, ...]:
                 line("as it is", [one.truth for one in found.offers]),
                 line("estimate", [one.estimate for one in found.offers]),
                 line("bare share", [one.bare for one in found.offers]),
+            ),
+        ),
+        Curves(
+            title="Posts after that: predicted and accepted",
+            x="predicted",
+            y="accepted",
+            lines=(
+                Line("as predicted", tuple((one.predicted, one.predicted) for one in found.bins)),
+                Line("accepted", tuple((one.predicted, one.actual) for one in found.bins)),
             ),
         ),
     )

@@ -37,7 +37,16 @@ PROMISED = {
     "eligibility": {"leads", "sizes"},
     "choice": {"rounds", "costs"},
     "early_close": {"rounds", "costs"},
-    "calibration": {"error", "bare_error", "expected", "realized", "by_price", "offers"},
+    "calibration": {
+        "error",
+        "bare_error",
+        "expected",
+        "realized",
+        "by_price",
+        "offers",
+        "bins",
+        "bin_error",
+    },
     "lead_cost": {"leads", "buyers", "rounds", "candidates"},
 }
 ALWAYS = {"benchmark", "measured_at", "machine", "commit"}

@@ -173,6 +173,45 @@ def test_revenue_of_an_order_is_what_its_tree_of_answers_says(order):
     assert abs(revenue(order) - expected) <= slack
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_predicted_comes_true_in_every_bin(seed):
+    """Two thousand offers of known chances, ten posts and ten sales each.
+
+    In each tenth of the predicted chances the true ones are, in the mean, what was predicted, of
+    posts and of returns alike. Bare shares are not: the outer ones are chance.
+    """
+    chance = random.Random(seed)
+    accepting = [chance.betavariate(6, 3) for _ in range(2000)]
+    returning = [chance.betavariate(2, 8) for _ in range(2000)]
+
+    def hits(share, trials):
+        return sum(chance.random() < share for _ in range(trials))
+
+    tracks = {}
+    for number, (accepts, returns) in enumerate(zip(accepting, returning, strict=True)):
+        sales = hits(returns, 10)
+        tracks[str(number)] = Track(
+            posts=10, accepted=hits(accepts, 10), matured=10, returned=sales
+        )
+    chances = estimated(tracks, None)
+    for truth, estimate, bare in (
+        (accepting, lambda one: one.accepted_ppm, lambda one: one.accepted / one.posts),
+        (returning, lambda one: one.returned_ppm, lambda one: one.returned / one.matured),
+    ):
+        predicted = [estimate(chances.of(str(number))) / PPM for number in range(2000)]
+        shares = [bare(tracks[str(number)]) for number in range(2000)]
+        assert worst_bin(predicted, truth) < 0.05
+        assert worst_bin(shares, truth) > 0.1
+
+
+def worst_bin(predicted, truth):
+    """How far mean prediction and truth lie apart in the worst tenth that has fifty offers."""
+    bins = [[], [], [], [], [], [], [], [], [], []]
+    for said, is_so in zip(predicted, truth, strict=True):
+        bins[min(9, int(said * 10))].append(said - is_so)
+    return max(abs(sum(one) / len(one)) for one in bins if len(one) >= 50)
+
+
 # Ranking
 
 
