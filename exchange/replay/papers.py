@@ -93,6 +93,8 @@ def held_by(ping: Any, moments: Sequence[Any]) -> list[Held]:
     for one in EVENTS.decode(quoted["events"]):
         if one.event is EventName.HELD and one.offer is not None:
             last[one.offer] = one
+        elif one.event is EventName.RELEASED:
+            last.pop(one.offer or "", None)
     return [
         Held(
             at_us=one.at_us,

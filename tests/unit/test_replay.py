@@ -87,11 +87,13 @@ def test_who_was_cut_off_and_then_heard_has_what_was_heard():
 
 
 def test_room_of_a_ping_is_held_until_its_next_moment_or_the_lease():
-    """Of each offer the last hold counts: one before was given back, as not all had room."""
+    """Of each offer the last hold counts, unless it was given back: not all had room."""
     events = [
         event(EventName.HELD, 1_000, offer="a", sale_id="1", price=Micros(9)),
         event(EventName.HOLD_FAILED, 1_000, offer="b", reason=Reason.CAP_AT_AWARD),
         event(EventName.HELD, 2_000, offer="a", sale_id="2", price=Micros(9)),
+        event(EventName.HELD, 2_000, offer="c", sale_id="3", price=Micros(9)),
+        event(EventName.RELEASED, 2_000, offer="c", sale_id="3"),
     ]
     quoted = {"events": msgspec.json.encode(events)}
     ping = {"lead_id": "l", "version": 3, "expires_at": 60_000_000}
