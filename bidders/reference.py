@@ -1,4 +1,4 @@
-"""A reference bidder: a price table, a daily cap, and a record of what was bought."""
+"""A reference bidder: a price table, caps of its day, and a record of what was bought."""
 
 import os
 import threading
@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 from aiohttp import web
 
-from bidders.answers import Accepted, Bid, NoBid, Refused
+from bidders.answers import Accepted, Bid, NoBid, Refused, exact
 from bidders.endpoint import app
 from bidders.table import Table, TableError
 from exchange.contract.buyer import Ping, Post
 
 CAPPED = "daily cap"
+SPENT = "daily spend"
 REMEMBERED_DAYS = 2
 """Repetitions come within minutes; two days also bridge midnight."""
 
@@ -67,7 +68,7 @@ class SalesFile:
 
 
 class ReferenceBidder:
-    """Bids by its table until its daily cap is full, and takes a sale once.
+    """Bids by its table as far as its day's caps have room, and takes a sale once.
 
     With a `sales_file` that holds over a restart. `now` is the clock, with a time zone.
     """
@@ -78,30 +79,41 @@ class ReferenceBidder:
         self.zone = ZoneInfo(table.time_zone)
         self.file = SalesFile(Path(table.sales_file)) if table.sales_file else None
         self.lock = threading.Lock()
-        self.days: dict[date, set[str]] = {}
+        self.days: dict[date, dict[str, Decimal]] = {}
+        """What was bought on a day, by sale, and its price."""
         for bought in self.file.read() if self.file else []:
             self.remember(bought)
 
     async def bid(self, ping: Ping) -> Bid | NoBid:
-        """Return the table's bid, or no bid while the day's cap is full."""
-        return NoBid(CAPPED) if self.full() else self.table.bid(ping)
+        """Return the table's bid; no bid while the day has no room for another lead at its price.
+
+        A lead that the table does not want is told so, whatever room there is.
+        """
+        said = self.table.bid(ping)
+        full = self.full(exact(said.price)) if isinstance(said, Bid) else None
+        return said if full is None else NoBid(full)
 
     def take(self, post: Post) -> Accepted | Refused:
         """Accept a sale that the cap has room for, once it is written down; another time too."""
         with self.lock:
             if not any(post.sale_id in day for day in self.days.values()):
-                if self.full():
-                    return Refused(CAPPED)
+                full = self.full(post.price)
+                if full is not None:
+                    return Refused(full)
                 bought = Bought(post.sale_id, self.now(), post.price)
                 if self.file is not None:
                     self.file.add(bought)
                 self.remember(bought)
         return Accepted(reference=post.sale_id)
 
-    def full(self) -> bool:
-        """Return whether nothing more is bought on this day."""
-        cap = self.table.daily_cap
-        return cap is not None and len(self.days.get(self.today(), ())) >= cap
+    def full(self, price: Decimal) -> str | None:
+        """Return which cap of this day has no room for one more lead at this price, if any."""
+        bought, table = self.days.get(self.today(), {}), self.table
+        if table.daily_cap is not None and len(bought) >= table.daily_cap:
+            return CAPPED
+        if table.daily_spend is not None and sum(bought.values()) + price > table.daily_spend:
+            return SPENT
+        return None
 
     def today(self) -> date:
         """Return the date where the buyer counts its days."""
@@ -110,7 +122,7 @@ class ReferenceBidder:
     def remember(self, bought: Bought) -> None:
         """Count a sale on its day, and forget the days long past."""
         day = bought.at.astimezone(self.zone).date()
-        self.days.setdefault(day, set()).add(bought.sale_id)
+        self.days.setdefault(day, {})[bought.sale_id] = bought.price
         oldest = self.today() - timedelta(days=REMEMBERED_DAYS - 1)
         self.days = {day: sales for day, sales in self.days.items() if day >= oldest}
 

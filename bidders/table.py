@@ -52,12 +52,14 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All that a reference bidder is told.
 
     `price` is for the leads that no row speaks of; without it they get no bid. `daily_cap`
-    counts accepted leads per day in `time_zone`; `sales_file` keeps them over a restart.
+    counts accepted leads, and `daily_spend` what they cost, per day in `time_zone`; `sales_file`
+    keeps them over a restart.
     """
 
     row: tuple[Row, ...] = ()
     price: Decimal | None = None
     daily_cap: int | None = None
+    daily_spend: Decimal | None = None
     time_zone: str = "UTC"
     ttl_s: int | None = None
     secret: str | tuple[str, ...] = ()
@@ -68,6 +70,9 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         checked_price(self.price)
         if self.daily_cap is not None and self.daily_cap < 0:
             raise TableError("daily_cap is at least 0")
+        spend = self.daily_spend
+        if spend is not None and not (spend.is_finite() and spend >= 0):
+            raise TableError("daily_spend is at least 0")
         try:
             ZoneInfo(self.time_zone)
             for secret in self.secrets():

@@ -10,10 +10,14 @@ import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 
-from bidders import Accepted, Refused
+from bidders import Accepted, Bid, NoBid, Refused
+from bidders.fleet import Fleet
 from bidders.reference import ReferenceBidder
 from bidders.table import TableError, load
 from exchange.contract.buyer import Ping, PingAuction, read_post
+from tests.acceptance.buyers import bidding
+from tests.acceptance.house import person
+from tests.acceptance.market import buyer, campaign, market
 
 TABLE = """
 price = 9.00
@@ -110,6 +114,8 @@ def test_a_row_may_be_a_plain_no_bid(write):
         ("prise = 9", "prise"),
         ("price = ", "Invalid value"),
         ("daily_cap = -1", "daily_cap"),
+        ("daily_spend = -1", "daily_spend"),
+        ("daily_spend = nan", "daily_spend"),
         ('time_zone = "Mars/Olympus"', "Mars"),
         ('secret = "whsec_"', "signing secret"),
         ("[[row]]\nwhen = {}", "either a price or no_bid"),
@@ -155,6 +161,98 @@ async def test_the_daily_cap_ends_bidding_and_buying_until_the_buyers_midnight(w
         clock.now += timedelta(minutes=1)
         assert (await client.post("/ping", data=ping)).status == 200
         assert await accepted("s-5") is True
+
+
+async def test_the_daily_spend_ends_bids_that_the_rest_of_the_days_money_does_not_pay(write):
+    """Of 20.00 a day 14.50 leave room for a lead at 5.50 and none at 5.51; then a day begins."""
+    clock = Clock()
+    table = load(
+        write('daily_spend = 20.00\nprice = 5.50\n[[row]]\nwhen = { state = "TX" }\nprice = 14.50')
+    )
+    bidder = ReferenceBidder(table, clock)
+    assert await bidder.bid(pinged(state="TX")) == Bid(Decimal("14.50"))
+    assert bidder.take(read_post(post_body("s-1", 14.50))) == Accepted("s-1")
+    assert await bidder.bid(pinged(state="TX")) == NoBid("daily spend")
+    assert bidder.take(read_post(post_body("s-2", 5.51))) == Refused("daily spend")
+    assert await bidder.bid(pinged(state="AZ")) == Bid(Decimal("5.50"))
+    assert bidder.take(read_post(post_body("s-3", 5.50))) == Accepted("s-3")
+    assert await bidder.bid(pinged(state="AZ")) == NoBid("daily spend")
+    clock.now += timedelta(days=1)
+    assert await bidder.bid(pinged(state="TX")) == Bid(Decimal("14.50"))
+
+
+BUYING = """
+daily_cap = 3
+daily_spend = 30.00
+price = 9.00
+
+[[row]]
+when = { state = "NY" }
+no_bid = true
+
+[[row]]
+when = { age_max = 24 }
+no_bid = "too young"
+
+[[row]]
+when = { state = "TX", zip_prefix = "787", age_min = 25 }
+price = 14.50
+
+[[row]]
+when = { state = "AZ" }
+price = 5.00
+"""
+
+
+async def test_leads_are_bought_through_the_bidders_own_filters_prices_and_caps(house, write):
+    """Row 56: 204 where its table filters a lead; else its price, until its day is full.
+
+    Whatever it does not want, the next buyer gets at once.
+    """
+    bidder = ReferenceBidder(load(write(BUYING)), Clock())
+    async with Fleet(bidding({"rest": "1.00"})) as fleet, TestServer(bidder.app()) as server:
+        url = str(server.make_url("/")).rstrip("/")
+        calls = (
+            f'ping = {{ url = "{url}/ping", timeout_ms = 2000 }}\n'
+            f'post = {{ url = "{url}/post", timeout_ms = 5000 }}'
+        )
+        await house.apply(
+            market(buyer("own", offer=calls), buyer("rest", fleet.base_url), campaign())
+        )
+        await house.open()
+
+        async def sold(number, **changes):
+            """Post one more person; return who bought it at what, and how `own` answered."""
+            told = await house.post(person(number, **changes))
+            assert told.body["status"] == "sold"
+            whole = await house.admin(told.body["lead_id"])
+            [sale] = whole["sales"]
+            [answer] = [
+                one["answer"]
+                for one in whole["captures"]
+                if (one["offer"], one["kind"]) == ("own", "ping")
+            ]
+            return sale["buyer"], sale["price"], msgspec.json.decode(answer) if answer else None
+
+        young = {"birth_date": f"{datetime.now(UTC).year - 20}-01-01"}
+        assert await sold(1, zip="10001") == ("rest", 1.0, None)  # 204 has no body
+        assert await sold(2, **young) == ("rest", 1.0, {"bid": 0, "reason": "too young"})
+        assert await sold(3) == ("own", 14.5, {"bid": 14.5})
+        assert await sold(4, zip="75201") == ("own", 9.0, {"bid": 9.0})
+        assert await sold(5) == ("rest", 1.0, {"bid": 0, "reason": "daily spend"})
+        assert await sold(6, zip="75201") == ("rest", 1.0, {"bid": 0, "reason": "daily spend"})
+        assert await sold(7, zip="85001") == ("own", 5.0, {"bid": 5.0})
+        assert await sold(8, zip="85001") == ("rest", 1.0, {"bid": 0, "reason": "daily cap"})
+        assert await sold(9, zip="10001") == ("rest", 1.0, None)
+        assert fleet.books["rest"].pings == 9
+        ping = {
+            "ping_id": "p",
+            "vertical": "v",
+            "auction": {"tmax_ms": 900},
+            "lead": {"state": "NY"},
+        }
+        async with ClientSession() as session, session.post(f"{url}/ping", json=ping) as answer:
+            assert answer.status == 204
 
 
 def test_the_sales_file_carries_cap_and_sales_over_a_restart(write, tmp_path):
