@@ -52,6 +52,10 @@ COMMANDS = {
         "exchange.commands.replay:replay_command",
         "Sell recorded leads again under another market, and show what differs.",
     ),
+    "report": (
+        "exchange.commands.report:report",
+        "Tell what expected value, or learned floors, changed.",
+    ),
     "backup": ("exchange.commands.backup:backup", "Write the whole ledger into one file."),
     "restore": ("exchange.commands.backup:restore", "Read a ledger back from such a file."),
     "check": ("exchange.commands.check:check", "Check settings, stores and versions."),

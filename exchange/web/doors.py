@@ -13,9 +13,7 @@ from exchange.contract.operator import CaptureOut
 from exchange.contract.seller import FieldError, LeadAnswer, QuoteAnswer
 from exchange.contract.standing import Standing
 from exchange.contract.trying import Sending, Tried
-from exchange.domain.campaign import Campaign
 from exchange.domain.caps import Used
-from exchange.domain.expected import Track
 from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.offer import Offer
 from exchange.domain.quote import Quote
@@ -25,11 +23,11 @@ from exchange.intake.arrival import Arrival, Refused
 from exchange.intake.request import Parsed, Request, Unparsable
 from exchange.intake.tokens import Expired, Forged
 from exchange.ledger.decisions import Decision, OpenSale, SaleWord
-from exchange.ledger.learning import FloorRow, FloorsRow, RankingRow
 from exchange.ledger.rows import Rejection
 from exchange.ledger.stored import Erasure
 from exchange.market.once import Done, New, OnceKey, OtherBody, Running
 from exchange.notify.outbox import Kept, Wanted
+from exchange.reports.learning import Learning
 from exchange.web.limits import Limits
 from exchange.web.specs.links import Links
 from exchange.web.under_way import UnderWay
@@ -151,24 +149,6 @@ class Decisions(Protocol):
 
     async def open_sales(self, held_before_us: int, limit: int) -> Sequence[OpenSale]:
         """Return the sales without an end that were held before then, the oldest first."""
-
-
-class Learning(Protocol):
-    """What campaigns learned, and what that changed."""
-
-    async def tracks(
-        self, campaigns: Sequence[Campaign], now_us: int
-    ) -> dict[str, dict[str, Track]]:
-        """Return by campaign and offer what became of posts, as far back as each believes."""
-
-    async def floors(self, campaign_ids: Sequence[str]) -> Sequence[FloorRow]:
-        """Return every learned floor of these campaigns."""
-
-    async def rankings_since(self, at_us: int) -> Sequence[RankingRow]:
-        """Return what rankings by expected value brought since the day of this moment."""
-
-    async def floors_since(self, at_us: int) -> Sequence[FloorsRow]:
-        """Return what auctions under learned floors earned since the day of this moment."""
 
 
 class Outbox(Protocol):

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from exchange.settings import Settings
 from exchange.stores.embedded import StoreUrls
 from tests.acceptance.clock import Clock
 from tests.acceptance.house import MASTER_KEY, House, a_house
@@ -39,12 +40,7 @@ def typed(
     house: House, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Awaitable[tuple[Any, Any]]]:
     """Runs a command on the stores of the house: its exit status, and the JSON it prints last."""
-    settings = msgspec.structs.replace(
-        house.settings,
-        database_url=house.urls.database_url,
-        market_url=house.urls.market_url,
-        master_key=base64.b64encode(MASTER_KEY).decode(),
-    )
+    settings = settings_of(house)
 
     async def run(
         command: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any
@@ -65,3 +61,31 @@ def printed(typed: Callable[..., Awaitable[tuple[Any, Any]]]) -> Callable[..., A
         return said
 
     return run
+
+
+@pytest.fixture
+def spoken(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Awaitable[tuple[str, str]]]:
+    """Runs a command on the stores of the house; what it prints for people, and what it tells."""
+    settings = settings_of(house)
+
+    async def run(
+        command: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any
+    ) -> tuple[str, str]:
+        capsys.readouterr()  # what was logged before
+        await command(*arguments, **options, settings=settings)
+        return capsys.readouterr()
+
+    return run
+
+
+def settings_of(house: House) -> Settings:
+    """Return what a command needs to find the stores of a house."""
+    settings: Settings = msgspec.structs.replace(
+        house.settings,
+        database_url=house.urls.database_url,
+        market_url=house.urls.market_url,
+        master_key=base64.b64encode(MASTER_KEY).decode(),
+    )
+    return settings

@@ -30,6 +30,7 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
     "exchange.delivery": [*BASE, "exchange.wire"],  # and posts
     "exchange.story": [*BASE, *STATIONS],
     "exchange.learning": [*BASE, "exchange.ledger"],
+    "exchange.reports": [*BASE, "exchange.ledger"],
     # what was written with a sale goes out beside it
     "exchange.notify": [*BASE, "exchange.ledger", "exchange.wire"],
     "exchange.trying": [*BASE, *STATIONS, "exchange.story", "exchange.wire"],
@@ -39,6 +40,7 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
         "exchange.dialect",
         "exchange.story",
         "exchange.notify",
+        "exchange.reports",
         "exchange.settings",
         "exchange.telemetry",
     ],

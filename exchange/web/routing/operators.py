@@ -6,9 +6,9 @@ from exchange.contract.messages import DeliveriesOut, DeliveryOut
 from exchange.contract.operator import ErasedOut, OperatorLeadView
 from exchange.contract.pilots import PilotsOut
 from exchange.contract.trying import Tried, TryRequest
+from exchange.reports.learning import DAYS_MAX as REPORT_DAYS_MAX
 from exchange.web.deciding import get_in_doubt
 from exchange.web.erasing import erase_person
-from exchange.web.learning_reports import DAYS_MAX as REPORT_DAYS_MAX
 from exchange.web.learning_reports import get_expected_value, get_learned_floors
 from exchange.web.piloting import get_pilots
 from exchange.web.problems import Kind

@@ -1,0 +1,1 @@
+"""What operators are told of many leads together: one function for each report."""
