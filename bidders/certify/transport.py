@@ -7,6 +7,7 @@ from bidders.certify.line import Line
 from bidders.certify.requests import lined, parts_of, pieces_of, rewritten
 from bidders.certify.seen import Half, Seen, Symptom
 from bidders.certify.session import Session
+from exchange.domain.counting import counted
 from exchange.wire.call import Call, Outcome
 
 PIECES = 12
@@ -66,8 +67,8 @@ async def kept(session: Session) -> Found:
         for number in range(REUSES):
             seen = await session.caller.ping(session.other(), by_hand(carry))
             if number and seen.call.outcome in {Outcome.BROKEN, Outcome.UNREACHABLE}:
-                said = f"after {number} answers the connection is closed, and none had said so"
-                return Amiss(said, (seen,))
+                after = f"after {counted(number, 'answer')} the connection is closed"
+                return Amiss(f"{after}, and none had said so", (seen,))
             if not seen.sound:
                 return Amiss(f"ping {number + 1} on one connection: {seen.said}", (seen,))
             if not line.hearing.keeps:

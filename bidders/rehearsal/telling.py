@@ -7,6 +7,7 @@ from bidders.rehearsal.judge import Note, Report, Weight
 from bidders.rehearsal.rehearsal import Rehearsal, Stage
 from bidders.rehearsal.visits import OK, Visit
 from bidders.serving import ended, report, tell
+from exchange.domain.counting import counted
 from exchange.telemetry.logs import configure_logging
 
 ENCODER = msgspec.json.Encoder()
@@ -58,11 +59,6 @@ def text(found: Report) -> str:
     if found.rehearsed and left:
         lines.append(f"Not yet: {' '.join(found.not_rehearsed)}")
     return "\n".join(lines)
-
-
-def counted(count: int, name: str) -> str:
-    """Return a number of things."""
-    return f"{count} {name}{'' if count == 1 else 's'}"
 
 
 async def run(stage: Stage, *, json: bool) -> Report:

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from exchange.commands.database import connect, database_at, ledger_key, place_of, store_urls
 from exchange.commands.errors import CommandError
 from exchange.commands.showing import tell
+from exchange.domain.counting import counted, is_or_are
 from exchange.settings import Settings
 from exchange.stores.binaries import postgres_program
 from exchange.stores.errors import BinaryMissingError
@@ -78,7 +79,8 @@ async def restore(file: Path, /, *, settings: Given) -> None:
         async with database_at(urls.database_url) as connection:
             await ledger_key(connection, settings)
             leads = await connection.fetchval(LEADS)
-    tell(f"{leads:,} leads are back. Next: exchange verify, then exchange serve.")
+    back = f"{counted(leads, 'lead')} {is_or_are(leads)} back"
+    tell(f"{back}. Next: exchange verify, then exchange serve.")
 
 
 async def run(program: str, url: str, *options: str) -> None:

@@ -16,6 +16,7 @@ from exchange.commands.errors import CommandError
 from exchange.commands.showing import tell
 from exchange.contract.operator import ErasedOut
 from exchange.contract.timeline import utc_text
+from exchange.domain.counting import counted, is_or_are
 from exchange.domain.ids import LeadId
 from exchange.domain.lead import Fingerprint
 from exchange.intake.email import normalize_email
@@ -178,6 +179,8 @@ def show(result: Erasing, *, done: bool) -> None:
     for lead_id in result.left:
         sys.stdout.write(f"{lead_id} not erased\n")
     if not done:
-        tell(f"{len(result.found)} leads are meant; nothing was erased: say --yes to do it.")
+        meant = f"{counted(len(result.found), 'lead')} {is_or_are(len(result.found))} meant"
+        tell(f"{meant}; nothing was erased: say --yes to do it.")
     elif result.left:
-        tell(f"{len(result.left)} are still being sold, or were never written.")
+        left = counted(len(result.left), "lead")
+        tell(f"{left} could not be erased: still being sold, or never written.")

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from exchange.commands.feed_sending import Course
 from exchange.commands.showing import tell
 from exchange.contract.feeds import FeedRow, FeedTotals
+from exchange.domain.counting import counted
 
 FAULTS_SHOWN_MAX = 10
 
@@ -56,7 +57,7 @@ def told(totals: FeedTotals) -> str:
     counts = msgspec.structs.asdict(totals)
     rows = counts.pop("rows")
     parts = [f"{count} {name}" for name, count in counts.items() if count]
-    return ", ".join([f"{rows} row{'' if rows == 1 else 's'}", *parts])
+    return ", ".join([counted(rows, "row"), *parts])
 
 
 def fault(row: FeedRow) -> str:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from exchange.commands.books import both_stores
 from exchange.commands.showing import tell
+from exchange.domain.counting import counted
 from exchange.settings import Settings
 from exchange.story.reconciling import Line, Report
 from exchange.telemetry.logs import configure_logging
@@ -81,9 +82,11 @@ def summary(found: Report, left: Report, *, repaired: bool) -> str:
     """Return what came of it, in a sentence."""
     differ, still = len(found.differences), len(left.differences)
     if not differ:
-        return f"{len(found.lines)} numbers agree."
+        return "Market state and ledger agree in " + counted(len(found.lines), "number") + "."
     if not repaired:
-        return f"{differ} of {len(found.lines)} numbers differ: --repair puts them right."
-    if still:
-        return f"{differ} numbers differed, {still} still do."
-    return f"{differ} numbers differed and agree now."
+        of_all = counted(len(found.lines), "number")
+        return (
+            f"Market state and ledger differ in {differ:,} of {of_all}: --repair puts them right."
+        )
+    differed = f"Market state and ledger differed in {counted(differ, 'number')}"
+    return f"{differed}, and still do in {still:,}." if still else f"{differed} and agree now."

@@ -16,6 +16,7 @@ from exchange.commands.errors import CommandError
 from exchange.commands.showing import tell
 from exchange.commands.verify import micros_of
 from exchange.contract.timeline import utc_text
+from exchange.domain.counting import counted
 from exchange.domain.money import to_decimal
 from exchange.domain.reason import Reason
 from exchange.ledger.connections import prepare
@@ -175,7 +176,9 @@ def show(found: Replayed) -> None:
 
 def table(row: Row) -> Table:
     """Return one campaign as people read it."""
-    title = f"{row.campaign or 'all campaigns'} ({row.recorded.leads} leads, {row.currency})"
+    title = (
+        f"{row.campaign or 'all campaigns'} ({counted(row.recorded.leads, 'lead')}, {row.currency})"
+    )
     shown = Table(title=title, title_justify="left")
     shown.add_column("")
     for name in ("recorded", "as it was", "changed", "difference"):
@@ -195,18 +198,21 @@ def text(number: Decimal | float, *, signed: bool = False) -> str:
 
 def sentences(found: Replayed) -> list[str]:
     """Return what the figures rest on."""
-    lines = [f"{found.leads} leads sold again, {found.changed} of them end otherwise."]
+    lines = [f"{counted(found.leads, 'lead')} sold again, {found.changed:,} with another end."]
     supposed = found.unrecorded
     if supposed.leads:
-        lines.append(f"{supposed.leads} leads rest on what buyers were not asked then:")
+        lines.append(
+            f"What buyers were not asked then is supposed for {counted(supposed.leads, 'lead')}:"
+        )
     lines += [
-        f"  {one.pings} pings of {one.leads} leads count as no bid: {not_asked(one.reason)}."
+        f"  {counted(one.pings, 'ping')} of {counted(one.leads, 'lead')} taken for no bid: "
+        f"{not_asked(one.reason)}."
         for one in supposed.reasons
     ]
     if supposed.posts:
-        lines.append(f"  {supposed.posts} posts that were not made then count as accepted.")
+        lines.append(f"  {counted(supposed.posts, 'post')} not made then, taken for accepted.")
     lines += [
-        f"{count} leads left out: {WHY.get(why, why)}."
+        f"{counted(count, 'lead')} left out: {WHY.get(why, why)}."
         for why, count in sorted(found.left_out.items())
     ]
     return lines

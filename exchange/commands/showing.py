@@ -11,6 +11,7 @@ from exchange.anonymity.planning import Shown
 from exchange.configuration.difference import Action, Difference, ObjectChange
 from exchange.configuration.problem import Finding
 from exchange.configuration.swapping import Lagging
+from exchange.domain.counting import counted
 
 SIGNS = {
     Action.ADD: ("+", "green"),
@@ -72,7 +73,8 @@ def show_anonymity(shown: Iterable[Shown]) -> None:
     for one in shown:
         table = Table(
             title=f"{one.vertical}: how many people look the same in a ping "
-            f"({one.before.people} people of {one.window_days} days)",
+            f"({counted(one.before.people, 'person', 'people')} "
+            f"of {counted(one.window_days, 'day')})",
             title_justify="left",
         )
         for name in ("", "as it is", "as planned"):

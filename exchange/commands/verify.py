@@ -14,6 +14,7 @@ from exchange.commands.database import database_at, ledger_key, store_urls
 from exchange.commands.errors import CommandError
 from exchange.commands.showing import tell
 from exchange.contract.timeline import utc_text
+from exchange.domain.counting import counted
 from exchange.domain.sealing import Fault
 from exchange.ledger.connections import prepare
 from exchange.ledger.seals import SEALS
@@ -105,9 +106,10 @@ def show(found: Verified) -> None:
         last = f"{found.last.number}:{found.last.mac.hex()}"
         tell(f"The newest seal is {last}, of {utc_text(found.last.at_us)}.")
     tell(
-        f"{found.entries} entries under {found.seals} seals: "
+        f"{counted(found.entries, 'entry', 'entries')} under {counted(found.seals, 'seal')}: "
         + ("not as they were sealed" if found.faults else "all as they were sealed")
-        + f"; {found.erased} of persons erased since, {found.unsealed} not sealed yet."
+        + f"; {counted(found.erased, 'entry', 'entries')} of persons erased since, "
+        f"{found.unsealed:,} not sealed yet."
     )
 
 

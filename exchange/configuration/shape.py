@@ -16,6 +16,7 @@ from msgspec import inspect
 
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
+from exchange.domain.counting import counted
 from exchange.domain.money import MoneyError, from_decimal
 from exchange.domain.nearest import hint
 
@@ -140,7 +141,7 @@ def _text(value: object, shape: inspect.StrType, extra: Extra, path: Path) -> It
         yield Problem(path, f'"{_shortened(value)}" is malformed: {extra["rule"]}')
     elif not (shape.min_length or 0) <= len(value) <= (shape.max_length or len(value)):
         limits = [f"at least {shape.min_length}"] if shape.min_length else []
-        limits += [f"at most {shape.max_length} characters"] if shape.max_length else []
+        limits += [f"at most {counted(shape.max_length, 'character')}"] if shape.max_length else []
         yield Problem(path, f"must have {' and '.join(limits)}")
     elif "\0" in value:
         yield Problem(path, "holds a NUL character")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from exchange.demo.tally import Tally
 from exchange.demo.verdict import Result, Verdict
 from exchange.demo.words import duration
+from exchange.domain.counting import counted, is_or_are
 
 VIOLATIONS_SHOWN = 20
 PROBLEMS_SHOWN = 5
@@ -13,13 +14,15 @@ PROBLEMS_SHOWN = 5
 def summary(result: Result, verdict: Verdict, tally: Tally, seconds: float) -> Iterator[str]:
     """Yield the run in a few lines."""
     yield (
-        f"{result.leads:,} leads in {seconds:.0f} s: {result.sold:,} sold, "
-        f"{result.unsold:,} unsold, {result.duplicate:,} duplicates, "
+        f"{counted(result.leads, 'lead')} in {seconds:.0f} s: {result.sold:,} sold, "
+        f"{result.unsold:,} unsold, {counted(result.duplicate, 'duplicate')}, "
         f"{result.rejected:,} rejected, {result.pending:,} pending."
     )
     yield (
-        f"{result.pings:,} pings brought {result.bids:,} bids; {result.posts:,} posts; "
-        f"{tally.quotes['quoted']:,} quotes for {tally.quotes.total():,} sellers' pings."
+        f"{counted(result.pings, 'ping')} brought {counted(result.bids, 'bid')}; "
+        f"{counted(result.posts, 'post')}; {counted(tally.quotes['quoted'], 'quote')} for "
+        + counted(tally.quotes.total(), "seller's ping", "sellers' pings")
+        + "."
     )
     yield (
         f"Buyers pay ${result.revenue:,.2f}, sellers get ${result.payout:,.2f}, "
@@ -33,7 +36,8 @@ def summary(result: Result, verdict: Verdict, tally: Tally, seconds: float) -> I
     yield from problems("Requests without an answer", tally.unanswered.most_common())
     yield from problems("Refused at the door", tally.refused.most_common())
     if verdict.in_doubt:
-        yield f"{verdict.in_doubt:,} sales are in doubt: their buyers have not said yet."
+        doubtful = f"{counted(verdict.in_doubt, 'sale')} {is_or_are(verdict.in_doubt)}"
+        yield f"{doubtful} in doubt: the buyer has not said yet."
     yield from checked(result)
 
 
@@ -52,6 +56,6 @@ def checked(result: Result) -> Iterator[str]:
             "were told, and against market state. No violations."
         )
         return
-    yield f"{len(result.violations)} VIOLATIONS:"
+    yield f"{counted(len(result.violations), 'VIOLATION', 'VIOLATIONS')}:"
     for one in result.violations[:VIOLATIONS_SHOWN]:
         yield f"  {one.check}: {one.subject}: {one.detail}"

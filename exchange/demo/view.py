@@ -13,6 +13,7 @@ from rich.text import Text
 
 from exchange.demo.tally import OfferTally, Percentiles, Tally, top
 from exchange.demo.words import clock, dollars, duration, meaning, share
+from exchange.domain.counting import counted
 
 WIDE = 120
 """From this width on there is room for bars and reasons beside the numbers."""
@@ -118,7 +119,7 @@ def outcomes(tally: Tally, size: Size) -> Panel:
             share(count, tally.leads),
             Text(bar(count, tally.leads) if size.is_wide else "", style=colour),
         )
-    quotes = f"{tally.quotes['quoted']:,} of {tally.quotes.total():,} pings quoted"
+    quotes = f"{tally.quotes['quoted']:,} of {counted(tally.quotes.total(), 'ping')} quoted"
     return Panel(
         Group(table, faint(quotes), faint(f"{tally.refused.total():,} refused at the door")),
         title="Leads",
@@ -257,7 +258,7 @@ def plain_line(tally: Tally, now_us: int) -> str:
     counts = ", ".join(f"{tally.statuses[s]:,} {s}" for s in STATUSES if tally.statuses[s])
     return (
         f"{clock((now_us - tally.begun_us) / 1_000_000)}  {tally.requests_per_s(now_us):.1f}/s  "
-        f"{tally.leads:,} leads: {counts or 'none yet'}  "
+        f"{counted(tally.leads, 'lead')}: {counts or 'none yet'}  "
         f"revenue {dollars(tally.revenue)}  payout {dollars(tally.payout)}  "
         f"answer p50 {duration(answers.p50)} p99 {duration(answers.p99)}  "
         f"own p99 {duration(own.p99)}"

@@ -40,7 +40,7 @@ SAYINGS: Mapping[Outcome, Saying] = {
     Outcome.NOT_FOUND: Saying(HTTPStatus.NOT_FOUND, "there is no such lead of yours"),
     Outcome.WRONG_METHOD: Saying(HTTPStatus.METHOD_NOT_ALLOWED, "allowed here: {methods}"),
     Outcome.EXPIRED: Saying(HTTPStatus.GONE, "It has expired"),
-    Outcome.USED: Saying(HTTPStatus.CONFLICT, "It was used already"),
+    Outcome.USED: Saying(HTTPStatus.CONFLICT, "The quote was used already"),
     Outcome.UNDER_WAY: Saying(HTTPStatus.CONFLICT, "The first request is still under way"),
     Outcome.KEY_REUSED: Saying(
         HTTPStatus.UNPROCESSABLE_ENTITY, "This Idempotency-Key came with another body"

@@ -52,7 +52,7 @@ async def confirm_sale(request: web.Request) -> web.Response:
     )
     now = await carried_out(sale, decision, doors)
     if not stands(now, decision):
-        raise DeniedError(Kind.CONFLICT, f"it is {word(now)} already")
+        raise DeniedError(Kind.DECIDED, f"it is {word(now)} already")
     return json_response(encode(published(now)))
 
 

@@ -27,7 +27,7 @@ async def erase_person(request: web.Request) -> web.Response:
     if erased is None:
         if await doors.story.standing(lead_id) is None:
             raise DeniedError(Kind.NOT_FOUND)
-        raise DeniedError(Kind.CONFLICT, "it is still being sold; ask again once it has ended")
+        raise DeniedError(Kind.BEING_SOLD, "ask again once it has ended")
     return json_response(
         encode(ErasedOut(lead_id=lead_id, erased_at=utc_text(erased.at_us), erased_by=erased.by))
     )

@@ -87,7 +87,9 @@ async def test_a_buyer_confirms_what_its_line_never_answered_at_any_worker(house
         assert await listed(house) == []
         again = await confirm(house, sale_id, accepted=True)
         assert (again.status, again.body["state"]) == (200, "accepted")
-        assert (await confirm(house, sale_id, accepted=False)).status == 409
+        contrary = await confirm(house, sale_id, accepted=False)
+        assert (contrary.status, contrary.body["type"]) == (409, "/problems/decided")
+        assert contrary.body["title"] == "The sale is decided otherwise already"
         (sale,) = (await house.admin(lead_id))["sales"]
         assert sale["reference"] == "A-77"
         assert by_state(await audit(house, fleet)) == {"accepted": 1}

@@ -80,7 +80,7 @@ async def test_a_lead_in_doubt_is_erased_only_after_its_end(house):
         told = (await house.post(timeout_ms=300)).body
         assert told["status"] == "pending"
         refused = await erased_over_http(house, told["lead_id"])
-        assert (refused.status, refused.body["type"]) == (409, "/problems/conflict")
+        assert (refused.status, refused.body["type"]) == (409, "/problems/being-sold")
 
         async def has_ended():
             return bool(await house.fetch("SELECT FROM lead_end"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from exchange.domain.counting import counted
 from exchange.domain.json_text import BOM
 from exchange.intake.feeds.columns import BadHeader, read_header, sniffed
 from exchange.intake.feeds.defaults import Defaults
@@ -104,7 +105,7 @@ class Table:
         """Return a record as a form; empty cells say nothing."""
         cells = record.fields
         if len(cells) != len(names):
-            detail = f"the row has {len(cells)} columns, the header has {len(names)}"
+            detail = f"the row has {counted(len(cells), 'column')}, the header has {len(names)}"
             return Fault(self.rows, record.line, 400, detail)
         try:
             pairs = [

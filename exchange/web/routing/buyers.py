@@ -15,6 +15,6 @@ BUYER_ROUTES = (
         roles=("buyer", "operator", "admin"),
         answer=ConfirmedSale,
         takes=ConfirmRequest,
-        problems=with_key(Kind.NOT_FOUND, Kind.CONFLICT, *BODY),
+        problems=with_key(Kind.NOT_FOUND, Kind.DECIDED, *BODY),
     ),
 )

@@ -86,7 +86,7 @@ OPERATOR_ROUTES = (
         summary="Make a lead's person unreadable for good; what happened and was paid stays",
         roles=("operator", "admin"),
         answer=ErasedOut,
-        problems=with_key(Kind.NOT_FOUND, Kind.CONFLICT),
+        problems=with_key(Kind.NOT_FOUND, Kind.BEING_SOLD),
     ),
     Route(
         method="GET",

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from exchange.domain.counting import counted
 from exchange.domain.lead import Value
 from exchange.domain.sample import sample_value
 from exchange.domain.vertical import Field, FieldType, Privacy, Vertical
@@ -107,7 +108,7 @@ def limits_of(field: Field) -> Iterator[str]:
     if field.maximum is not None:
         yield f"at most {number(field.maximum)}"
     if field.type in {FieldType.NAME, FieldType.CITY, FieldType.TEXT, FieldType.ADDRESS}:
-        yield f"at most {field.length_max} characters"
+        yield f"at most {counted(field.length_max, 'character')}"
     if field.type is FieldType.URL:
         yield f"at most {max(field.length_max, URL_LENGTH_MAX)} characters"
     if field.pattern is not None:
