@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
@@ -44,14 +45,40 @@ def reference(*, config: Path, port: Port = 9000, host: str = "127.0.0.1") -> No
     uvloop.run(run_reference(load_table(config), host, port))
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Invented:
+    """The options that say which buyers a fleet has."""
+
+    count: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None
+    """So many buyers, buyer-01 and on, invented from the seed (12 where nothing is said)."""
+    profile: Path | None = None
+    """A TOML file with the buyers instead, or `demo` for those of the demo."""
+    seed: int | None = None
+    """The seed; the profile's own where it is not given, else 0."""
+    faults: str | None = None
+    """Faults of invented buyers: `none`, `ping.slow=0.05,post.never=0.01`, `all=0.01` for that
+    share of every fault, or `each` for one buyer per fault."""
+    latency_ms: Annotated[float | None, Parameter(validator=validators.Number(gte=0))] = None
+    """The same latency for all invented buyers; else each has its own."""
+
+    def buyers(self) -> tuple[tuple[BuyerSpec, ...], int]:
+        """Return the buyers and the seed. Errors: SpecError."""
+        if self.profile is None:
+            seed = self.seed or 0
+            return invented(self.count, seed, self.faults or "none", self.latency_ms), seed
+        if (self.count, self.faults, self.latency_ms) != (None, None, None):
+            raise SpecError(
+                "--profile says all about its buyers: no --count, --faults, --latency-ms"
+            )
+        spec = load(DEMO if self.profile == Path("demo") else self.profile)
+        return spec.buyer, spec.seed if self.seed is None else self.seed
+
+
 @cli.command
-def fleet(  # noqa: PLR0913 - each is an option of its own on the command line
+def fleet(
     *,
-    count: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
-    profile: Path | None = None,
-    seed: int | None = None,
-    faults: str | None = None,
-    latency_ms: Annotated[float | None, Parameter(validator=validators.Number(gte=0))] = None,
+    of: Invented = Invented(),
     port: Port = 9100,
     host: str = "127.0.0.1",
     json: bool = False,
@@ -63,27 +90,13 @@ def fleet(  # noqa: PLR0913 - each is an option of its own on the command line
     id. GET /_fleet/books tells what each buyer received and believes.
 
     Args:
-        count: So many buyers, buyer-01 and on, invented from the seed (12 where nothing is said).
-        profile: A TOML file with the buyers instead, or `demo` for those of the demo.
-        seed: The seed; the profile's own where it is not given, else 0.
-        faults: Faults of invented buyers: `none`, `ping.slow=0.05,post.never=0.01`, `all=0.01`
-            for that share of every fault, or `each` for one buyer per fault.
-        latency_ms: The same latency for all invented buyers; else each has its own.
+        of: Which buyers.
         port: Where it listens; 0 is any free port.
         host: The address it listens on.
         json: Write one JSON line on stdout when ready, and one with all counts at the end.
         ready_fd: Write the line on this file descriptor, then close it.
     """
-    if profile is not None:
-        if (count, faults, latency_ms) != (None, None, None):
-            raise SpecError(
-                "--profile says all about its buyers: no --count, --faults, --latency-ms"
-            )
-        spec = load(DEMO if profile == Path("demo") else profile)
-        buyers, seed = spec.buyer, spec.seed if seed is None else seed
-    else:
-        seed = seed or 0
-        buyers = invented(count, seed, faults or "none", latency_ms)
+    buyers, seed = of.buyers()
     uvloop.run(
         run_fleet(
             Fleet(buyers, seed, listening=Listening(host, port)),
@@ -92,14 +105,27 @@ def fleet(  # noqa: PLR0913 - each is an option of its own on the command line
     )
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """The options that say what a scripted exchange asks for, and how it answers."""
+
+    vertical: Path = VERTICAL
+    """A market file; the fields of its first vertical are asked for."""
+    campaign: str = "auto-us"
+    """The campaign that leads are posted into."""
+    key: str | None = None
+    """The only key that is taken; else any is."""
+    always_200: bool = False
+    """Answer errors with status 200, for sellers that cannot read 4xx."""
+    pace: Annotated[float, Parameter(validator=validators.Number(gt=0, lte=10))] = 1.0
+    """Multiplies whatever takes time, but for Retry-After."""
+
+
 @cli.command
-def rehearse(  # noqa: PLR0913 - each is an option of its own on the command line
+def rehearse(
     *,
-    vertical: Path = VERTICAL,
-    campaign: str = "auto-us",
-    key: str | None = None,
-    always_200: bool = False,
-    pace: Annotated[float, Parameter(validator=validators.Number(gt=0, lte=10))] = 1.0,
+    script: Script = Script(),
     port: Port = 9200,
     host: str = "127.0.0.1",
     json: bool = False,
@@ -110,11 +136,7 @@ def rehearse(  # noqa: PLR0913 - each is an option of its own on the command lin
     status is 1 where a fault was found.
 
     Args:
-        vertical: A market file; the fields of its first vertical are asked for.
-        campaign: The campaign that leads are posted into.
-        key: The only key that is taken; else any is.
-        always_200: Answer errors with status 200, for sellers that cannot read 4xx.
-        pace: Multiplies whatever takes time, but for Retry-After.
+        script: What is asked for, and how it is answered.
         port: Where it listens; 0 is any free port.
         host: The address it listens on.
         json: Write one JSON line on stdout when ready, and the report as one at the end.
@@ -123,10 +145,7 @@ def rehearse(  # noqa: PLR0913 - each is an option of its own on the command lin
     from bidders.rehearsal.rehearsal import Stage
     from bidders.rehearsal.telling import run
 
-    stage = Stage(
-        vertical=vertical, campaign=campaign, key=key, always_200=always_200, pace=pace,
-        host=host, port=port,
-    )  # fmt: skip
+    stage = Stage(**asdict(script), host=host, port=port)
     try:
         return 1 if uvloop.run(run(stage, json=json)).faults else 0
     except StageError as error:
@@ -134,27 +153,66 @@ def rehearse(  # noqa: PLR0913 - each is an option of its own on the command lin
         return 2
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Called:
+    """The options that say where an endpoint is called."""
+
+    ping_url: str | None = None
+    """Where pings go instead."""
+    post_url: str | None = None
+    """Where posts go instead."""
+    status_url: str | None = None
+    """Where it tells what became of a sale, such as URL/status/{sale.id}."""
+    ca: Path | None = None
+    """A PEM file of an authority that the certificate is verified by."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Spoken:
+    """The options that say in which words, and signed by what."""
+
+    mapping: str | None = None
+    """Call by this mapping: one of this project's by id, or a market file. Secrets that it names
+    come from BUYER_SECRET_NAME of the environment."""
+    param: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    """A parameter of the mapping, NAME=VALUE; may be given several times."""
+    secret: str | None = None
+    """The signing secret, `whsec_…`; better in BUYER_SECRET, where nobody sees it."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Offered:
+    """The options that say which leads are offered, and under which terms."""
+
+    vertical: str = "auto_insurance"
+    """The vertical of the leads: one of this project's by id, or a market file."""
+    lead: Path | None = None
+    """A lead to ask about, as a seller sends it, instead of invented ones."""
+    post: bool = True
+    """Send posts too; --no-post for a buyer in production that cannot tell tests apart."""
+    tmax_ms: Annotated[int, Parameter(validator=validators.Number(gte=50, lte=10_000))] = 300
+    """What a ping may take."""
+    post_timeout_ms: Annotated[
+        int, Parameter(validator=validators.Number(gte=100, lte=120_000))
+    ] = 10_000
+    """What a post may take."""
+    max_bid: Decimal = Decimal(1000)
+    """More than this is no bid."""
+    price: Decimal | None = None
+    """What is paid where answers name no price."""
+
+
 @cli.command
-def certify(  # noqa: PLR0913 - each is an option of its own on the command line
+def certify(
     url: str | None = None,
     /,
     *,
-    ping_url: str | None = None,
-    post_url: str | None = None,
-    status_url: str | None = None,
-    vertical: str = "auto_insurance",
-    mapping: str | None = None,
-    param: Annotated[tuple[str, ...], Parameter(negative=())] = (),
-    secret: str | None = None,
-    lead: Path | None = None,
-    post: bool = True,
-    tmax_ms: Annotated[int, Parameter(validator=validators.Number(gte=50, lte=10_000))] = 300,
-    post_timeout_ms: Annotated[
-        int, Parameter(validator=validators.Number(gte=100, lte=120_000))
-    ] = 10_000,
-    max_bid: Decimal = Decimal(1000),
-    price: Decimal | None = None,
-    ca: Path | None = None,
+    called: Called = Called(),
+    spoken: Spoken = Spoken(),
+    offered: Offered = Offered(),
     html: Path | None = None,
     json: bool = False,
 ) -> int:
@@ -166,37 +224,29 @@ def certify(  # noqa: PLR0913 - each is an option of its own on the command line
 
     Args:
         url: Where the endpoint is: pings go to URL/ping, posts to URL/post.
-        ping_url: Where pings go instead.
-        post_url: Where posts go instead.
-        status_url: Where it tells what became of a sale, such as URL/status/{sale.id}.
-        vertical: The vertical of the leads: one of this project's by id, or a market file.
-        mapping: Call by this mapping: one of this project's by id, or a market file. Secrets
-            that it names come from BUYER_SECRET_NAME of the environment.
-        param: A parameter of the mapping, NAME=VALUE; may be given several times.
-        secret: The signing secret, `whsec_…`; better in BUYER_SECRET, where nobody sees it.
-        lead: A lead to ask about, as a seller sends it, instead of invented ones.
-        post: Send posts too; --no-post for a buyer in production that cannot tell tests apart.
-        tmax_ms: What a ping may take.
-        post_timeout_ms: What a post may take.
-        max_bid: More than this is no bid.
-        price: What is paid where answers name no price.
-        ca: A PEM file of an authority that the certificate is verified by.
+        called: Where it is called.
+        spoken: In which words.
+        offered: Which leads, under which terms.
         html: Write the whole certificate as one HTML file.
         json: Write it as one JSON line on stdout.
     """
     from bidders.certify.running import Output, run
     from bidders.certify.target import SECRET_VARIABLE, TargetError, Wanted, pairs_of
 
-    secret = secret or os.environ.get(SECRET_VARIABLE) or None
+    secret = spoken.secret or os.environ.get(SECRET_VARIABLE) or None
     try:
         wanted = Wanted(
-            url=url, ping_url=ping_url, post_url=post_url, status_url=status_url,
-            vertical=vertical, mapping=mapping, params=pairs_of(param),
+            url=url,
+            ping_url=called.ping_url,
+            post_url=called.post_url,
+            status_url=called.status_url,
+            mapping=spoken.mapping,
+            params=pairs_of(spoken.param),
             secret=None if secret is None else decoded(secret),
-            named=os.environ, lead=lead, post=post, tmax_ms=tmax_ms,
-            post_timeout_ms=post_timeout_ms, max_bid=max_bid, price=price,
-        )  # fmt: skip
-        output = Output(html, json, None if ca is None else str(ca))
+            named=os.environ,
+            **asdict(offered),
+        )
+        output = Output(html, json, None if called.ca is None else str(called.ca))
         return 0 if uvloop.run(run(wanted, output)).certified else 1
     except (TargetError, SecretError) as error:
         tell(f"bidders: {error}")

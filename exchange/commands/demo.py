@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -20,14 +21,28 @@ INTERRUPTED = 130
 JSON = msgspec.json.Encoder(decimal_format="number")
 
 
-async def demo(  # noqa: PLR0913 - each is an option of its own on the command line
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Play:
+    """The options that say what is played, and for how long."""
+
+    seconds: Annotated[float | None, Positive] = None
+    """End after this time instead."""
+    rate: Annotated[float, Positive] = 20.0
+    """Leads a second, on average; they arrive at random times."""
+    seed: int = 1
+    """Another seed brings other people, prices and faults."""
+    keep: Annotated[bool, Parameter(negative=())] = False
+    """Keep the stores and logs of this run."""
+    market: str = "demo"
+    """Which market: a folder of config/, such as `everything`, or a path to one or to a file. Its
+    offers are called at simulated buyers, whatever addresses it says."""
+
+
+async def demo(
     *,
-    seconds: Annotated[float | None, Positive] = None,
-    rate: Annotated[float, Positive] = 20.0,
-    seed: int = 1,
+    play: Play = Play(),
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
-    keep: Annotated[bool, Parameter(negative=())] = False,
-    market: str = "demo",
     settings: Annotated[Settings, Parameter(parse=False)],
     config: Annotated[Path | None, Parameter(parse=False)],
 ) -> int:
@@ -40,23 +55,10 @@ async def demo(  # noqa: PLR0913 - each is an option of its own on the command l
 
     Parameters
     ----------
-    seconds:
-        End after this time instead.
-    rate:
-        Leads a second, on average; they arrive at random times.
-    seed:
-        Another seed brings other people, prices and faults.
     as_json:
         Write one JSON object as the last line of standard output; all else to standard error.
-    keep:
-        Keep the stores and logs of this run.
-    market:
-        Which market: a folder of config/, such as `everything`, or a path to one or to a file. Its
-        offers are called at simulated buyers, whatever addresses it says.
     """
-    options = Options(
-        seconds=seconds, rate=rate, seed=seed, keep=keep, config=config, market=market
-    )
+    options = Options(**asdict(play), config=config)
     try:
         result = await Demo(settings, options, Console(stderr=as_json)).run()
     except asyncio.CancelledError:

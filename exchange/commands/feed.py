@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -48,26 +49,91 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
         return f"Goal({self.url})"
 
 
-async def feed(  # noqa: PLR0913 - each is an option of the command
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """The options that say which exchange is asked, as whom, and how patiently."""
+
+    url: Annotated[str, Parameter(env_var="EXCHANGE_URL")]
+    """The exchange's address; EXCHANGE_URL says it, too."""
+    key_file: Path | None = None
+    """A file that holds the seller's key alone."""
+    key_env: str = KEY_VARIABLE
+    """The variable that holds it where no file is given."""
+    answer_deadline_s: float = 30.0
+    """Within which the campaign answers."""
+    deadline_s: float = 90.0
+    """For how long a row is tried again where no answer comes."""
+    ca_file: Path | None = None
+    """Who signed the exchange's certificate, where that is no public authority."""
+
+    def goal(self) -> Goal:
+        """Return it with the key. Errors: CommandError."""
+        return Goal(
+            url=self.url,
+            key=key_of_seller(self.key_file, self.key_env),
+            answer_deadline_s=self.answer_deadline_s,
+            deadline_s=self.deadline_s,
+            ca_file=self.ca_file,
+        )
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """The options that say how the file is written, and what holds where it is silent."""
+
+    format: Format | None = None
+    """How rows are written, where the file's name does not tell."""
+    delimiter: str | None = None
+    """Of CSV, where its header does not show it: comma, semicolon, tab or pipe."""
+    campaign: str | None = None
+    """Of rows that name none."""
+    source: str | None = None
+    """Of rows that name none."""
+    test: Annotated[bool, Parameter(negative=())] = False
+    """Rows that do not say are tests."""
+
+    def splitter(self, file: Path) -> Splitter:
+        """Return what splits the file into rows. Errors: CommandError."""
+        texts = {"campaign": self.campaign, "source": self.source}
+        defaults = Defaults({name: text for name, text in texts.items() if text}, self.test)
+        found = layout(file, self.format, self.delimiter)
+        return found.splitter(Limits(ROW_MAX_BYTES), defaults)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Going:
+    """The options that say how fast it goes, and what is kept of it."""
+
+    results: Path | None = None
+    """Where to write what became of each row: CSV if its name ends so, else NDJSON. It is never
+    written over."""
+    resume: Annotated[bool, Parameter(negative=())] = False
+    """Go on with the results of an earlier run: rows that became leads are left out."""
+    rows_per_s: float = 20.0
+    """How many rows are begun in a second."""
+    at_once: int = 8
+    """How many rows are under way at once."""
+    feed_key: str = ""
+    """Under another one the same rows are new posts."""
+
+    def check(self) -> None:
+        """Raise CommandError for what cannot be."""
+        if self.rows_per_s <= 0 or self.at_once < 1:
+            raise CommandError("--rows-per-s must be above 0, and --at-once at least 1")
+        if self.resume and self.results is None:
+            raise CommandError("--resume goes on with --results FILE")
+
+
+async def feed(
     file: Path,
     /,
     *,
-    url: Annotated[str, Parameter(env_var="EXCHANGE_URL")],
-    key_file: Path | None = None,
-    key_env: str = KEY_VARIABLE,
-    format: Format | None = None,  # noqa: A002 - the option's name
-    delimiter: str | None = None,
-    campaign: str | None = None,
-    source: str | None = None,
-    test: Annotated[bool, Parameter(negative=())] = False,
-    results: Path | None = None,
-    resume: Annotated[bool, Parameter(negative=())] = False,
-    rows_per_s: float = 20.0,
-    at_once: int = 8,
-    feed_key: str = "",
-    answer_deadline_s: float = 30.0,
-    deadline_s: float = 90.0,
-    ca_file: Path | None = None,
+    asking: Asking,
+    reading: Reading = Reading(),
+    going: Going = Going(),
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """Sell the leads of a file, each row as a post of its own; docs/feeds.md says how to write it.
@@ -79,60 +145,15 @@ async def feed(  # noqa: PLR0913 - each is an option of the command
     ----------
     file:
         CSV with a header, or NDJSON; `-` is standard input.
-    url:
-        The exchange's address; EXCHANGE_URL says it, too.
-    key_file:
-        A file that holds the seller's key alone.
-    key_env:
-        The variable that holds it where no file is given.
-    format:
-        How rows are written, where the file's name does not tell.
-    delimiter:
-        Of CSV, where its header does not show it: comma, semicolon, tab or pipe.
-    campaign:
-        Of rows that name none.
-    source:
-        Of rows that name none.
-    test:
-        Rows that do not say are tests.
-    results:
-        Where to write what became of each row: CSV if its name ends so, else NDJSON. It is never
-        written over.
-    resume:
-        Go on with the results of an earlier run: rows that became leads are left out.
-    rows_per_s:
-        How many rows are begun in a second.
-    at_once:
-        How many rows are under way at once.
-    feed_key:
-        Under another one the same rows are new posts.
-    answer_deadline_s:
-        Within which the campaign answers.
-    deadline_s:
-        For how long a row is tried again where no answer comes.
-    ca_file:
-        Who signed the exchange's certificate, where that is no public authority.
     as_json:
         Print the totals as one JSON object.
     """
-    if rows_per_s <= 0 or at_once < 1:
-        raise CommandError("--rows-per-s must be above 0, and --at-once at least 1")
-    if resume and results is None:
-        raise CommandError("--resume goes on with --results FILE")
-    goal = Goal(
-        url=url,
-        key=key_of_seller(key_file, key_env),
-        answer_deadline_s=answer_deadline_s,
-        deadline_s=deadline_s,
-        ca_file=ca_file,
-    )
-    texts = {"campaign": campaign, "source": source}
-    defaults = Defaults({name: text for name, text in texts.items() if text}, test)
-    splitter = layout(file, format, delimiter).splitter(Limits(ROW_MAX_BYTES), defaults)
-    pace = Pace(rows_per_s, at_once)
-    warn_of_age(results)
-    with reading(file) as rows, kept(results, resume=resume) as kept_results:
-        course = await sent(rows, splitter, goal, pace, kept_results, feed_key)
+    going.check()
+    goal, splitter = asking.goal(), reading.splitter(file)
+    pace = Pace(going.rows_per_s, going.at_once)
+    warn_of_age(going.results)
+    with rows_of(file) as rows, kept(going.results, resume=going.resume) as kept_results:
+        course = await sent(rows, splitter, goal, pace, kept_results, going.feed_key)
     show(course, as_json=as_json)
     return 0 if course.stopped is None and not course.totals.failed else 1
 
@@ -175,7 +196,7 @@ def warn_of_age(results: Path | None) -> None:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[BinaryIO]:
+def rows_of(path: Path) -> Iterator[BinaryIO]:
     """Lend the file, or standard input."""
     if path == FOLLOWS:
         yield sys.stdin.buffer

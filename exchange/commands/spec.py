@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -40,16 +41,37 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str
 
 
-async def spec(  # noqa: PLR0913 - each is an option of its own on the command line
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Whose:
+    """The options that say whose spec it is, and where its reader finds the exchange."""
+
+    seller: str | None = None
+    """Whose view, where the campaign has several sellers."""
+    offer: str | None = None
+    """The id of an offer instead of a campaign: the spec is its buyer's."""
+    base_url: str | None = None
+    """Where the exchange is reached from outside; else the setting public_url."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Linking:
+    """The options of a link in place of the page."""
+
+    link: Annotated[bool, Parameter(negative=())] = False
+    """Print a link that shows the page in a browser until it expires, in place of the page."""
+    days: int = links.DAYS
+    """For how long the link holds."""
+
+
+async def spec(
     campaign: str | None = None,
     /,
     *,
-    seller: str | None = None,
-    offer: str | None = None,
+    whose: Whose = Whose(),
+    linking: Linking = Linking(),
     out: Path | None = None,
-    link: Annotated[bool, Parameter(negative=())] = False,
-    days: int = links.DAYS,
-    base_url: str | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
     settings: Annotated[Settings, Parameter(parse=False)],
 ) -> None:
@@ -62,36 +84,26 @@ async def spec(  # noqa: PLR0913 - each is an option of its own on the command l
     ----------
     campaign:
         The id of a campaign of the present market.
-    seller:
-        Whose view, where the campaign has several sellers.
-    offer:
-        The id of an offer instead of a campaign: the spec is its buyer's.
     out:
         A file to write to; else standard output.
-    link:
-        Print a link that shows the page in a browser until it expires, in place of the page.
-    days:
-        For how long the link holds.
-    base_url:
-        Where the exchange is reached from outside; else the setting public_url.
     as_json:
         JSON Schema in place of a page.
     """
-    if (campaign is None) == (offer is None):
+    if (campaign is None) == (whose.offer is None):
         raise CommandError("name a campaign, or an offer by --offer")
-    if not 1 <= days <= links.DAYS_MAX:
+    if not 1 <= linking.days <= links.DAYS_MAX:
         raise CommandError(f"--days must be from 1 to {links.DAYS_MAX}")
     async with database(settings) as connection:
         vault = Vault(await ledger_key(connection, settings))
         snapshot = Compiler(vault.derive).snapshot(await read_stored(connection, vault))
-    base = (base_url or settings.public_url or address(settings)).rstrip("/")
+    base = (whose.base_url or settings.public_url or address(settings)).rstrip("/")
     wanted = (
-        for_seller(campaign, seller, base, snapshot)
+        for_seller(campaign, whose.seller, base, snapshot)
         if campaign
-        else for_buyer(offer or "", base, snapshot)
+        else for_buyer(whose.offer or "", base, snapshot)
     )
-    if link:
-        made = linked(wanted, vault, days)
+    if linking.link:
+        made = linked(wanted, vault, linking.days)
         write(made + "\n", out)
         return
     if wanted.kind is links.Kind.CAMPAIGN:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -35,15 +36,39 @@ Texts = Annotated[tuple[str, ...], Parameter(negative=())]
 Files = Annotated[tuple[Path, ...], Parameter(negative=(), consume_multiple=True)]
 
 
-async def try_door(  # noqa: PLR0913 - each is an option of the command line
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """The options that say who asks, at which door, and in what."""
+
+    seller: str
+    """Who sends it."""
+    door: str | None = None
+    """The door it comes to; without one the door that is this seller's alone, or the native way."""
+    call: str | None = None
+    """Which of the door's calls; without one the first that sells. Without a door: leads, pings."""
+    content_type: str | None = None
+    """What the request says that it is; without one it is seen from its first characters."""
+    header: Texts = ()
+    """A header that comes with it, 'NAME: VALUE'; may be repeated."""
+
+    def with_body(self, body: bytes) -> DoorTry:
+        """Return the whole request. Errors: CommandError."""
+        return DoorTry(
+            seller=self.seller,
+            door=self.door,
+            call=self.call,
+            body=body,
+            content_type=self.content_type or kind_of(body),
+            headers=dict(map(parted, self.header)),
+        )
+
+
+async def try_door(
     file: File,
     /,
     *,
-    seller: str,
-    door: str | None = None,
-    call: str | None = None,
-    content_type: str | None = None,
-    header: Texts = (),
+    asking: Asking,
     outcome: Outcome | None = None,
     market: Files = (),
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
@@ -58,16 +83,6 @@ async def try_door(  # noqa: PLR0913 - each is an option of the command line
     file:
         What the seller sends: JSON, XML, a form, or what stands behind the ? of an address.
         Standard input where it is -.
-    seller:
-        Who sends it.
-    door:
-        The door it comes to; without one the door that is this seller's alone, or the native way.
-    call:
-        Which of the door's calls; without one the first that sells. Without a door: leads, pings.
-    content_type:
-        What the request says that it is; without one it is seen from its first characters.
-    header:
-        A header that comes with it, 'NAME: VALUE'; may be repeated.
     outcome:
         Show the answer to this outcome alone.
     market:
@@ -75,15 +90,7 @@ async def try_door(  # noqa: PLR0913 - each is an option of the command line
     as_json:
         Print one JSON object.
     """
-    body = read(file)
-    asked = DoorTry(
-        seller=seller,
-        door=door,
-        call=call,
-        body=body,
-        content_type=content_type or kind_of(body),
-        headers=dict(map(parted, header)),
-    )
+    asked = asking.with_body(read(file))
     snapshot = await (present(settings) if not market else proposed(market))
     geography = await asyncio.to_thread(Geography.load, settings.data_dir)
     trying = DoorTrying(Intake(geography), now_us=now_us, entropy=os.urandom)
