@@ -10,6 +10,8 @@ from exchange.configuration.objects import encode
 from exchange.configuration.queries import SQL
 from exchange.configuration.store import begin_version, read_present
 from exchange.contract.market.buyers import BuyerPart
+from exchange.contract.market.campaigns import CampaignPart
+from exchange.contract.market.offers import OfferPart
 from exchange.contract.market.sellers import SellerPart
 
 logger = structlog.get_logger(__name__)
@@ -18,7 +20,7 @@ BY = "pilot"
 
 
 async def end_pilot(connection: Any, kind: str, name: str) -> int | None:
-    """Pause a buyer or seller whose pilot is over; return the version of the market.
+    """Pause a buyer, offer, seller or campaign whose pilot is over; return the market's version.
 
     None where there is nothing to do: it is paused, retired, or in no pilot any more.
     """
@@ -26,7 +28,9 @@ async def end_pilot(connection: Any, kind: str, name: str) -> int | None:
         await connection.execute(SQL["lock"])
         entry = (await read_present(connection)).objects.get((kind, name))
         part = None if entry is None else entry.part
-        if not isinstance(part, BuyerPart | SellerPart) or part.paused or part.pilot is None:
+        if not isinstance(part, BuyerPart | OfferPart | SellerPart | CampaignPart):
+            return None
+        if part.paused or part.pilot is None:
             return None
         assert entry is not None, "its part was found"
         body = encode(msgspec.structs.replace(part, paused=True))

@@ -12,7 +12,7 @@ from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
 from exchange.configuration.rules_price import check_margin
 from exchange.contract.market.buyers import BillingKind, BillingPart, BuyerPart
-from exchange.contract.market.limits import CapPart
+from exchange.contract.market.limits import CapPart, PilotPart, SellerPilotPart
 from exchange.contract.market.offers import OfferPart, PostPart
 from exchange.contract.market.verticals import VerticalPart
 from exchange.domain.asking import NAMES, named, sample
@@ -33,8 +33,7 @@ def check_buyer(entry: Entry[BuyerPart]) -> Iterator[Problem]:
     if buyer.billing is not None:
         yield from _billing(buyer.billing, (*path, "billing"))
     yield from _caps(buyer.caps, (*path, "caps"))
-    if buyer.pilot is not None and buyer.pilot.leads is None and buyer.pilot.spend is None:
-        yield Problem((*path, "pilot"), "names leads, spend, or both")
+    yield from check_pilot(buyer.pilot, (*path, "pilot"))
     seen: set[str] = set()
     for index, account in enumerate(buyer.account):
         place = (*path, "account", index)
@@ -43,6 +42,16 @@ def check_buyer(entry: Entry[BuyerPart]) -> Iterator[Problem]:
             yield Problem((*place, "id"), message)
         seen.add(account.id)
         yield from _caps(account.caps, (*place, "caps"))
+
+
+def check_pilot(pilot: PilotPart | SellerPilotPart | None, path: Path) -> Iterator[Problem]:
+    """Tell of a pilot that limits nothing."""
+    if pilot is None:
+        return
+    money = pilot.payout if isinstance(pilot, SellerPilotPart) else pilot.spend
+    if pilot.leads is None and money is None:
+        word = "payout" if isinstance(pilot, SellerPilotPart) else "spend"
+        yield Problem(path, f"names leads, {word}, or both")
 
 
 def check_time_zone(name: str, path: Path) -> Iterator[Problem]:
@@ -71,6 +80,7 @@ def check_offer(
         place = (*path, "prices", index, "when")
         yield from check_condition(rule.when, offer.vertical, compiles, place)
     yield from _caps(offer.caps, (*path, "caps"))
+    yield from check_pilot(offer.pilot, (*path, "pilot"))
     yield from _account(entry)
     yield from _hours(offer, path)
     yield from _prices(offer, path)

@@ -11,6 +11,7 @@ from exchange.configuration.rules_buyer import (
     CheckCondition,
     check_condition,
     check_currency,
+    check_pilot,
     check_time_zone,
     check_url,
 )
@@ -35,6 +36,7 @@ def check_seller(entry: Entry[SellerPart]) -> Iterator[Problem]:
     """Tell what is wrong with a seller."""
     yield from check_time_zone(entry.part.time_zone, (*entry.path, "time_zone"))
     yield from _volume(entry.part.caps, (*entry.path, "caps"))
+    yield from check_pilot(entry.part.pilot, (*entry.path, "pilot"))
     seen: set[str] = set()
     for index, source in enumerate(entry.part.source):
         yield from _volume(source.caps, (*entry.path, "source", index, "caps"))
@@ -74,6 +76,8 @@ def check_campaign(
     yield from unknown("vertical", campaign.vertical, draft, (*path, "vertical"))
     yield from check_currency(campaign.currency, (*path, "currency"))
     yield from _sellers(campaign, draft, path)
+    yield from _paid_alike(campaign, draft, path)
+    yield from check_pilot(campaign.pilot, (*path, "pilot"))
     yield from check_margin(campaign.margin, (*path, "margin"))
     yield from check_floors(campaign, draft, verticals, (*path, "floors"))
     yield from _qualify(campaign, compiles, (*path, "qualify"))
@@ -115,6 +119,28 @@ def _sellers(campaign: CampaignPart, draft: Draft, path: Path) -> Iterator[Probl
         if name in seen:
             yield Problem(place, f'"{name}" stands twice')
         seen.add(name)
+
+
+def _paid_alike(campaign: CampaignPart, draft: Draft, path: Path) -> Iterator[Problem]:
+    """Tell of a seller whose pilot limits money, and that is paid in several currencies."""
+    limited = {
+        entry.part.id
+        for entry in draft.sellers
+        if entry.part.pilot is not None and entry.part.pilot.payout is not None
+    }
+    for name in sorted(limited & sellers_of(campaign)):
+        first = next(one.part for one in draft.campaigns if name in sellers_of(one.part))
+        if first.currency != campaign.currency:
+            message = (
+                f'pays "{name}" in {campaign.currency}, "{first.id}" in {first.currency}: '
+                "the payout of a pilot is of one currency"
+            )
+            yield Problem((*path, "currency"), message)
+
+
+def sellers_of(campaign: CampaignPart) -> set[str]:
+    """Return who may post into a campaign."""
+    return {one if isinstance(one, str) else one.id for one in campaign.sellers}
 
 
 def _qualify(campaign: CampaignPart, compiles: CheckCondition, path: Path) -> Iterator[Problem]:

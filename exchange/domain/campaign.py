@@ -11,6 +11,7 @@ from exchange.domain.expected import Expecting, RankBy
 from exchange.domain.floor_table import FloorTable
 from exchange.domain.learned_floors import LearnFloor
 from exchange.domain.money import Micros
+from exchange.domain.offer import Cap
 
 
 class MarginKind(StrEnum):
@@ -209,4 +210,6 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
     expecting: Expecting | None = None
     """How it estimates what bids are worth; None where no stage ranks by that."""
     learn_floor: LearnFloor | None = None
+    pilot: tuple[Cap, ...] = ()
+    """How far it may go in all before it is paused."""
     paused: bool = False

@@ -214,4 +214,5 @@ OWNERS: Mapping[str, Callable[[Offer], str]] = {
     "account": lambda offer: f"{offer.buyer.id}:{offer.account}",
     "buyer": lambda offer: offer.buyer.id,
     "pilot": lambda offer: offer.buyer.id,
+    "offer-pilot": lambda offer: offer.id,
 }

@@ -25,6 +25,8 @@ class CapKind(StrEnum):
     CONCURRENT = "concurrent"
     PINGS = "pings"
     """What buyers are sent for a seller."""
+    PAYOUT = "payout"
+    """What a seller is paid."""
 
 
 class Per(StrEnum):
@@ -181,6 +183,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """The part of its buyer that it belongs to."""
     caps: tuple[Cap, ...] = ()
     """The offer's own, its account's and its buyer's, in that order."""
+    pilot: tuple[Cap, ...] = ()
+    """How far it may go in all before it is paused; these stand among its caps, too."""
     schedule: Schedule | None = None
     """None: always open."""
     prices: tuple[PriceRule, ...] = ()

@@ -1,7 +1,7 @@
-"""A pilot: a buyer or seller may go so far, in leads and money, and no further; then it is over.
+"""A pilot: somebody new may go so far, in leads and money, and no further; then it is over.
 
-Its limits are caps of their own scope, `pilot/acme`, held like any others. They count from the
-first lead on and never begin anew.
+A buyer, an offer, a seller or a campaign. Its limits are caps of their own scope, `pilot/acme`,
+held like any others. They count from the first lead on and never begin anew.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,16 +9,29 @@ from collections.abc import Iterable, Mapping
 from exchange.domain.offer import Cap
 
 SCOPE = "pilot/"
+OFFER_SCOPE = "offer-pilot/"
+CAMPAIGN_SCOPE = "campaign-pilot/"
+SCOPES = SCOPE, OFFER_SCOPE, CAMPAIGN_SCOPE
 
 
 def scope_of(name: str) -> str:
-    """Return whose the limits of a pilot are."""
+    """Return whose the limits of a buyer's, or of a seller's, pilot are."""
     return f"{SCOPE}{name}"
+
+
+def scope_of_offer(name: str) -> str:
+    """Return whose the limits of an offer's pilot are."""
+    return f"{OFFER_SCOPE}{name}"
+
+
+def scope_of_campaign(name: str) -> str:
+    """Return whose the limits of a campaign's pilot are."""
+    return f"{CAMPAIGN_SCOPE}{name}"
 
 
 def is_of_pilot(counter_or_scope: str) -> bool:
     """Tell whether a cap, or its counter, is a pilot's; those of test leads end nobody's."""
-    return counter_or_scope.startswith(SCOPE)
+    return counter_or_scope.startswith(SCOPES)
 
 
 def name_of(cap: Cap) -> str:

@@ -14,9 +14,11 @@ from exchange.domain.caps import Hold, account_scope, balance_counter, hold_line
 from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.money import Micros
 from exchange.domain.offer import BillingMode, Buyer, Cap, CapKind, Offer, Per
+from exchange.domain.pilot import OFFER_SCOPE
 from exchange.domain.pilot import scope_of as pilot_scope
 from exchange.domain.schedule import NEVER_S, window_end_s, window_start_s
 from exchange.domain.snapshot import Snapshot
+from exchange.domain.trials import Taken, trials_of
 
 US_PER_S = 1_000_000
 AHEAD_S = 600
@@ -28,9 +30,10 @@ class Counter(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     buyer_id: str
-    """Who holds: a buyer, or a seller as `seller:fastquotes`."""
+    """Who holds: a buyer, a seller as `seller:fastquotes`, a campaign as `campaign:auto-us`."""
     scope: str
-    """`offer/acme-tx`, `account/acme:dallas`, `buyer/acme`, `source/fast:fb-1`, `seller/fast`."""
+    """`offer/acme-tx`, `account/acme:dallas`, `buyer/acme`, `source/fast:fb-1`, `seller/fast`;
+    `pilot/acme`, `offer-pilot/acme-tx`, `campaign-pilot/auto-us`."""
     offer_ids: tuple[str, ...] = ()
     """Of an account: the offers that belong to it now."""
     counts_money: bool
@@ -55,7 +58,10 @@ class OpenSale(msgspec.Struct, frozen=True, kw_only=True):
     lead_id: LeadId
     offer_id: str
     buyer_id: str
+    seller_id: str
+    campaign_id: str
     price: Micros
+    payout: Micros
     held_at_us: int
     test: bool
 
@@ -112,7 +118,7 @@ def of_cap(cap: Cap, buyer_id: str, window: Window, *, test: bool) -> Counter:
         buyer_id=buyer_id,
         scope=cap.scope,
         offer_ids=window.offer_ids,
-        counts_money=cap.kind is CapKind.SPEND,
+        counts_money=cap.kind in {CapKind.SPEND, CapKind.PAYOUT},
         counts_pings=cap.kind is CapKind.PINGS,
         began_s=window.began_s,
         until_s=window.until_s,
@@ -143,7 +149,8 @@ def known_again(name: str, buyer: Buyer, snapshot: Snapshot) -> Counter | None:
     if name == balance_counter(buyer.id):
         return of_balance(buyer.id)
     owner, _, whose = scope.partition("/")
-    offer = snapshot.offers.get(whose) if owner == "offer" else None
+    is_offers = f"{owner}/" in {"offer/", OFFER_SCOPE}
+    offer = snapshot.offers.get(whose) if is_offers else None
     members = members_of(snapshot).get(scope, ()) if owner == "account" else ()
     is_ours = scope in {f"buyer/{buyer.id}", pilot_scope(buyer.id)} or is_of(offer, buyer)
     if owner == "account":
@@ -158,6 +165,27 @@ def known_again(name: str, buyer: Buyer, snapshot: Snapshot) -> Counter | None:
 def is_of(offer: Offer | None, buyer: Buyer) -> bool:
     """Tell whether there is such an offer, and it is this buyer's."""
     return offer is not None and offer.buyer.id == buyer.id
+
+
+def holds_of(sale: OpenSale, snapshot: Snapshot) -> Iterator[Hold]:
+    """Yield what an open sale holds: of its buyer's limits, of its seller's and campaign's pilots.
+
+    Nothing of whom nobody knows any more.
+    """
+    hold = hold_of(sale, snapshot)
+    if hold is not None:
+        yield hold
+    seller = snapshot.sellers.get(sale.seller_id)
+    campaign = snapshot.campaigns.get(sale.campaign_id)
+    yield from trials_of(seller, campaign, test=sale.test).holds(
+        Taken(
+            sale_id=sale.sale_id,
+            lead_id=sale.lead_id,
+            price=sale.price,
+            payout=sale.payout,
+            held_at_us=sale.held_at_us,
+        )
+    )
 
 
 def hold_of(sale: OpenSale, snapshot: Snapshot) -> Hold | None:

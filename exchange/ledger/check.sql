@@ -152,7 +152,8 @@ WITH cap AS (
            CASE WHEN per <> 'total' THEN date_trunc(per, held_at, zone) END AS began,
            CASE cap.kind WHEN 'spend' THEN sum(charge.paid) ELSE count(*) END AS used
       FROM cap
-      JOIN award ON scope IN ('offer/' || offer, 'buyer/' || buyer, 'pilot/' || buyer)
+      JOIN award ON scope IN ('offer/' || offer, 'buyer/' || buyer, 'pilot/' || buyer,
+                              'offer-pilot/' || offer)
                  OR (offer, scope) IN (SELECT * FROM unnest($6::text[], $7::text[]))
       JOIN sale_end USING (sale_id)
       JOIN lead USING (lead_id)

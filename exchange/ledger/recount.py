@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.money import Micros
 from exchange.domain.recounting import Counter, OpenSale
-from exchange.domain.recounting_volume import source_of
+from exchange.domain.recounting_volume import brought_by
 from exchange.ledger import sql
 from exchange.ledger.connections import Connections
 from exchange.ledger.rows import place
@@ -147,21 +147,23 @@ class Recount:
         return {(one.buyer_id, one.name): amount_of(found.get(one.name), one) for one in counters}
 
     async def volume(self, counters: Sequence[Counter]) -> dict[tuple[str, str], int]:
-        """Return by seller and name how many leads, or pings, each counter of theirs counts."""
+        """Return by holder and name how many leads, pings, or what money each counter counts."""
         found = {(one.buyer_id, one.name): 0 for one in counters}
         for statement, chosen in (
-            ("brought", [one for one in counters if not one.counts_pings]),
+            ("brought", [one for one in counters if not one.counts_pings and not one.counts_money]),
             ("sent", [one for one in counters if one.counts_pings]),
+            ("moved", [one for one in counters if one.counts_money]),
         ):
             if not chosen:
                 continue
-            sources = [source_of(one) for one in chosen]
+            whose = [brought_by(one) for one in chosen]
             began_s = min(one.began_s for one in chosen)
             rows = await self._connection.fetch(
                 STATEMENTS[statement],
                 [one.name for one in chosen],
-                [seller for seller, _ in sources],
-                [source for _, source in sources],
+                [one.seller for one in whose],
+                [one.source for one in whose],
+                [one.campaign for one in whose],
                 [one.began_s * US_PER_S for one in chosen],
                 [one.until_s * US_PER_S for one in chosen],
                 [one.test for one in chosen],
@@ -196,7 +198,10 @@ class Recount:
                 lead_id=LeadId(str(row["lead_id"])),
                 offer_id=row["offer"],
                 buyer_id=row["buyer"],
+                seller_id=row["seller"],
+                campaign_id=row["campaign"],
                 price=Micros(row["price"]),
+                payout=Micros(row["payout"]),
                 held_at_us=row["held_at"],
                 test=row["test"],
             )

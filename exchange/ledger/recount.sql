@@ -67,6 +67,8 @@ WITH counter AS (
     UNION ALL
     SELECT 'pilot/' || buyer, held_at, test, charge FROM charged
     UNION ALL
+    SELECT 'offer-pilot/' || offer, held_at, test, charge FROM charged
+    UNION ALL
     SELECT member.scope, held_at, test, charge
       FROM charged JOIN unnest($7::text[], $8::text[]) AS member (offer, scope) USING (offer)
 )
@@ -77,25 +79,39 @@ SELECT name, counter.scope, count(*) AS leads, sum(charge)::bigint AS money
  GROUP BY name, counter.scope;
 
 -- brought --
--- $1…$6: names, sellers, sources (NULL: all), begins, ends, tests of counters.
+-- $1…$7: names, sellers, sources (NULL: all), campaigns (NULL: all), begins, ends, tests of counters.
+WITH counter AS (
+    SELECT *
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[],
+                  $6::timestamptz[], $7::boolean[])
+           AS counter (name, seller, source, campaign, began, until, test)
+), sent AS (
+    SELECT seller, campaign, source, test, received_at FROM lead
+    UNION ALL
+    SELECT seller, campaign, source, test, received_at FROM submission
+), brought AS (
+    SELECT seller, NULL AS campaign, source, test, received_at FROM sent
+     WHERE seller = ANY($2::text[])
+    UNION ALL
+    SELECT NULL, campaign, source, test, received_at FROM sent
+     WHERE campaign = ANY($4::text[])
+)
 SELECT name, count(*) AS amount
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[],
-              $6::boolean[])
-       AS counter (name, seller, source, began, until, test)
-  JOIN (SELECT seller, source, test, received_at FROM lead
-        UNION ALL SELECT seller, source, test, received_at FROM submission) AS sent
-    ON sent.seller = counter.seller AND sent.test = counter.test
-   AND (counter.source IS NULL OR sent.source = counter.source)
+  FROM counter
+  JOIN brought ON (brought.seller = counter.seller OR brought.campaign = counter.campaign)
+   AND brought.test = counter.test
+   AND (counter.source IS NULL OR brought.source = counter.source)
    AND received_at >= began AND received_at < until
  GROUP BY name;
 
 -- sent --
 -- The same of the pings that were sent to buyers for leads and pings of sellers.
+-- $8: no moment of them is of a lead with a lower id.
 WITH counter AS (
     SELECT *
-      FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[],
-                  $6::boolean[])
-           AS counter (name, seller, source, began, until, test)
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[],
+                  $6::timestamptz[], $7::boolean[])
+           AS counter (name, seller, source, campaign, began, until, test)
 ), brought AS (
     SELECT lead_id, seller, source, test FROM lead WHERE seller = ANY($2::text[])
     UNION
@@ -105,12 +121,36 @@ WITH counter AS (
            json_array_length(event -> 'os') AS pings
       FROM brought JOIN moment USING (lead_id)
            CROSS JOIN LATERAL json_array_elements(events) AS event
-     WHERE event ->> 'e' = 'pinged' AND moment.lead_id >= $7::uuid
+     WHERE event ->> 'e' = 'pinged' AND moment.lead_id >= $8::uuid
 )
 SELECT name, sum(pings)::bigint AS amount
   FROM counter JOIN pinged ON pinged.seller = counter.seller AND pinged.test = counter.test
    AND (counter.source IS NULL OR pinged.source = counter.source)
    AND pinged.at >= began AND pinged.at < until
+ GROUP BY name;
+
+-- moved --
+-- The same of money: what sellers were paid for their sales, what buyers paid in campaigns.
+WITH counter AS (
+    SELECT *
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[],
+                  $6::timestamptz[], $7::boolean[])
+           AS counter (name, seller, source, campaign, began, until, test)
+), moved AS (
+    SELECT lead.seller, NULL AS campaign, held_at, amount
+      FROM lead JOIN award USING (lead_id) JOIN sale_end USING (sale_id)
+      JOIN transfer ON transfer.sale_id = award.sale_id AND credit = 'seller/' || lead.seller
+     WHERE sale_end.state = 'accepted' AND NOT lead.test AND lead.seller = ANY($2::text[])
+    UNION ALL
+    SELECT NULL, lead.campaign, held_at, amount
+      FROM lead JOIN award USING (lead_id) JOIN sale_end USING (sale_id)
+      JOIN transfer ON transfer.sale_id = award.sale_id AND debit = 'buyer/' || award.buyer
+     WHERE sale_end.state = 'accepted' AND NOT lead.test AND lead.campaign = ANY($4::text[])
+)
+SELECT name, sum(amount)::bigint AS amount
+  FROM counter
+  JOIN moved ON (moved.seller = counter.seller OR moved.campaign = counter.campaign)
+   AND NOT counter.test AND held_at >= began AND held_at < until
  GROUP BY name;
 
 -- taken_in --
@@ -126,7 +166,8 @@ SELECT moment.lead_id, (event ->> 't')::bigint AS at
  WHERE moment.lead_id = ANY($1::uuid[]) AND event ->> 'e' = 'pinged';
 
 -- open_sales --
-SELECT award.sale_id, award.lead_id, offer, buyer, price, held_at, lead.test
+SELECT award.sale_id, award.lead_id, offer, buyer, seller, campaign, price, payout, held_at,
+       lead.test
   FROM award JOIN lead USING (lead_id)
  WHERE NOT EXISTS (SELECT FROM sale_end WHERE sale_end.sale_id = award.sale_id);
 

@@ -73,6 +73,8 @@ WITH counter AS (
     UNION ALL
     SELECT 'pilot/' || buyer, held_at, charge FROM charged
     UNION ALL
+    SELECT 'offer-pilot/' || offer, held_at, charge FROM charged
+    UNION ALL
     SELECT member.scope, held_at, charge
       FROM charged JOIN unnest($7::text[], $8::text[]) AS member (offer, scope) USING (offer)
 )

@@ -1,9 +1,11 @@
 """From a standing bid to a sale: hold, award, post; nobody is posted a lead before its award."""
 
+from collections.abc import Sequence
+
 from exchange.delivery.parcels import packed
 from exchange.domain.bid import Bid
 from exchange.domain.campaign import Campaign, Stage
-from exchange.domain.caps import Hold, hold_lines
+from exchange.domain.caps import Hold, HoldRefused, hold_lines
 from exchange.domain.events import EventName
 from exchange.domain.ids import ENTROPY_BYTES, SaleId, uuid7
 from exchange.domain.legs import Kept
@@ -13,6 +15,7 @@ from exchange.domain.paying import Deal
 from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
+from exchange.domain.trials import Taken
 from exchange.market.errors import MarketUnavailable
 from exchange.story.chain import Broken, Chain, Fenced
 from exchange.story.concluding import Concluding
@@ -140,19 +143,19 @@ class Awarding:
         offer = won.bid.offer
         credited = self._snapshot.credited.get(offer.buyer.id, Micros(0))
         lines = hold_lines(offer, won.price, won.at_us, credited=credited, test=self._lead.test)
-        if not lines:
+        own = Hold(
+            sale_id=won.sale_id,
+            lead_id=self._lead.lead_id,
+            buyer_id=offer.buyer.id,
+            held_at_us=won.at_us,
+            lines=lines,
+        )
+        holds = [*([own] if lines else []), *self._concluding.trials.holds(self._taken(won))]
+        if not holds:
             return True
         await self._give_back_outgrown(won)
         with self._stations.timed("hold"):
-            refused = await self._stations.market.hold(
-                Hold(
-                    sale_id=won.sale_id,
-                    lead_id=self._lead.lead_id,
-                    buyer_id=offer.buyer.id,
-                    held_at_us=won.at_us,
-                    lines=lines,
-                )
-            )
+            refused = await self._hold_each(won, holds)
         if refused is None:
             self._chain.note(EventName.HELD, offer=offer.id, price=won.price, sale_id=won.sale_id)
             return True
@@ -161,6 +164,28 @@ class Awarding:
             EventName.HOLD_FAILED, offer=offer.id, reason=refused.reason, detail=refused.counter
         )
         return False
+
+    async def _hold_each(self, won: Won, holds: Sequence[Hold]) -> HoldRefused | None:
+        """Hold for everybody whom the sale takes something of, or for nobody.
+
+        One after the other: but for pilots of its seller and campaign there is only its buyer.
+        """
+        for hold in holds:
+            refused = await self._stations.market.hold(hold)
+            if refused is not None:
+                if hold is not holds[0]:
+                    await self.give_back(won.bid.offer.buyer.id, won.sale_id)
+                return refused
+        return None
+
+    def _taken(self, won: Won) -> Taken:
+        return Taken(
+            sale_id=won.sale_id,
+            lead_id=self._lead.lead_id,
+            price=won.price,
+            payout=won.payout,
+            held_at_us=won.at_us,
+        )
 
     async def _give_back_outgrown(self, won: Won) -> None:
         """Release the room of a leg whose buyer pays more than was quoted: it is held anew.

@@ -25,6 +25,7 @@ from exchange.domain.paying import charged
 from exchange.domain.person import Person, masked
 from exchange.domain.reason import Reason
 from exchange.domain.states import LeadStatus, SaleState
+from exchange.domain.trials import NO_TRIALS, Trials
 from exchange.ledger.errors import LedgerUnavailable
 from exchange.market.errors import MarketStale, MarketUnavailable
 from exchange.story.asking import asking_of
@@ -56,6 +57,8 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     person: Person | None
     """None where it was erased: what a buyer says could then not be masked, and is not kept."""
     fingerprint: Fingerprint
+    trials: Trials = NO_TRIALS
+    """What its sales take of pilots beside their buyers' limits."""
 
 
 class Concluding:
@@ -80,6 +83,11 @@ class Concluding:
         """The sales so far; each is durable."""
         self.maybe_had: list[Offer] = []
         """Who did not answer a post that was for several, and was left: it may have the lead."""
+
+    @property
+    def trials(self) -> Trials:
+        """What its sales take of pilots beside their buyers' limits."""
+        return self._sale.trials
 
     @property
     def waits(self) -> bool:
@@ -264,9 +272,9 @@ class Concluding:
             redirect_url=answer.redirect_url,
         )
         self.sold.append(done)
-        settled = award.buyer_id, award.sale_id, charge
-        settle = self._stations.market.settle(*settled)
-        self._settling.append((settled, asyncio.ensure_future(settle)))
+        self._settle(award.buyer_id, award.sale_id, charge)
+        for holder, amount in self._sale.trials.settled(charge=charge, payout=award.payout):
+            self._settle(holder, award.sale_id, amount)
         await self._remember(offer)
         return done
 
@@ -351,6 +359,11 @@ class Concluding:
 
     # Market state follows the ledger; what fails here is put right by the sweeper
 
+    def _settle(self, holder: str, sale_id: SaleId, amount: Micros) -> None:
+        settled = holder, sale_id, amount
+        settle = self._stations.market.settle(*settled)
+        self._settling.append((settled, asyncio.ensure_future(settle)))
+
     async def settled(self) -> None:
         """Return once the holds of all sales count, where there were any."""
         for settled, asked in self._settling:
@@ -369,9 +382,10 @@ class Concluding:
             logger.warning("hold left to the sweeper", sale_id=sale_id, end="settled")
 
     async def give_back(self, buyer_id: str, sale_id: SaleId) -> None:
-        """Release the hold of a sale that will not be."""
+        """Release what is held for a sale that will not be."""
         try:
-            await self._stations.market.release(buyer_id, sale_id)
+            for holder in (buyer_id, *(holder for holder, _ in self._sale.trials.limits)):
+                await self._stations.market.release(holder, sale_id)
         except MarketUnavailable:
             logger.warning("hold left to the sweeper", sale_id=sale_id, end="released")
 

@@ -10,16 +10,16 @@ from exchange.domain import pilot
 from exchange.domain.caps import Hold, HoldLine, Used
 from exchange.domain.offer import Cap
 from exchange.domain.snapshot import Snapshot
-from exchange.domain.volume import holder_of
+from exchange.domain.volume import holder_of, holder_of_campaign
 from exchange.market.errors import MarketUnavailable
 from exchange.market.standing import Standing
 
 logger = structlog.get_logger(__name__)
-BUYER, SELLER = "buyer", "seller"
+BUYER, OFFER, SELLER, CAMPAIGN = "buyer", "offer", "seller", "campaign"
 
 
 class Pilot(NamedTuple):
-    """One buyer or seller with limits for the whole of its pilot."""
+    """Somebody with limits for the whole of its pilot."""
 
     kind: str
     name: str
@@ -82,7 +82,8 @@ class Piloting:
             found = await self._counters.standing(one.holder)
             if pilot.is_over(one.limits, found.settled, found.held, refused):
                 await self._end(one.kind, one.name)
-                self._refused.pop(one.holder, None)
+                for cap in one.limits:
+                    refused.pop(pilot.name_of(cap), None)
 
 
 def pilots(snapshot: Snapshot) -> Iterator[Pilot]:
@@ -90,6 +91,13 @@ def pilots(snapshot: Snapshot) -> Iterator[Pilot]:
     for buyer in snapshot.buyers.values():
         if buyer.pilot:
             yield Pilot(BUYER, buyer.id, buyer.id, buyer.pilot, buyer.paused)
+    for offer in snapshot.offers.values():
+        if offer.pilot:
+            yield Pilot(OFFER, offer.id, offer.buyer.id, offer.pilot, offer.paused)
     for seller in snapshot.sellers.values():
         if seller.pilot:
             yield Pilot(SELLER, seller.id, holder_of(seller.id), seller.pilot, seller.paused)
+    for campaign in snapshot.campaigns.values():
+        if campaign.pilot:
+            holder = holder_of_campaign(campaign.id)
+            yield Pilot(CAMPAIGN, campaign.id, holder, campaign.pilot, campaign.paused)

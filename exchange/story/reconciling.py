@@ -15,7 +15,7 @@ import msgspec
 
 from exchange.domain.caps import Hold
 from exchange.domain.ids import SaleId
-from exchange.domain.recounting import hold_of
+from exchange.domain.recounting import holds_of
 from exchange.domain.recounting_volume import limited
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import SaleState
@@ -279,7 +279,7 @@ def hold_lines(side: Side) -> Iterator[Line]:
             differs=state not in {None, OPEN, COUNTED},
         )
     open_before = {sale.sale_id for sale in side.before.open_sales}
-    for sale_id, hold in holds_of(side).items():
+    for sale_id, hold in wanted_holds(side).items():
         if sale_id not in side.standing.holds:
             yield Line(
                 part=Part.HOLD,
@@ -291,14 +291,14 @@ def hold_lines(side: Side) -> Iterator[Line]:
             )
 
 
-def holds_of(side: Side) -> Mapping[SaleId, Hold]:
-    """Return the holds that open sales of this buyer should have."""
-    holds = (
-        hold_of(sale, side.snapshot)
+def wanted_holds(side: Side) -> Mapping[SaleId, Hold]:
+    """Return the holds that open sales should have of this holder."""
+    return {
+        hold.sale_id: hold
         for sale in side.after.open_sales
-        if sale.buyer_id == side.buyer_id
-    )
-    return {hold.sale_id: hold for hold in holds if hold is not None}
+        for hold in holds_of(sale, side.snapshot)
+        if hold.buyer_id == side.buyer_id
+    }
 
 
 def lines_of(record: Sequence[str]) -> Iterator[tuple[str, int, str]]:

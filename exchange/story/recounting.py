@@ -15,11 +15,11 @@ from exchange.domain.recounting import (
     OpenSale,
     by_buyer,
     counters,
-    hold_of,
+    holds_of,
     known_again,
 )
 from exchange.domain.snapshot import Snapshot
-from exchange.domain.volume import seller_of
+from exchange.domain.volume import is_buyer
 from exchange.ledger.recount import ClaimRow, Recount
 from exchange.market.once import OnceKey
 from exchange.market.restoring import Asked, Kept, Restored
@@ -80,26 +80,30 @@ async def read_books(
             known = known_anew(name, buyer_id, snapshot)
             if known is not None and not is_past(name, now_us):
                 wanted.setdefault((buyer_id, name), known)
-    held: tuple[list[SaleId], list[SaleId]] = [], []
-    for holder, standing in standings.items():
-        held[seller_of(holder) is not None].extend(standing.holds)
-    sold = [one for one in wanted.values() if seller_of(one.buyer_id) is None]
-    brought = [one for one in wanted.values() if seller_of(one.buyer_id) is not None]
+    held = [sale_id for standing in standings.values() for sale_id in standing.holds]
+    brought_ids = [
+        sale_id
+        for holder, standing in standings.items()
+        for sale_id in standing.holds
+        if not is_buyer(holder)
+    ]
+    sold = [one for one in wanted.values() if is_buyer(one.buyer_id)]
+    brought = [one for one in wanted.values() if not is_buyer(one.buyer_id)]
     async with recount.as_of_one_moment():
         settled = {**await recount.settled(sold), **await recount.volume(brought)}
         open_sales = await recount.open_sales()
-        states = {**await recount.states(held[False]), **await recount.counted(held[True])}
+        states = {**await recount.states(held), **await recount.counted(brought_ids)}
     return Books(
         counters=by_buyer(wanted.values()),
         settled=settled,
-        open_sales=[sale for sale in open_sales if sale.buyer_id in standings],
+        open_sales=open_sales,
         states=states,
     )
 
 
 def known_anew(name: str, holder: str, snapshot: Snapshot) -> Counter | None:
     """Return what a counter of market state counts; None where that cannot be told."""
-    if seller_of(holder) is not None:
+    if not is_buyer(holder):
         return recounting_volume.known_again(name, holder, snapshot)
     return known_again(name, snapshot.buyers[holder], snapshot)
 
@@ -110,9 +114,11 @@ def restored(buyer_id: str, books: Books, standing: Standing, snapshot: Snapshot
     What is held of no award stays: it is being awarded, or the sweeper looks into it.
     """
     holds = (
-        hold_of(sale, snapshot)
+        hold
         for sale in books.open_sales
-        if sale.buyer_id == buyer_id and sale.sale_id not in standing.holds
+        if sale.sale_id not in standing.holds
+        for hold in holds_of(sale, snapshot)
+        if hold.buyer_id == buyer_id
     )
     return Restored(
         buyer_id=buyer_id,
@@ -121,7 +127,7 @@ def restored(buyer_id: str, books: Books, standing: Standing, snapshot: Snapshot
             for (whose, name), amount in books.settled.items()
             if whose == buyer_id and (amount or name in standing.settled)
         },
-        holds=[hold for hold in holds if hold is not None],
+        holds=list(holds),
         gone=[one for one in standing.holds if books.states.get(one, OPEN) != OPEN],
     )
 

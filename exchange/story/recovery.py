@@ -26,7 +26,8 @@ from exchange.domain.offer import Offer
 from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import LeadStatus, SaleState
-from exchange.domain.volume import seller_of
+from exchange.domain.trials import Trials, trials_of
+from exchange.domain.volume import is_buyer, seller_of
 from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.stored import OpenLead, StoredLead, StoredSale
 from exchange.ledger.worker import Worker
@@ -43,7 +44,7 @@ from exchange.story.patience import all_done
 from exchange.story.record import read
 from exchange.story.stations import Stations
 from exchange.story.telling import Tells, teller
-from exchange.story.volume import Lapsing
+from exchange.story.volume import Lapsing, is_of_sale
 
 logger = structlog.get_logger(__name__)
 INTERRUPTED = "its worker was interrupted while no buyer had the lead"
@@ -255,10 +256,11 @@ class Recovery:
             course.voided = True
             end = SaleEnd(sale_id=award.sale_id, state=SaleState.VOID, reason=Reason.VOID)
             chain.note(EventName.VOIDED, offer=award.offer_id, sale_id=award.sale_id)
-            chain.sale_ended(end, then=partial(self._release, award))
+            chain.sale_ended(end, then=partial(self._release, award, self._trials(lead)))
             return
         plan = snapshot.plan(campaign.id, test=lead.row.test)
-        sale = _sale(lead, campaign, plan, record)
+        trials = self._trials(lead)
+        sale = _sale(lead, campaign, plan, record, trials)
         concluding = Concluding(self._stations, chain, course, sale)
         reference = await self._reference(lead.lead_id, award, offer)
         await concluding.repeat(award, offer, award.post, reference)
@@ -296,9 +298,15 @@ class Recovery:
         if claim is not None and claim.until_end:
             await self._stations.market.unclaim(claim)
 
-    async def _release(self, award: AwardRow) -> None:
+    def _trials(self, lead: OpenLead) -> Trials:
+        market, row = self._market(), lead.row
+        seller, campaign = market.sellers.get(row.seller_id), market.campaigns.get(row.campaign_id)
+        return trials_of(seller, campaign, test=row.test)
+
+    async def _release(self, award: AwardRow, trials: Trials) -> None:
         try:
-            await self._stations.market.release(award.buyer_id, award.sale_id)
+            for holder in (award.buyer_id, *(holder for holder, _ in trials.limits)):
+                await self._stations.market.release(holder, award.sale_id)
         except MarketUnavailable:
             logger.warning("hold left to the sweeper", sale_id=award.sale_id, end="released")
 
@@ -316,7 +324,7 @@ class Recovery:
 
     async def _decide(self, lapsed: Lapsed) -> None:
         lead = await self._archive.lead(lapsed.lead_id)
-        if seller_of(lapsed.buyer_id) is not None:
+        if not is_buyer(lapsed.buyer_id) and not is_of_sale(lapsed):
             await self._lapsing.decide(lapsed, lead)
             return
         sales = lead.sales if lead else ()
@@ -326,8 +334,9 @@ class Recovery:
             await self._holds.extend(lapsed.buyer_id, lapsed.sale_id)
         elif sale is not None and sale.end is not None:
             if sale.end.state is SaleState.ACCEPTED:
-                charge = await self._charge(lapsed)
-                await market.settle(lapsed.buyer_id, lapsed.sale_id, charge)
+                is_paid = seller_of(lapsed.buyer_id) is not None
+                amount = sale.award.payout if is_paid else await self._charge(lapsed)
+                await market.settle(lapsed.buyer_id, lapsed.sale_id, amount)
             else:
                 await market.release(lapsed.buyer_id, lapsed.sale_id)
         elif await self._never_awarded(lapsed.lead_id, lead):
@@ -360,9 +369,12 @@ class Recovery:
         return await self._never_to_be(lead_id)
 
 
-def _sale(lead: OpenLead, campaign: Campaign, plan: Plan, record: bytes | None) -> Sale:
+def _sale(
+    lead: OpenLead, campaign: Campaign, plan: Plan, record: bytes | None, trials: Trials
+) -> Sale:
     kept = None if record is None else read(record)
     return Sale(
+        trials=trials,
         seller_id=lead.row.seller_id,
         campaign=campaign,
         plan=plan,

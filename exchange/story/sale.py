@@ -20,6 +20,7 @@ from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import LeadStatus
 from exchange.domain.submission import Submission
+from exchange.domain.trials import trials_of
 from exchange.market.errors import MarketUnavailable
 from exchange.story import claiming
 from exchange.story.awarding import Awarding
@@ -91,6 +92,8 @@ class LeadSale:
         self._chain.tells = teller(stations, snapshot.sellers.get(self.lead.seller_id))
         self._chain.noticing = noticing(snapshot, stations.notice, test=self.lead.test)
         self._checking = Checking(snapshot, submission, self._chain)
+        seller = snapshot.sellers.get(self.lead.seller_id)
+        trials = trials_of(seller, self.campaign, test=self.lead.test)
         sale = Sale(
             seller_id=self.lead.seller_id,
             campaign=self.campaign,
@@ -98,6 +101,7 @@ class LeadSale:
             test=self.lead.test,
             person=submission.person,
             fingerprint=submission.fingerprint,
+            trials=trials,
         )
         self._concluding = Concluding(stations, self._chain, self._course, sale)
         self._awarding = Awarding(

@@ -25,60 +25,65 @@ from exchange.story.stations import Market, Stations
 
 logger = structlog.get_logger(__name__)
 TOO_MANY = 429
+BEFORE_ANY_PLACE = frozenset({CapKind.PINGS, *volume.MONEY})
+"""What is used up before a lead takes anything of it: its pings and its sales do."""
 
 
 class Volume:
-    """Counts the leads of sellers that have limits; of all others it knows nothing."""
+    """Counts the leads of sellers and campaigns that have limits; of others it knows nothing."""
 
     def __init__(self, stations: Stations) -> None:
         """Take market state, and the time."""
         self._stations = stations
 
     async def admit(self, lead: Lead, snapshot: Snapshot) -> Denial | None:
-        """Hold a lead's place in all limits of its seller, or say which one is full.
+        """Hold a lead's place in all limits of its seller and campaign, or say which one is full.
 
         Errors: MarketUnavailable.
         """
-        seller = snapshot.sellers[lead.seller_id]
-        if not seller.is_limited:
-            return None
         sent = sent_of(lead, snapshot, lead.received_at_us)
-        used = self._stations.market.used(volume.holder_of(seller.id))
-        cap = volume.full(sent, CapKind.PINGS, used)
+        if not sent.is_limited:
+            return None
+        market = self._stations.market
+        cap = volume.full(sent, BEFORE_ANY_PLACE, market.used)
         if cap is not None:
             return denial(cap, sent)
-        wanted = list(volume.lines(sent, CapKind.LEADS, 1))
-        if not wanted:
-            return None
-        refused = await self._stations.market.hold(
-            Hold(
-                sale_id=SaleId(lead.lead_id),
-                lead_id=lead.lead_id,
-                buyer_id=volume.holder_of(seller.id),
-                held_at_us=lead.received_at_us,
-                lines=tuple(line for _, line in wanted),
+        held: list[str] = []
+        for holder, wanted in volume.places(sent).items():
+            refused = await market.hold(
+                Hold(
+                    sale_id=SaleId(lead.lead_id),
+                    lead_id=lead.lead_id,
+                    buyer_id=holder,
+                    held_at_us=lead.received_at_us,
+                    lines=tuple(line for _, line in wanted),
+                )
             )
-        )
-        return None if refused is None else denial(refused_by(refused, wanted), sent)
+            if refused is not None:
+                for other in held:
+                    await market.release(other, SaleId(lead.lead_id))
+                return denial(refused_by(refused, wanted), sent)
+            held.append(holder)
+        return None
 
     def look(self, lead: Lead, snapshot: Snapshot) -> Denial | None:
-        """Say which limit of its seller is full, as last read ahead; hold nothing: for a ping."""
-        seller = snapshot.sellers[lead.seller_id]
-        if not seller.is_limited:
-            return None
+        """Say which limit is full, as last read ahead; hold nothing: for a ping."""
         sent = sent_of(lead, snapshot, lead.received_at_us)
-        used = self._stations.market.used(volume.holder_of(seller.id))
-        cap = volume.full(sent, CapKind.LEADS, used) or volume.full(sent, CapKind.PINGS, used)
+        if not sent.is_limited:
+            return None
+        cap = volume.full(sent, {CapKind.LEADS, *BEFORE_ANY_PLACE}, self._stations.market.used)
         return None if cap is None else denial(cap, sent)
 
     def keep(self, lead: Lead, snapshot: Snapshot) -> None:
         """Let a lead count that is on the books; what fails is the sweeper's."""
-        if counts(lead, snapshot):
-            self._stations.spawn(self._settle(lead))
-
-    async def _settle(self, lead: Lead) -> None:
-        holder = volume.holder_of(lead.seller_id)
-        await settle(self._stations.market, holder, SaleId(lead.lead_id), None)
+        if lead.seller_id not in snapshot.sellers:
+            return
+        sent = sent_of(lead, snapshot, lead.received_at_us)
+        if sent.is_limited:
+            for holder in volume.places(sent):
+                self._stations.spawn(
+                    settle(self._stations.market, holder, SaleId(lead.lead_id), None)
+                )
 
 
 async def settle(market: Market, holder: str, sale_id: SaleId, amount: Micros | None) -> None:
@@ -98,16 +103,8 @@ async def settle(market: Market, holder: str, sale_id: SaleId, amount: Micros | 
 
 def sent_of(lead: Lead, snapshot: Snapshot, at_us: int) -> Sent:
     """Return what a lead's limits depend on."""
-    return Sent(snapshot.sellers[lead.seller_id], lead.source.id, at_us, lead.test)
-
-
-def counts(lead: Lead, snapshot: Snapshot) -> bool:
-    """Tell whether a lead takes a place in any limit."""
-    seller = snapshot.sellers.get(lead.seller_id)
-    if seller is None or not seller.is_limited:
-        return False
-    sent = sent_of(lead, snapshot, lead.received_at_us)
-    return any(cap.kind is CapKind.LEADS for cap in sent.limits)
+    campaign = snapshot.campaigns.get(lead.campaign_id)
+    return Sent(snapshot.sellers[lead.seller_id], lead.source.id, at_us, lead.test, campaign)
 
 
 def refused_by(refused: HoldRefused, wanted: list[tuple[Cap, HoldLine]]) -> Cap:
@@ -125,8 +122,13 @@ def ping_hold(lead_id: LeadId, at_us: int) -> SaleId:
     return SaleId(f"{lead_id}/{at_us}")
 
 
+def is_of_sale(lapsed: Lapsed) -> bool:
+    """Tell whether a hold is a sale's, and not a lead's own or that of its pings."""
+    return lapsed.sale_id != SaleId(lapsed.lead_id) and "/" not in lapsed.sale_id
+
+
 class Lapsing:
-    """Ends a seller's holds that outlived their lease, as the books say."""
+    """Ends holds of leads and pings that outlived their lease, as the books say."""
 
     def __init__(
         self,

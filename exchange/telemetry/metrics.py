@@ -97,7 +97,7 @@ class Metrics:
         for cause in ShedCause:  # from the start at 0: the first that is shed is an increase, too
             self.shed.add((cause.value,), 0)
         self.pilots = self._counter(
-            "pilots_ended", "Buyers and sellers paused at the end of their pilot", "kind", "name"
+            "pilots_ended", "Who was paused at the end of a pilot", "kind", "name"
         )
         self.lags = self._seconds("loop_lag", "How late the event loop ran")
         self.holds = self._gauge("holds", "Holds of this worker, neither settled nor released")
@@ -189,7 +189,7 @@ class Metrics:
         self.doubts.inc(change)
 
     def pilot_ended(self, kind: str, name: str) -> None:
-        """Count a buyer or seller that was paused because its pilot is over."""
+        """Count somebody that was paused because its pilot is over."""
         self.pilots.add((kind, name))
 
     def turned_away(self, cause: str) -> None:

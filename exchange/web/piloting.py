@@ -35,6 +35,8 @@ def shown(one: Pilot, used: Used) -> PilotOut:
         leads_max=limits.get(CapKind.LEADS),
         spend=money(figures.get(CapKind.SPEND)),
         spend_max=money(limits.get(CapKind.SPEND)),
+        payout=money(figures.get(CapKind.PAYOUT)),
+        payout_max=money(limits.get(CapKind.PAYOUT)),
         paused=one.paused,
     )
 

@@ -52,7 +52,7 @@ async def open_rebuilding(base: Base, story: Story) -> Rebuilding:
 
 
 def open_piloting(base: Base) -> Piloting:
-    """Return who pauses a buyer or seller whose pilot is over."""
+    """Return who pauses whose pilot is over: buyers, offers, sellers, campaigns."""
     ground = base.ground
 
     async def end(kind: str, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from exchange.clock import now_us
 from exchange.configuration.snapshots import Compiler, read_stored
 from exchange.demo.reading import Reading, Sale
 from exchange.demo.verdict import Court, Verdict, read_books
+from exchange.domain.recounting_volume import limited
 from exchange.domain.snapshot import Snapshot
 from exchange.market.link import Link
 from exchange.market.market import Market
@@ -45,12 +47,21 @@ async def at_rest(house: House) -> list[Sale]:
 
 
 async def nothing_is_held(court: Court, snapshot: Snapshot) -> None:
-    """Fail where the entries do not sum to zero, or a buyer's counters hold anything."""
+    """Fail where the entries do not sum to zero, or anybody's counters hold anything."""
     assert set((await court.archive.sums()).values()) <= {0}
     for buyer in snapshot.buyers:
         standing = await court.market.standing(buyer)
         assert not standing.holds
         assert not any(standing.held.values())
+    for holder in limited(snapshot):
+        # What a seller brought counts a moment after it was told of it.
+        await until(partial(holds_nothing, court, holder), AT_REST_WITHIN_S)
+
+
+async def holds_nothing(court: Court, holder: str) -> bool:
+    """Tell whether nothing is held of a seller's or a campaign's limits."""
+    standing = await court.market.standing(holder)
+    return not standing.holds and not any(standing.held.values())
 
 
 async def rest(court: Court, snapshot: Snapshot) -> None:

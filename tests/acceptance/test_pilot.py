@@ -69,6 +69,8 @@ async def test_a_pilot_ends_at_its_leads_and_its_buyer_is_paused_by_everybody(ho
             "leads_max": 12,
             "spend": 108.0,
             "spend_max": 500.0,
+            "payout": None,
+            "payout_max": None,
             "paused": True,
         }
         pings = fleet.books["acme"].pings

@@ -15,11 +15,16 @@ class Counters:
         self._lines: dict[str, list[tuple[str, str, int]]] = {}
         self._limits: dict[tuple[str, str, str], dict[int, int]] = defaultdict(dict)
         self._brought: list[tuple[str, str, int, str]] = []
+        self._moved: list[tuple[str, str, int, str]] = []
         self._version = 0
 
     def limit(self, scope: str, kind: str, most: int, per: str) -> None:
-        """Know a limit of what the seller brings, which is the same in every version."""
-        self._brought.append((scope, kind, most, per))
+        """Know a limit of the seller or campaign, which is the same in every version.
+
+        Of what is brought, or of what its sales come to: `payout` to the seller, `spend` of buyers.
+        """
+        known = self._moved if kind in {"payout", "spend"} else self._brought
+        known.append((scope, kind, most, per))
 
     def bring(self, kind: str, at_us: int, amount: int) -> Iterator[str]:
         """Count what the seller brought; yield every limit that it passes."""
@@ -61,6 +66,10 @@ class Counters:
                 start = held_s - held_s % LENGTH_S[per]
             lines.append((f"{scope}|{kind}|{named}|{start}", kind, amount))
             yield from self._add(lines[-1], self._limit(scope, kind, per))
+        for scope, kind, most, per in self._moved:
+            amount = sale.payout if kind == "payout" else sale.price
+            lines.append((f"{scope}|{kind}|{per}|0", kind, amount))
+            yield from self._add(lines[-1], most)
         if terms["credit"] is not None:
             lines.append((f"buyer/{sale.buyer}|balance|total|0", "spend", sale.price))
             yield from self._add(lines[-1], terms["credit"])

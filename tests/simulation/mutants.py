@@ -121,9 +121,27 @@ def forgotten_terms(stations: Stations) -> Stations:
     return altered(stations, auction=Auctions(stations.auction))
 
 
+# Limits of buyers alone: whatever the seller's or the campaign's pilot says is not asked
+
+
+def only_buyers_hold(stations: Stations) -> Stations:
+    """Return stations that hold nothing of a sale but what its buyer's limits want."""
+
+    class Market(Instead):
+        async def hold(self, hold: Hold) -> HoldRefused | None:
+            is_of_sale = hold.sale_id != hold.lead_id and "/" not in hold.sale_id
+            if ":" in hold.buyer_id and is_of_sale:
+                return None
+            refused: HoldRefused | None = await self._station.hold(hold)
+            return refused
+
+    return altered(stations, market=Market(stations.market))
+
+
 MUTANTS: dict[str, Callable[[Stations], Stations]] = {
     "hold_after_post": hold_after_post,
     "release_on_timeout": release_on_timeout,
     "claim_by_get_then_set": claim_by_get_then_set,
     "forgotten_terms": forgotten_terms,
+    "only_buyers_hold": only_buyers_hold,
 }

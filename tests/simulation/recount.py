@@ -114,12 +114,22 @@ class SimulatedRecount:
             lambda: {
                 (one.buyer_id, one.name): sum(
                     amount
-                    for at_us, amount in (self._pings() if one.counts_pings else self._taken_in())
+                    for at_us, amount in self._brought(one)
                     if one.began_s * US_PER_S <= at_us < one.until_s * US_PER_S and not one.test
                 )
                 for one in counters
             }
         )
+
+    def _brought(self, counter: Counter) -> Iterator[tuple[int, int]]:
+        """Yield when how much came of what a counter counts."""
+        if counter.counts_money:
+            is_paid = counter.buyer_id.startswith("seller:")
+            for one in self._moment:
+                if one.state == "accepted":
+                    yield one.row.held_at_us, one.row.payout if is_paid else one.charge
+        else:
+            yield from self._pings() if counter.counts_pings else self._taken_in()
 
     def _taken_in(self) -> Iterator[tuple[int, int]]:
         """Yield when each lead came."""
@@ -154,7 +164,10 @@ class SimulatedRecount:
                 lead_id=LeadId(one.lead_id),
                 offer_id=one.row.offer_id,
                 buyer_id=one.row.buyer_id,
+                seller_id="fastquotes",
+                campaign_id="auto-us",
                 price=one.row.price,
+                payout=one.row.payout,
                 held_at_us=one.row.held_at_us,
                 test=False,
             )

@@ -140,7 +140,35 @@ def scenery(chance: Random, leads: int, sharing: Random, merging: Random) -> Sce
     for version in range(2, 2 + chance.randrange(5)):
         offers = [changed(offer, chance, leads) for offer in offers]
         snapshots.append(a_snapshot(version, offers, answer_ms, plan))
+    if sharing.random() < 1 / 2:
+        pilots = pilots_of(leads, sharing)
+        snapshots = [in_pilots(one, *pilots) for one in snapshots]
     return Scenery(tuple(snapshots), answer_ms)
+
+
+def pilots_of(leads: int, sharing: Random) -> tuple[tuple[Cap, ...], tuple[Cap, ...]]:
+    """Return limits of a seller's pilot and of a campaign's: some of what would be sold."""
+    money = leads * sharing.choice((1, 2, 8)) * DOLLAR
+    of_seller = Cap("pilot/fastquotes", CapKind.PAYOUT, money, Per.TOTAL)
+    of_campaign = Cap("campaign-pilot/auto-us", CapKind.SPEND, money * 5 // 4, Per.TOTAL)
+    most = Cap("campaign-pilot/auto-us", CapKind.LEADS, leads * 9 // 10, Per.TOTAL)
+    both = (of_seller,), (most, of_campaign)
+    return sharing.choice((both, ((), both[1]), (both[0], ())))
+
+
+def in_pilots(
+    snapshot: Snapshot, of_seller: tuple[Cap, ...], of_campaign: tuple[Cap, ...]
+) -> Snapshot:
+    """Return a market whose seller and campaign are in pilots, which nobody pauses."""
+    seller, campaign = snapshot.sellers["fastquotes"], snapshot.campaigns["auto-us"]
+    if of_seller:
+        caps = (*seller.caps, *of_seller)
+        seller = msgspec.structs.replace(seller, caps=caps, pilot=of_seller, is_limited=True)
+    campaign = msgspec.structs.replace(campaign, pilot=of_campaign)
+    changed: Snapshot = msgspec.structs.replace(
+        snapshot, sellers={"fastquotes": seller}, campaigns={"auto-us": campaign}
+    )
+    return changed
 
 
 def a_seller(leads: int, sharing: Random) -> Seller:

@@ -82,7 +82,8 @@ def simulate(seed: int, setting: Setting) -> Simulated:
     )  # fmt: skip
     for snapshot in stage.snapshots:
         history.add("market", snapshot.version, plainly(snapshot))
-    for cap in stage.snapshots[0].sellers["fastquotes"].caps:
+    first = stage.snapshots[0]
+    for cap in (*first.sellers["fastquotes"].caps, *first.campaigns["auto-us"].pilot):
         history.add("limit", cap.scope, str(cap.kind), cap.limit, str(cap.per))
     history.add("terms", MARKS, stage.answer_ms / 1000)
     history.add("duplicates", stage.snapshots[0].campaigns["auto-us"].duplicates.merges)

@@ -32,12 +32,14 @@ OFFER
 id = "auto-us"
 vertical = "auto"
 sellers = ["fast"]
+CAMPAIGN
 """
 
 
-def read(*, seller="", buyer="", offer=""):
+def read(*, seller="", buyer="", offer="", campaign=""):
     """The market with these lines in it."""
     text = MARKET.replace("SELLER", seller).replace("BUYER", buyer).replace("OFFER", offer)
+    text = text.replace("CAMPAIGN", campaign)
     return read_sheets([sheet_of("market.toml", text)])
 
 
@@ -71,7 +73,18 @@ def test_the_pieces_of_the_market_of_everything_are_markets(name):
             "needs a window that ends: hour, day, week or month",
         ),
         ({"buyer": "pilot = {}"}, "buyer[0].pilot", "names leads, spend, or both"),
-        ({"seller": "pilot = {}"}, "seller[0].pilot.leads", "is missing"),
+        ({"seller": "pilot = {}"}, "seller[0].pilot", "names leads, payout, or both"),
+        ({"offer": "pilot = {}"}, "buyer[0].offer[0].pilot", "names leads, spend, or both"),
+        ({"campaign": "pilot = {}"}, "campaign[0].pilot", "names leads, spend, or both"),
+        (
+            {
+                "seller": "pilot = { payout = 10.00 }",
+                "campaign": '[[campaign]]\nid = "auto-eu"\nvertical = "auto"\ncurrency = "EUR"\n'
+                'sellers = ["fast"]',
+            },
+            "campaign[1].currency",
+            'pays "fast" in EUR, "auto-us" in USD: the payout of a pilot is of one currency',
+        ),
         ({"seller": 'time_zone = "Mars"'}, "seller[0].time_zone", 'there is no time zone "Mars"'),
         (
             {"seller": 'caps = [ { leads = 5, pings = 5, per = "day" } ]'},

@@ -46,7 +46,7 @@ def test_the_tightest_limit_says_what_is_left(one, kind, data):
     """Full where nothing is left of any; of what is left, each limit has so much at least."""
     named = list(volume.lines(one, kind, 1))
     used = {line.counter: data.draw(st.integers(0, 25)) for _, line in named}
-    full = volume.full(one, kind, used)
+    full = volume.full(one, {kind}, lambda _: used)
     if not named:
         assert full is None
         return

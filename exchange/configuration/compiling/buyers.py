@@ -9,6 +9,7 @@ from exchange.contract.market.buyers import BillingPart, BuyerPart
 from exchange.contract.market.offers import OfferPart
 from exchange.domain.caps import account_scope
 from exchange.domain.offer import Billing, BillingMode, Buyer
+from exchange.domain.pilot import scope_of
 from exchange.domain.schedule import Schedule, either
 
 SECONDS_PER_HOUR = 3600
@@ -17,7 +18,7 @@ SECONDS_PER_HOUR = 3600
 def buyer_of(part: BuyerPart) -> Buyer:
     """Return a buyer without its offers."""
     hours = part.duplicates.window_hours if part.duplicates else 0
-    pilot = pilot_of(part.pilot, part.id)
+    pilot = pilot_of(part.pilot, scope_of(part.id))
     return Buyer(
         id=part.id,
         name=part.name or part.id,

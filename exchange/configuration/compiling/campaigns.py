@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping
 from exchange.configuration.compiling.buyers import SECONDS_PER_HOUR
 from exchange.configuration.compiling.conditions import Read
 from exchange.configuration.compiling.floors import floors_of
+from exchange.configuration.compiling.limits import pilot_of
 from exchange.configuration.compiling.margins import OfferMargins, terms_of
 from exchange.configuration.learning import expecting_of, learn_floor_of, ranked_by
 from exchange.contract.market.campaigns import Action, CampaignPart, DuplicatesPart, StagePart
 from exchange.domain.campaign import Campaign, DuplicateRule, Method, Stage
 from exchange.domain.money import from_decimal
 from exchange.domain.offer import Offer
+from exchange.domain.pilot import scope_of_campaign
 from exchange.domain.vertical import Vertical
 
 EVERY_OFFER = "*"
@@ -53,6 +55,7 @@ def campaign_of(
         reject_disposable_email=part.reject_disposable_email,
         expecting=expecting_of(part),
         learn_floor=learn_floor_of(part),
+        pilot=pilot_of(part.pilot, scope_of_campaign(part.id)),
         paused=part.paused,
     )
 

@@ -13,7 +13,6 @@ from exchange.contract.market.limits import (
 from exchange.domain.money import Micros, from_decimal
 from exchange.domain.offer import Cap, CapKind, Per, Rate
 from exchange.domain.pacing import Pace
-from exchange.domain.pilot import scope_of
 from exchange.domain.schedule import US_PER_S, Schedule
 
 
@@ -27,15 +26,17 @@ def volume_of(parts: Iterable[VolumeCapPart], scope: str) -> tuple[Cap, ...]:
     )
 
 
-def pilot_of(part: PilotPart | SellerPilotPart | None, name: str) -> tuple[Cap, ...]:
+def pilot_of(part: PilotPart | SellerPilotPart | None, scope: str) -> tuple[Cap, ...]:
     """Return the limits of a pilot, which never begin anew."""
     if part is None:
         return ()
-    scope, found = scope_of(name), []
+    found = []
     if part.leads is not None:
         found.append(Cap(scope, CapKind.LEADS, part.leads, Per.TOTAL))
     if isinstance(part, PilotPart) and part.spend is not None:
         found.append(Cap(scope, CapKind.SPEND, from_decimal(part.spend), Per.TOTAL))
+    if isinstance(part, SellerPilotPart) and part.payout is not None:
+        found.append(Cap(scope, CapKind.PAYOUT, from_decimal(part.payout), Per.TOTAL))
     return tuple(found)
 
 

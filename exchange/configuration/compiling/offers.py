@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from exchange.configuration.compiling.conditions import Read
-from exchange.configuration.compiling.limits import caps_of, rate_of
+from exchange.configuration.compiling.limits import caps_of, pilot_of, rate_of
 from exchange.configuration.hours import week_of
 from exchange.contract.market.offers import OfferPart
 from exchange.domain.anonymize import shown_names
@@ -23,6 +23,7 @@ from exchange.domain.offer import (
     PriceRule,
     StatusTerms,
 )
+from exchange.domain.pilot import scope_of_offer
 from exchange.domain.schedule import Schedule
 from exchange.domain.vertical import Vertical
 
@@ -54,7 +55,8 @@ def offer_of(
     if part.price is not None:
         prices.append(PriceRule(None, from_decimal(part.price)))
     schedule = None if part.hours is None else Schedule(buyer.zone, week_of(part.hours))
-    own = caps_of(part.caps, f"offer/{part.id}", schedule)
+    pilot = pilot_of(part.pilot, scope_of_offer(part.id))
+    own = *caps_of(part.caps, f"offer/{part.id}", schedule), *pilot
     return Offer(
         id=part.id,
         buyer=buyer,
@@ -62,6 +64,7 @@ def offer_of(
         where=None if part.where is None else read(part.where),
         account=part.account,
         caps=(*own, *account_caps(part, buyer), *buyer.caps),
+        pilot=pilot,
         schedule=schedule,
         prices=tuple(prices),
         floor=from_decimal(part.floor),

@@ -6,6 +6,7 @@ from exchange.configuration.compiling.limits import pilot_of, volume_of
 from exchange.contract.market.sellers import SellerPart, WebhookPart
 from exchange.domain.message import Webhook
 from exchange.domain.money import from_decimal
+from exchange.domain.pilot import scope_of
 from exchange.domain.seller import DeclaredSource, Seller
 
 
@@ -22,7 +23,7 @@ def seller_of(part: SellerPart, secret: bytes | None = None) -> Seller:
         )
         for source in part.source
     }
-    pilot = pilot_of(part.pilot, part.id)
+    pilot = pilot_of(part.pilot, scope_of(part.id))
     return Seller(
         id=part.id,
         name=part.name or part.id,

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from exchange.contract.learning import ExpectedValuePart, LearnFloorPart
+from exchange.contract.market.limits import PilotPart
 from exchange.contract.market.margins import MarginPart
 from exchange.contract.parts import Amount, FieldName, Id, Milliseconds, Part, Text
 from exchange.domain.campaign import (
@@ -127,5 +128,6 @@ class CampaignPart(Part, frozen=True, kw_only=True):
     learn_floor: LearnFloorPart | None = None
     sandbox: bool = False
     """Test leads meet test offers of the exchange's own, with answers by ZIP code."""
+    pilot: PilotPart | None = None
     paused: bool = False
     stage: tuple[StagePart, ...] = ()

@@ -19,9 +19,10 @@ class VolumeCapPart(Part, frozen=True, kw_only=True):
 
 
 class SellerPilotPart(Part, frozen=True, kw_only=True):
-    """How far a seller may go before it is paused."""
+    """How far a seller may go before it is paused: in leads, in what it is paid, or both."""
 
-    leads: Count
+    leads: Count | None = None
+    payout: Amount | None = None
 
 
 class CapPart(Part, frozen=True, kw_only=True):
@@ -43,7 +44,10 @@ class AccountPart(Part, frozen=True, kw_only=True):
 
 
 class PilotPart(Part, frozen=True, kw_only=True):
-    """How far a buyer may go before it is paused: in leads, in money, or both."""
+    """How far a buyer, an offer or a campaign may go before it is paused.
+
+    In leads, in what buyers pay, or both.
+    """
 
     leads: Count | None = None
     spend: Amount | None = None

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from exchange.contract.mapping import Scalar
-from exchange.contract.market.limits import CapPart, RatePart
+from exchange.contract.market.limits import CapPart, PilotPart, RatePart
 from exchange.contract.market.margins import MarginPart
 from exchange.contract.parts import Amount, FieldName, Id, Milliseconds, Part, Percent, Text, Url
 from exchange.domain.message import NoticeKind
@@ -86,6 +86,7 @@ class OfferPart(Part, frozen=True, kw_only=True):
     account: Id | None = None
     """Which of its buyer's accounts it belongs to; its limits hold, too."""
     caps: tuple[CapPart, ...] = ()
+    pilot: PilotPart | None = None
     hours: dict[str, str] | None = None
     """`mon-fri = "09:00-17:00"`; absent: always open; a day not named: closed."""
     price: Amount | None = None
