@@ -319,6 +319,7 @@ class Auditor:
         if lead.end is not None:
             self._wrong("2 one sale", f"lead {lead_id} ends twice")
         lead.end, lead.ended_s = end, self._at_s
+        lead.asked_s = self._asked.get(lead_id, 0.0)
         status, price = end
         accepted = [sale for sale in lead.sales if sale.state == "accepted"]
         if any(not sale.state for sale in lead.sales):
@@ -432,7 +433,6 @@ class Auditor:
         """Ask of every duplicate whether somebody had its person: sold, or being sold just then."""
         if lead.end is None or lead.end[0] != "duplicate":
             return
-        since_s = self._asked.get(lead_id, 0.0)
         others = self._of_person[self._persons[lead_id]]
         written = [
             self._leads[one]
@@ -443,7 +443,7 @@ class Auditor:
             self._wrong(
                 "4 nothing lost", f"duplicate {lead_id} is a lead, or not, as it should not"
             )
-        if not any(one.is_written and (is_sold(one) or one.ended_s >= since_s) for one in written):
+        if not any(one.is_written and (is_sold(one) or one.ended_s >= lead.asked_s) for one in written):
             self._wrong("4 nothing lost", f"lead {lead_id} is a duplicate of nobody's")
 
     def _explained(self, lead_id: str, lead: Lead) -> None:

@@ -41,6 +41,8 @@ class Lead:
         self.answered: set[str] = set()
         self.is_recovered = False
         self.ended_s = inf
+        self.asked_s = 0.0
+        """When it was asked for last before its end; it may be asked for again long afterwards."""
         self.heard_pending_s = inf
         self.is_part = False
         """It was merged into another lead."""

@@ -325,11 +325,23 @@ def test_a_word_that_is_not_kept_is_seen(what):
             ("asked", 2.0, OTHER, "w1"),
             moment(OTHER, 1, "outcome", row=ROW, end=("duplicate", None)),
         ]},
+        {"post": [], "said": [], "told": [], "sold": [
+            ("sent", 1.0, OTHER, 7, 4),
+            ("asked", 1.0, OTHER, "w1"),
+            moment(OTHER, 1, "outcome", row=ROW, end=("duplicate", None)),
+            moment(LEAD, 3, "outcome", sale_end=(SALE, "void"), end=("unsold", None)),
+            ("asked", 5.0, OTHER, "w1"),
+        ], "sent other": [], "asked other": [], "counted": [
+            ("counted", 9.0, "acme", {f"{COUNTER}|s": "0", f"{COUNTER}|h": "0"}),
+        ]},
         MERGED,
     ],
 )  # fmt: skip
 def test_a_word_that_is_kept_is_right(changes):
-    """Said late, said instead of an answer, said to the contrary; a duplicate of a sold lead."""
+    """Said late, said instead of an answer, said to the contrary; a duplicate of a sold lead.
+
+    And one of a lead that was being sold, repeated when that had long ended unsold.
+    """
     assert judged(changes) == set()
 
 
