@@ -144,7 +144,11 @@ class Story:
     async def quote(self, submission: Submission, snapshot: Snapshot) -> QuoteAnswer | Denial:
         """Ask for prices and promise the best one; 429 as for a lead."""
         denied = self._volume.look(submission.lead, snapshot)
-        return denied or await Quoting(self._stations, snapshot, submission).run()
+        try:
+            return denied or await Quoting(self._stations, snapshot, submission).run()
+        except Fenced:
+            # What it held ran out meanwhile, and somebody saw to it that no lead of it ever comes.
+            raise LedgerUnavailable from None
 
     async def sell_quoted(
         self, quote: Quote, submission: Submission, snapshot: Snapshot

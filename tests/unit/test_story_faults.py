@@ -11,6 +11,9 @@ from exchange.delivery.answer import Accepted, InDoubt, Refused
 from exchange.domain.moment import MomentKind
 from exchange.domain.offer import OnNoAnswer
 from exchange.domain.states import LeadStatus, SaleState
+from exchange.ledger.errors import LedgerUnavailable
+from exchange.ledger.stored import StoredLead
+from tests.making import NOW_US
 from tests.making_story import BUYERS, ENDED_BY_ANOTHER, Fault, Scene
 from tests.story_journal import (
     each_step_meets,
@@ -113,3 +116,36 @@ def told_the_truth(scene, heard):
     if heard.status == LeadStatus.PENDING:
         return any(d.moment.lead for d in scene.journal if d.moment)
     return end is not None and heard.status == end.status
+
+
+class QuotingScene(Scene):
+    """A story that is asked for a price."""
+
+    comes_first = None
+
+    async def look_up(self, claim):
+        del claim
+        return self.comes_first
+
+    async def lead(self, lead_id):
+        stored = StoredLead(
+            lead_id=lead_id, received_at_us=NOW_US, row=None, last_number=1, pending=False,
+            end=None, ended_at_us=NOW_US, sales=(),
+        )  # fmt: skip
+        return stored if lead_id == self.comes_first else None
+
+    async def quoted(self, seller_id, digest):
+        del seller_id, digest
+
+    def seal(self, quote):
+        return f"token of {quote.lead_id}"
+
+
+@pytest.mark.parametrize("lead_came_first", [None, "another"])
+async def test_a_ping_that_was_made_impossible_meanwhile_is_an_outage(lead_came_first):
+    """Its worker stood still for longer than what it held: whoever found that took its number."""
+    scene = QuotingScene(faults={"quote": Fault.FENCED})
+    scene.comes_first = lead_came_first
+    with pytest.raises(LedgerUnavailable):
+        await scene.story.quote(scene.submission, scene.snapshot)
+    assert scene.moments == {1: None}
