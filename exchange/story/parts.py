@@ -75,6 +75,10 @@ class Parts:
         self.opened |= set(new)
         return True
 
+    async def announce(self) -> None:
+        """Let everybody find that market state is not whole: it is about to be built."""
+        await self._state.shut_all(self._name())
+
     async def build(self, recount: Recount, snapshot: Snapshot, server: str) -> bool:
         """Write and open all of them, while nobody holds or claims; False where any was lost."""
         name, epoch = self._name(), self._market.epoch

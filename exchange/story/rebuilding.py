@@ -111,8 +111,8 @@ class Rebuilding:
             for polls in count(1):
                 number, server = await recount.epoch()
                 await self._adopt(recount, number)
-                found, generation = self._state.server, self._state.generation
-                if server == found and await self._state.epoch() == str(number):
+                said, found, generation = await self._found()
+                if server == found and said == str(number):
                     self._market.whole_in = found
                     if await self._open_new(recount):
                         break
@@ -143,6 +143,14 @@ class Rebuilding:
         if not self.is_whole or self._seen != self._state.generation:
             return False
         return await self.parts.says(self._market.epoch)
+
+    async def _found(self) -> tuple[str, str, int]:
+        """Return of which epoch market state is, in which server, and how often that was met.
+
+        In this order: of a server that was asked nothing for a while only the last one is known.
+        """
+        said = await self._state.epoch()
+        return said, self._state.server, self._state.generation
 
     async def _adopt(self, recount: Recount, number: int) -> None:
         """Hold and claim under this epoch from now on, and say so once the past is written."""
@@ -195,12 +203,15 @@ class Rebuilding:
 
     async def _build(self, recount: Recount) -> bool:
         """Begin another epoch and build all of it; False where somebody was faster."""
-        server, generation = self._state.server, self._state.generation
+        said, server, generation = await self._found()
         number, built_in = await recount.epoch()
-        if built_in == server and await self._state.epoch() == str(number):
+        if built_in == server and said == str(number):
             return False
         number = await recount.begin_epoch()
         logger.warning("market state is rebuilt", epoch=number)
+        # Whoever finds it as it was has no reason to ask the books, and would never say that it
+        # holds under the new one.
+        await self.parts.announce()
         await self._adopt(recount, number)
         self._market.whole_in = server
         await self._acknowledged(recount, number)

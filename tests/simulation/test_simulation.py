@@ -11,6 +11,7 @@ from tests.simulation.mutants import MUTANTS
 REGRESSIONS = [
     *((20, 200), (39, 200), (11, 80), (17, 80), (60, 80)),
     *((2017, 300), (3016, 500), (5004, 300), (152, 1000), (230, 1000)),
+    *((435, 1000), (724, 1000)),
 ]
 """Seeds, and numbers of leads, that once failed.
 
@@ -25,6 +26,10 @@ nothing, and hid the second one, which the books knew.
 leads as old as its newest ones seemed to be.
 230: a claim of a lead that never came to be was given up, a second one of that kind had taken its
 place meanwhile, and the person's third lead was called the duplicate of it.
+435: a worker stood still while it asked for prices; what that ping held ran out, it was seen to
+that no lead of it ever comes, and its seller was answered with an error instead of an outage.
+724: a worker that knew a server by an old connection began a new epoch of market state that was
+whole, and waited for ever for one that found nothing wrong with it.
 """
 
 

@@ -97,3 +97,67 @@ async def test_it_says_so_once():
     for _ in range(3):
         assert not await stores.rebuilding.ensure()
     assert stores.acknowledged == [("w1", 2)]
+
+
+class OldAcquaintance(Stores):
+    """A worker that stood still while the server was restarted: it knows the one before it."""
+
+    server = "another run"
+
+    async def epoch(self):
+        self.server = SERVER
+        return "2"
+
+
+async def test_a_server_is_known_by_its_last_answer_and_not_by_an_old_one():
+    """Else a market that is whole would be built anew, for nothing."""
+    stores = OldAcquaintance()
+    stores.go_on.set()
+    assert not await stores.rebuilding.ensure()
+    assert stores.rebuilding.is_whole
+
+
+class Lost(Stores):
+    """Market state that one worker finds lost, while another one sees nothing wrong with it."""
+
+    def __init__(self):
+        super().__init__()
+        self.said = ""
+        self.done = []
+        self.asked_whether_behind = asyncio.Event()
+
+    @asynccontextmanager
+    async def books(self):
+        yield SimpleNamespace(
+            epoch=self.of_books, acknowledge=self.acknowledge, try_turn=self.try_turn,
+            end_turn=self.nothing, begin_epoch=self.begin_epoch, behind=self.behind,
+        )  # fmt: skip
+
+    async def epoch(self):
+        return self.said
+
+    async def try_turn(self):
+        return True
+
+    async def begin_epoch(self):
+        self.done.append("begun")
+        return 3
+
+    async def shut_all(self, name):
+        assert name
+        self.done.append("announced")
+
+    async def behind(self, number, *, and_dead):
+        assert (number, and_dead) == (3, True)
+        self.asked_whether_behind.set()
+        return ["w2"]
+
+
+async def test_a_new_epoch_is_announced_before_anybody_is_waited_for():
+    """Who finds market state as it was asks no books, and would keep the builder for ever."""
+    stores = Lost()
+    stores.go_on.set()
+    ensuring = asyncio.create_task(stores.rebuilding.ensure())
+    await stores.asked_whether_behind.wait()
+    assert stores.done == ["begun", "announced"]
+    ensuring.cancel()
