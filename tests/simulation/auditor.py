@@ -443,7 +443,9 @@ class Auditor:
             self._wrong(
                 "4 nothing lost", f"duplicate {lead_id} is a lead, or not, as it should not"
             )
-        if not any(one.is_written and (is_sold(one) or one.ended_s >= lead.asked_s) for one in written):
+        if not any(
+            one.is_written and (is_sold(one) or one.ended_s >= lead.asked_s) for one in written
+        ):
             self._wrong("4 nothing lost", f"lead {lead_id} is a duplicate of nobody's")
 
     def _explained(self, lead_id: str, lead: Lead) -> None:
