@@ -80,6 +80,11 @@ def found(tops: Iterable[Tops], *, least: int = 200) -> int:
     return floor
 
 
+def tell(figure: str) -> None:
+    """Say a figure of docs/methods/learned-floors.md; `pytest -rP` shows it."""
+    print(figure)  # noqa: T201
+
+
 # Second price, against theory
 
 
@@ -88,7 +93,9 @@ def found(tops: Iterable[Tops], *, least: int = 200) -> int:
 def test_for_uniform_bids_the_floor_is_a_half(seed, bidders):
     """Bids from [0, 1]: 0.5 +- 0.03, for however many bidders (Myerson 1981)."""
     chance = random.Random(seed)
-    assert found(auctions(chance.random, bidders)) / UNIT == pytest.approx(0.5, abs=0.03)
+    floor = found(auctions(chance.random, bidders)) / UNIT
+    tell(f"{bidders} bidders, uniform: floor {floor:.3f}")
+    assert floor == pytest.approx(0.5, abs=0.03)
 
 
 def test_with_two_bidders_it_lifts_revenue_from_a_third_to_five_twelfths():
@@ -96,8 +103,10 @@ def test_with_two_bidders_it_lifts_revenue_from_a_third_to_five_twelfths():
     chance = random.Random(7)
     floor = found(auctions(chance.random, 2))
     others = auctions(chance.random, 2, 100_000)
-    assert paid(others, 0) / UNIT == pytest.approx(1 / 3, rel=0.02)
-    assert paid(others, floor) / UNIT == pytest.approx(5 / 12, rel=0.02)
+    none, best = paid(others, 0) / UNIT, paid(others, floor) / UNIT
+    tell(f"two bidders, second price: {none:.4f} without a floor, {best:.4f} with {floor / UNIT}")
+    assert none == pytest.approx(1 / 3, rel=0.02)
+    assert best == pytest.approx(5 / 12, rel=0.02)
 
 
 @pytest.mark.parametrize("spread", [0.4, 0.6, 1.0])
@@ -110,6 +119,7 @@ def test_for_log_normal_bids_it_is_the_numeric_optimum(spread):
         return 0.5 * math.exp(spread * chance.gauss(0, 1))
 
     floor = found(auctions(draw, 2, 2 * AUCTIONS))
+    tell(f"log-normal, spread {spread}: floor {floor / UNIT:.4f}, numeric optimum {best:.4f}")
     assert floor / UNIT == pytest.approx(best, rel=0.03)
     others = auctions(draw, 2)
     assert paid(others, floor) == pytest.approx(paid(others, int(best * UNIT)), rel=0.03)
