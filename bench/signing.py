@@ -6,10 +6,10 @@ One process for all of them: the command itself takes half a second for each.
 import asyncio
 from collections.abc import Iterable, Mapping
 
-from exchange.commands.database import author, database, ledger_key
 from exchange.configuration.keys import KeyRole, create_key
 from exchange.configuration.swapping import wait_until_swapped
 from exchange.ledger.vault import Vault
+from exchange.opening import author, database, ledger_key
 from exchange.settings import load_settings
 
 SWAPPED_WITHIN_S = 60.0

@@ -106,7 +106,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:
-        from exchange.commands.errors import explained
+        from exchange.errors import explained
 
         message = explained(error)
         if message is None:

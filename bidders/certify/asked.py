@@ -2,7 +2,8 @@
 
 import msgspec
 
-from bidders.certify.check import Amiss, Check, Fine, Found, Level, Untried
+from bidders.certify.check import Check, Level
+from bidders.certify.found import Amiss, Fine, Found, Untried
 from bidders.certify.seen import Half, Seen
 from bidders.certify.session import Session
 from exchange.delivery.answer import Accepted, InDoubt, Refused

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 from typing import cast
 
-from bidders.certify.check import Amiss, Check, Doubtful, Fine, Found, Level, Try, Untried
+from bidders.certify.check import Check, Level, Try
 from bidders.certify.expiry import Expiry, expiry_of
+from bidders.certify.found import Amiss, Doubtful, Fine, Found, Untried
 from bidders.certify.seen import Seen, Symptom
 from bidders.certify.session import NO_PING, NO_POST, Session
 from exchange.wire.call import Detail

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from bidders.certify.caller import Caller
-from bidders.certify.check import Amiss, Check, Doubtful, Found, Level, Untried, Verdict
+from bidders.certify.check import Check, Level, Verdict
 from bidders.certify.checks import CHECKS
+from bidders.certify.found import Amiss, Doubtful, Found, Untried
 from bidders.certify.seen import Seen
 from bidders.certify.session import Session
 from exchange.contract.trying import TriedAnswer, TriedRequest

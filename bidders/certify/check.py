@@ -2,14 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from bidders.certify.seen import Seen
-
-if TYPE_CHECKING:
-    from bidders.certify.session import Session
+from bidders.certify.found import Amiss, Doubtful, Fine, Found, Untried
+from bidders.certify.session import Session
 
 
 class Level(StrEnum):
@@ -30,34 +27,7 @@ class Verdict(StrEnum):
     NOT_TRIED = "not tried"
 
 
-class Fine(msgspec.Struct, frozen=True):
-    """All is well; what was seen, where that tells more."""
-
-    said: str = ""
-
-
-class Amiss(msgspec.Struct, frozen=True):
-    """It is not as it should be, and the calls that show it."""
-
-    said: str
-    seen: tuple[Seen, ...] = ()
-
-
-class Doubtful(msgspec.Struct, frozen=True):
-    """It holds, but not as well as it could, whatever the level."""
-
-    said: str
-    seen: tuple[Seen, ...] = ()
-
-
-class Untried(msgspec.Struct, frozen=True):
-    """It could not be found out, and why."""
-
-    said: str
-
-
-Found = Fine | Amiss | Doubtful | Untried
-Try = Callable[["Session"], Awaitable[Found]]
+Try = Callable[[Session], Awaitable[Found]]
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bidders.certify.caller import Asking, ImpossibleError, Way, changed
-from bidders.certify.check import Amiss, Check, Doubtful, Fine, Found, Level, Try, Untried
+from bidders.certify.check import Check, Level, Try
+from bidders.certify.found import Amiss, Doubtful, Fine, Found, Untried
 from bidders.certify.requests import rewritten
 from bidders.certify.seen import Half, Seen, Symptom
 from bidders.certify.session import Session

@@ -4,7 +4,8 @@ import asyncio
 
 import msgspec
 
-from bidders.certify.check import Amiss, Check, Doubtful, Fine, Found, Level, Untried
+from bidders.certify.check import Check, Level
+from bidders.certify.found import Amiss, Doubtful, Fine, Found, Untried
 from bidders.certify.seen import Half, Seen
 from bidders.certify.session import Session
 from exchange.delivery.answer import Accepted, Refused

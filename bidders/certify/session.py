@@ -3,7 +3,7 @@
 import asyncio
 
 from bidders.certify.caller import Asking, Caller, Sale
-from bidders.certify.check import Untried
+from bidders.certify.found import Untried
 from bidders.certify.seen import Half, Seen, Symptom
 from bidders.certify.target import Target
 

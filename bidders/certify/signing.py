@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from bidders.certify.caller import changed
-from bidders.certify.check import Amiss, Check, Doubtful, Fine, Found, Level, Try, Untried
+from bidders.certify.check import Check, Level, Try
+from bidders.certify.found import Amiss, Doubtful, Fine, Found, Untried
 from bidders.certify.requests import Change, resigned, tampered, unsigned
 from bidders.certify.seen import CLIENT, Half, Seen
 from bidders.certify.session import Session

@@ -1,8 +1,9 @@
 """Checks of the connection: in pieces, kept, shared, asked otherwise, many at once."""
 
 from bidders.certify.caller import by_hand, changed
-from bidders.certify.check import Amiss, Check, Doubtful, Fine, Found, Level, Untried
+from bidders.certify.check import Check, Level
 from bidders.certify.edges import verdict
+from bidders.certify.found import Amiss, Doubtful, Fine, Found, Untried
 from bidders.certify.line import Line
 from bidders.certify.requests import lined, parts_of, pieces_of, rewritten
 from bidders.certify.seen import Half, Seen, Symptom

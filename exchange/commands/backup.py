@@ -10,10 +10,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from cyclopts import Parameter
 
-from exchange.commands.database import connect, database_at, ledger_key, place_of, store_urls
-from exchange.commands.errors import CommandError
 from exchange.commands.showing import tell
 from exchange.domain.counting import counted, is_or_are
+from exchange.errors import CommandError
+from exchange.opening import connect, database_at, ledger_key, place_of, store_urls
 from exchange.settings import Settings
 from exchange.stores.binaries import postgres_program
 from exchange.stores.errors import BinaryMissingError

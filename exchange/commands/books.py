@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from exchange.clock import now_us
-from exchange.commands.database import connect, database_at, ledger_key, store_urls
 from exchange.configuration.snapshots import Compiler, read_stored
 from exchange.domain.snapshot import Snapshot
 from exchange.ledger.connections import Connections, Limits, prepare
@@ -15,6 +14,7 @@ from exchange.ledger.vault import Vault
 from exchange.market.link import Link
 from exchange.market.market import Market
 from exchange.market.restoring import Restoring
+from exchange.opening import connect, database_at, ledger_key, store_urls
 from exchange.settings import Settings
 from exchange.story.rebuilding import Rebuilding
 from exchange.story.reconciling import Reconciling

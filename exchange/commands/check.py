@@ -12,14 +12,14 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
-from exchange.commands.database import CONNECT_TIMEOUT_S, connect, no_key, store_urls
-from exchange.commands.errors import CommandError, explained
+from exchange.errors import CommandError, explained
 from exchange.ledger.beginning import begun_under
 from exchange.ledger.errors import MasterKeyError
 from exchange.ledger.migrations import FOLDER, migration_files
 from exchange.ledger.vault import key_id
 from exchange.market.address import parse
 from exchange.master_key import has_master_key, key_path, master_key
+from exchange.opening import CONNECT_TIMEOUT_S, connect, no_key, store_urls
 from exchange.settings import Settings
 from exchange.stores.embedded import StoreUrls
 

@@ -11,20 +11,20 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from exchange.commands.database import author, database_at, ledger_key, store_urls
-from exchange.commands.errors import CommandError
 from exchange.commands.showing import tell
 from exchange.contract.operator import ErasedOut
 from exchange.contract.timeline import utc_text
 from exchange.domain.counting import counted, is_or_are
 from exchange.domain.ids import LeadId
 from exchange.domain.lead import Fingerprint
+from exchange.errors import CommandError
 from exchange.intake.email import normalize_email
 from exchange.intake.errors import Bad
 from exchange.intake.phone import hashed_digits, normalize_phone
 from exchange.ledger.archive import Archive
 from exchange.ledger.connections import Connections, Limits
 from exchange.ledger.vault import Vault
+from exchange.opening import author, database_at, ledger_key, store_urls
 from exchange.settings import Settings
 from exchange.story.record import read
 

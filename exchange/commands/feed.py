@@ -15,12 +15,12 @@ import msgspec
 from cyclopts import Parameter
 
 from exchange.client.awaited import AsyncClient
-from exchange.commands.errors import CommandError
 from exchange.commands.feed_results import Known, Results
 from exchange.commands.feed_sending import Course, Pace, Sending
 from exchange.commands.feed_showing import Bar, show
 from exchange.commands.showing import tell
 from exchange.contract.feeds import FeedRow
+from exchange.errors import CommandError
 from exchange.intake.feeds.columns import DELIMITERS
 from exchange.intake.feeds.defaults import Defaults
 from exchange.intake.feeds.row import Limits, Part, Splitter

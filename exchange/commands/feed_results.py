@@ -10,8 +10,8 @@ from typing import Any, BinaryIO, Protocol, Self
 
 import msgspec
 
-from exchange.commands.errors import CommandError
 from exchange.contract.feeds import COLUMNS, FeedRow, header_line, row_line
+from exchange.errors import CommandError
 
 PENDING = "pending"
 FAILED = "failed"

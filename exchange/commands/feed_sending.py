@@ -8,10 +8,10 @@ from aiolimiter import AsyncLimiter
 
 from exchange.client.awaited import AsyncClient
 from exchange.client.errors import Denied, ExchangeError, Misdirected, NotFound, UnderWay
-from exchange.commands.errors import CommandError
 from exchange.commands.feed_results import Known
 from exchange.contract.feeds import FeedRow, FeedTotals
 from exchange.contract.seller import LeadAnswer, LeadView, Problem
+from exchange.errors import CommandError
 from exchange.intake.feeds.naming import key_of, shown_ref
 from exchange.intake.feeds.row import Blank, Fault, Halt, Part, Row
 from exchange.intake.parsing import parse

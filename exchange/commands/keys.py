@@ -5,11 +5,11 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from exchange.commands.database import author, database, ledger_key
 from exchange.commands.showing import lagging_text, tell
 from exchange.configuration.keys import KeyRole, create_key
 from exchange.configuration.swapping import wait_until_swapped
 from exchange.ledger.vault import Vault
+from exchange.opening import author, database, ledger_key
 from exchange.settings import Settings
 
 keys = App(

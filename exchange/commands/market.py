@@ -11,8 +11,6 @@ from cyclopts import Parameter
 
 from exchange.anonymity.planning import Shown, compared
 from exchange.commands import replay
-from exchange.commands.database import author, database, ledger_key
-from exchange.commands.errors import CommandError
 from exchange.commands.showing import lagging_text, show, show_anonymity, tell, warn
 from exchange.configuration import store
 from exchange.configuration.difference import notes
@@ -20,8 +18,10 @@ from exchange.configuration.problem import Finding, MarketFileError
 from exchange.configuration.reading import Reading, finding_of, read_market
 from exchange.configuration.swapping import live_workers, wait_until_swapped
 from exchange.configuration.writing import write_market
+from exchange.errors import CommandError
 from exchange.ledger.connections import prepare
 from exchange.ledger.vault import Vault
+from exchange.opening import author, database, ledger_key
 from exchange.replay.replay import Replayed
 from exchange.settings import Settings
 

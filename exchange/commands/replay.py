@@ -11,16 +11,16 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from exchange.commands.database import database_at, ledger_key, store_urls
-from exchange.commands.errors import CommandError
 from exchange.commands.showing import tell
 from exchange.commands.verify import micros_of
 from exchange.contract.timeline import utc_text
 from exchange.domain.counting import counted
 from exchange.domain.money import to_decimal
 from exchange.domain.reason import Reason
+from exchange.errors import CommandError
 from exchange.ledger.connections import prepare
 from exchange.ledger.vault import Vault
+from exchange.opening import database_at, ledger_key, store_urls
 from exchange.replay.changing import SettingError, changed, setting_of
 from exchange.replay.comparing import ALL, Row, Totals
 from exchange.replay.reading import Reader

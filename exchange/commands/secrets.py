@@ -9,7 +9,6 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
-from exchange.commands.database import author, database, ledger_key
 from exchange.commands.showing import lagging_text, tell
 from exchange.configuration.secrets import (
     VALUE_MAX,
@@ -19,6 +18,7 @@ from exchange.configuration.secrets import (
 )
 from exchange.configuration.swapping import wait_until_swapped
 from exchange.ledger.vault import Vault
+from exchange.opening import author, database, ledger_key
 from exchange.settings import Settings
 
 Given = Annotated[Settings, Parameter(parse=False)]

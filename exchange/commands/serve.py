@@ -16,9 +16,9 @@ import uvloop
 from cyclopts import Parameter
 
 from exchange.app import worker
-from exchange.commands.database import database_at, ledger_key, store_urls
-from exchange.commands.errors import CommandError
+from exchange.errors import CommandError
 from exchange.open_files import raise_limit
+from exchange.opening import database_at, ledger_key, store_urls
 from exchange.settings import Settings, checked, load_settings
 from exchange.supervision.supervisor import Supervisor
 from exchange.supervision.waiting import first_of, speak

@@ -11,18 +11,18 @@ import msgspec
 from cyclopts import Parameter
 
 from exchange.clock import now_us
-from exchange.commands.database import database, ledger_key
-from exchange.commands.errors import CommandError
 from exchange.commands.showing import tell
 from exchange.commands.try_offer import trying
 from exchange.configuration.snapshots import Compiler, read_stored
 from exchange.contract.trying import Tried
 from exchange.domain.nearest import hint
 from exchange.domain.snapshot import Snapshot
+from exchange.errors import CommandError
 from exchange.intake.geography import Geography
 from exchange.intake.intake import Intake
 from exchange.intake.request import Request
 from exchange.ledger.vault import Vault
+from exchange.opening import database, ledger_key
 from exchange.settings import Settings
 from exchange.web.pages.assets import ASSETS
 from exchange.web.pages.rendering import render

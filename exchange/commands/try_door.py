@@ -12,17 +12,17 @@ import msgspec
 from cyclopts import Parameter
 
 from exchange.clock import now_us
-from exchange.commands.database import database, ledger_key
-from exchange.commands.errors import CommandError
 from exchange.commands.showing import plain, tell
 from exchange.configuration.reading import read_market
 from exchange.configuration.snapshots import Compiler, Stored, read_stored
 from exchange.contract.trying_door import DoorTry, TriedDoor, TriedFault, TriedField, Untried
 from exchange.domain.door import Outcome
 from exchange.domain.snapshot import Snapshot
+from exchange.errors import CommandError
 from exchange.intake.geography import Geography
 from exchange.intake.intake import Intake
 from exchange.ledger.vault import Vault
+from exchange.opening import database, ledger_key
 from exchange.settings import Settings
 from exchange.trying.door_trying import DoorTrying
 

@@ -13,18 +13,18 @@ import msgspec
 from cyclopts import Parameter
 
 from exchange.clock import now_us
-from exchange.commands.database import database, ledger_key
-from exchange.commands.errors import CommandError
 from exchange.commands.showing import plain, tell
 from exchange.configuration.snapshots import Compiler, read_stored
 from exchange.contract.seller import FieldError
 from exchange.contract.trying import Sending, Tried, TriedCall, TriedReading
 from exchange.domain.nearest import hint
+from exchange.errors import CommandError
 from exchange.intake.geography import Geography
 from exchange.intake.intake import Intake
 from exchange.intake.parsing import parse
 from exchange.intake.request import Request, Unparsable
 from exchange.ledger.vault import Vault
+from exchange.opening import database, ledger_key
 from exchange.settings import Settings
 from exchange.trying.means import Means
 from exchange.trying.trying import Trying

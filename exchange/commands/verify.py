@@ -10,16 +10,16 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
-from exchange.commands.database import database_at, ledger_key, store_urls
-from exchange.commands.errors import CommandError
 from exchange.commands.showing import tell
 from exchange.contract.timeline import utc_text
 from exchange.domain.counting import counted
 from exchange.domain.sealing import Fault
+from exchange.errors import CommandError
 from exchange.ledger.connections import prepare
 from exchange.ledger.seals import SEALS
 from exchange.ledger.vault import Vault
 from exchange.ledger.verifying import Verified, Verifier
+from exchange.opening import database_at, ledger_key, store_urls
 from exchange.settings import Settings
 
 BROKEN = 3

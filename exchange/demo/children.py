@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from exchange.commands.errors import CommandError
 from exchange.demo import tether
+from exchange.errors import CommandError
 
 LINE_MAX_BYTES = 1 << 24
 """A line of a child may be long: books of many buyers are one."""

@@ -19,13 +19,13 @@ from bidders.fleet.chance import LogNormal
 from bidders.fleet.fleet import WEBHOOKS_PATH
 from bidders.fleet.inventing import NO_FAULTS, invented
 from bidders.fleet.spec import BuyerSpec, PostFault, Speaking, load
-from exchange.commands.errors import CommandError
 from exchange.configuration.reading import read_market
 from exchange.contract.market.campaigns import CampaignPart
 from exchange.contract.market.offers import STANDARD, OfferPart
 from exchange.contract.market.sellers import SellerPart
 from exchange.contract.market_file import MarketFile
 from exchange.demo.traffic import FeedPart, Traffic, joined, read_traffic
+from exchange.errors import CommandError
 from exchange.settings import SHIPPED
 
 CONFIG = SHIPPED.parent

@@ -16,8 +16,8 @@ import structlog
 import uvloop
 
 from exchange.app import worker
-from exchange.commands.database import database_at, ledger_key, store_urls
-from exchange.commands.errors import explained
+from exchange.errors import explained
+from exchange.opening import database_at, ledger_key, store_urls
 from exchange.supervision import brief as briefs
 from exchange.supervision.brief import Brief
 from exchange.supervision.waiting import first_of, say, speak

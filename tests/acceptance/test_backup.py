@@ -10,8 +10,8 @@ import redis.asyncio
 from bidders.fleet import Fleet
 from exchange.clock import now_us
 from exchange.commands.backup import backup, restore, without_password
-from exchange.commands.errors import CommandError
 from exchange.commands.verify import BROKEN, verify
+from exchange.errors import CommandError
 from exchange.ledger.sealing import Sealer
 from exchange.ledger.seals import SEALS
 from exchange.stores.embedded import StoreUrls

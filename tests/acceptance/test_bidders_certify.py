@@ -18,7 +18,8 @@ from aiohttp import web
 from bidders.certify.basics import encrypted
 from bidders.certify.caller import calling
 from bidders.certify.certificate import certify
-from bidders.certify.check import Amiss, Verdict
+from bidders.certify.check import Verdict
+from bidders.certify.found import Amiss
 from bidders.certify.session import Session
 from bidders.certify.target import Wanted, target_of
 from bidders.fleet import BuyerSpec, Fixed, Fleet, PingFault, PostFault

@@ -10,9 +10,9 @@ from bidders.fleet.fleet import Desk
 from bidders.fleet.reply import Reply, message
 from exchange.clock import now_us
 from exchange.commands.erase import NOT_YET, erase
-from exchange.commands.errors import CommandError
 from exchange.commands.verify import verify
 from exchange.domain.ids import uuid7
+from exchange.errors import CommandError
 from tests.acceptance.buyers import bidding
 from tests.acceptance.house import ANN, all_is_sealed, person, until
 from tests.acceptance.market import buyer, campaign, market

@@ -5,9 +5,9 @@ import pytest
 from bidders.fleet import BuyerSpec, Fixed, Fleet, PostFault
 from bidders.fleet.reply import message
 from exchange import app
-from exchange.commands.errors import CommandError
 from exchange.commands.market import plan
 from exchange.commands.replay import replay_command
+from exchange.errors import CommandError
 from tests.acceptance.buyers import bidding, let_answer
 from tests.acceptance.house import ANN, person, until
 from tests.acceptance.market import buyer, campaign, market

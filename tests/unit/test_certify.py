@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from bidders.certify.certificate import Certificate, Exhibit, Result, message
-from bidders.certify.check import Amiss, Check, Doubtful, Fine, Level, Untried, Verdict
+from bidders.certify.check import Check, Level, Verdict
 from bidders.certify.checks import CHECKS, markdown
+from bidders.certify.found import Amiss, Doubtful, Fine, Untried
 from bidders.certify.page import page
 from bidders.certify.requests import (
     parts_of,

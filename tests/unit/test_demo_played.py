@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from bidders.fleet.spec import FleetSpec, load
-from exchange.commands.errors import CommandError
 from exchange.configuration.problem import MarketFileError
 from exchange.demo.order import Mix
 from exchange.demo.played import CONFIG, place_of, played, profile
+from exchange.errors import CommandError
 
 MARKETS = sorted(
     path.name

@@ -6,7 +6,6 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from exchange.commands.errors import CommandError
 from exchange.commands.feed import key_of_seller, layout
 from exchange.commands.feed_results import Results
 from exchange.commands.feed_sending import Course
@@ -21,6 +20,7 @@ from exchange.contract.feeds import (
     row_line,
 )
 from exchange.contract.seller import FieldError, LeadAnswer, Problem, SaleOut
+from exchange.errors import CommandError
 from exchange.intake.feeds.naming import shown_ref
 from exchange.intake.feeds.splitting import Format, Layout
 from exchange.intake.request import Request

@@ -47,11 +47,19 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
     "exchange.open_files": [*BASE, "exchange.settings"],
     "exchange.readiness": [*BASE, "exchange.ledger"],
     "exchange.clock": [],
+    "exchange.errors": [  # what people can mend, wherever it comes from
+        *("exchange.configuration", "exchange.ledger", "exchange.market", "exchange.settings"),
+        "exchange.stores",
+    ],
+    "exchange.opening": [  # the stores, as a process uses them
+        *("exchange.errors", "exchange.ledger", "exchange.master_key", "exchange.settings"),
+        "exchange.stores",
+    ],
     "exchange.app": ["exchange"],
     "exchange.worker": ["exchange"],  # its parts
     "exchange.supervision": [  # many workers, each of them an app
-        *("exchange.app", "exchange.commands", "exchange.ledger", "exchange.settings"),
-        *("exchange.telemetry", "exchange.web", "exchange.worker"),
+        *("exchange.app", "exchange.errors", "exchange.ledger", "exchange.opening"),
+        *("exchange.settings", "exchange.telemetry", "exchange.web", "exchange.worker"),
     ],
     # decides; starts, signals and waits for nobody
     "exchange.supervision.roster": [
@@ -79,7 +87,7 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
         *("exchange.auction", "exchange.configuration", "exchange.story", "exchange.telemetry"),
         "bidders.fleet",  # answers where no other server is installed
         # secrets of its buyers, many in one process
-        *("exchange.commands.database", "exchange.ledger.vault", "exchange.settings"),
+        *("exchange.opening", "exchange.ledger.vault", "exchange.settings"),
     ],
 }
 NEVER = {  # not even by way of others

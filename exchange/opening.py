@@ -1,4 +1,4 @@
-"""The stores, as a command uses them: those of the settings, or the embedded ones, up to date."""
+"""The stores as a process uses them: those of the settings, or the embedded ones, up to date."""
 
 import asyncio
 import getpass
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from exchange.commands.errors import CommandError
+from exchange.errors import CommandError
 from exchange.ledger.beginning import begin, begun_under
 from exchange.ledger.errors import MasterKeyError
 from exchange.ledger.migrations import migrate
