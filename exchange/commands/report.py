@@ -12,13 +12,13 @@ from rich.table import Table
 
 from exchange.clock import now_us
 from exchange.commands.books import present_market
-from exchange.commands.database import database_at, ledger_key, store_urls
-from exchange.commands.errors import CommandError
 from exchange.commands.showing import tell
 from exchange.contract.learning_reports import ExpectedValueReport, LearnedFloorsReport
+from exchange.errors import CommandError
 from exchange.ledger.connections import Connections, Limits
 from exchange.ledger.learning import LearningBooks
 from exchange.ledger.vault import Vault
+from exchange.opening import database_at, ledger_key, store_urls
 from exchange.reports.learning import (
     DAYS,
     DAYS_MAX,

@@ -12,10 +12,10 @@ import structlog
 from exchange.domain.ids import LeadId
 from exchange.ledger import sql
 from exchange.ledger.archive import STATEMENTS as READING
-from exchange.ledger.archive import open_leads
 from exchange.ledger.connections import Connections
 from exchange.ledger.errors import LeaseLost, LedgerUnavailable
 from exchange.ledger.stored import OpenLead
+from exchange.ledger.stored_rows import open_leads
 from exchange.ledger.vault import Vault
 
 STATEMENTS = sql.read("worker.sql")

@@ -3,8 +3,8 @@
 import pytest
 
 from bidders.fleet import Fleet
-from exchange.commands.errors import CommandError
 from exchange.commands.report import report
+from exchange.errors import CommandError
 from tests.acceptance.buyers import bidding
 from tests.acceptance.house import person, until
 from tests.acceptance.market import buyer, campaign, market
