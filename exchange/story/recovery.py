@@ -16,7 +16,7 @@ import structlog
 from exchange.domain.campaign import Campaign
 from exchange.domain.events import Event, EventName
 from exchange.domain.exclusivity import Claim
-from exchange.domain.ids import LeadId, SaleId
+from exchange.domain.ids import LeadId
 from exchange.domain.lead import Fingerprint
 from exchange.domain.lineup import Plan
 from exchange.domain.message import MessageRow
@@ -27,13 +27,10 @@ from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import LeadStatus, SaleState
 from exchange.domain.trials import Trials, trials_of
-from exchange.domain.volume import is_buyer, seller_of
 from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.stored import OpenLead, StoredLead, StoredSale
 from exchange.ledger.worker import Worker
 from exchange.market.errors import MarketUnavailable
-from exchange.market.holds import Lapsed
-from exchange.story import quoted_room
 from exchange.story.asking import asking_of, reference_told
 from exchange.story.chain import Chain, Fenced
 from exchange.story.concluding import Concluding, Sale
@@ -43,8 +40,8 @@ from exchange.story.leaving_out import note_left_out
 from exchange.story.patience import all_done
 from exchange.story.record import read
 from exchange.story.stations import Stations
+from exchange.story.sweeping import Holds, Sweeping
 from exchange.story.telling import Tells, teller
-from exchange.story.volume import Lapsing, is_of_sale
 
 logger = structlog.get_logger(__name__)
 INTERRUPTED = "its worker was interrupted while no buyer had the lead"
@@ -91,16 +88,6 @@ class Archive(Protocol):
         """Make sure that a lead's end is told in a message."""
 
 
-class Holds(Protocol):
-    """Holds whose lease ran out, and what is to be done with them."""
-
-    async def lapsed(self, now_us: int) -> tuple[Lapsed, ...]:
-        """List holds whose lease ran out."""
-
-    async def extend(self, buyer_id: str, sale_id: SaleId) -> bool:
-        """Give a hold another lease: its sale may still count."""
-
-
 class Recovery:
     """Looks for what a crash left open, and brings it to its end."""
 
@@ -117,12 +104,9 @@ class Recovery:
         self._stations = stations
         self._archive = archive
         self._leases = leases
-        self._holds = holds
         self._market = market
         self._left_open = left_open
-        self._lapsing = Lapsing(
-            stations.market, holds.extend, archive.timeline, self._never_to_come
-        )
+        self._sweeping = Sweeping(stations, archive, holds)
         self._ending: dict[asyncio.Task[None], LeadId] = {}
 
     async def run(self, every_s: float) -> None:
@@ -133,7 +117,7 @@ class Recovery:
 
     async def look(self) -> None:
         """Take over what dead workers and broken stories left, and give back lapsed holds."""
-        for part in (self._take_over, self._own, self._sweep):
+        for part in (self._take_over, self._own, self._sweeping.sweep):
             try:
                 await part()
             except (LedgerUnavailable, MarketUnavailable) as outage:
@@ -314,59 +298,6 @@ class Recovery:
         claim = _claim(lead)
         if claim is not None:
             await self._stations.market.keep_claim(claim)
-
-    # Holds whose lease ran out
-
-    async def _sweep(self) -> None:
-        """Settle or give back lapsed holds, as the ledger says; one that may still count stands."""
-        for lapsed in await self._holds.lapsed(self._stations.now_us()):
-            await self._decide(lapsed)
-
-    async def _decide(self, lapsed: Lapsed) -> None:
-        lead = await self._archive.lead(lapsed.lead_id)
-        if not is_buyer(lapsed.buyer_id) and not is_of_sale(lapsed):
-            await self._lapsing.decide(lapsed, lead)
-            return
-        sales = lead.sales if lead else ()
-        sale = next((one for one in sales if one.award.sale_id == lapsed.sale_id), None)
-        market = self._stations.market
-        if sale is not None and sale.end is None:
-            await self._holds.extend(lapsed.buyer_id, lapsed.sale_id)
-        elif sale is not None and sale.end is not None:
-            if sale.end.state is SaleState.ACCEPTED:
-                is_paid = seller_of(lapsed.buyer_id) is not None
-                amount = sale.award.payout if is_paid else await self._charge(lapsed)
-                await market.settle(lapsed.buyer_id, lapsed.sale_id, amount)
-            else:
-                await market.release(lapsed.buyer_id, lapsed.sale_id)
-        elif await self._never_awarded(lapsed.lead_id, lead):
-            await market.release(lapsed.buyer_id, lapsed.sale_id)
-        elif lead is None:
-            await self._holds.extend(lapsed.buyer_id, lapsed.sale_id)
-
-    async def _charge(self, lapsed: Lapsed) -> Micros | None:
-        """Return what the buyer of an accepted sale pays: it may be less than was held."""
-        for event in await self._archive.timeline(lapsed.lead_id):
-            if event.event is EventName.ACCEPTED and event.sale_id == lapsed.sale_id:
-                return event.price
-        return None
-
-    async def _never_awarded(self, lead_id: LeadId, lead: StoredLead | None) -> bool:
-        """Tell whether no award can follow: the lead has ended, or its first number is taken."""
-        if lead is not None:
-            return lead.end is not None
-        return await self._never_to_come(lead_id)
-
-    async def _never_to_come(self, lead_id: LeadId) -> bool:
-        """Make sure that no lead of this id comes; False: it is written, or its quote still holds.
-
-        A quote is not used up for the sake of what is held: whoever heard 503 may post it again.
-        """
-        quote = await self._archive.quote(lead_id)
-        holds_until_us = 0 if quote is None else quote.expires_at_us or 0
-        if self._stations.now_us() < holds_until_us + quoted_room.SLACK_US:
-            return False
-        return await self._never_to_be(lead_id)
 
 
 def _sale(
