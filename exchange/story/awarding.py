@@ -127,14 +127,14 @@ class Awarding:
     async def give_back(self, buyer_id: str, sale_id: SaleId) -> None:
         """Release what this story held; what its quote holds stays: another one may post that."""
         if sale_id not in self._used:
-            await self._concluding.give_back(buyer_id, sale_id)
+            await self._concluding.following.give_back(buyer_id, sale_id)
 
     async def give_back_unused(self) -> None:
         """Release what was held for legs of a quote that nobody was awarded."""
         for leg in () if self.kept is None else self.kept.held:
             if leg.sale_id is not None and leg.sale_id not in self._written:
                 buyer_id = self._snapshot.offers[leg.offer_id].buyer.id
-                await self._concluding.give_back(buyer_id, leg.sale_id)
+                await self._concluding.following.give_back(buyer_id, leg.sale_id)
 
     # Hold and award
 
@@ -196,7 +196,7 @@ class Awarding:
         if leg is None or leg.sale_id is None or leg.sale_id in self._used:
             return
         self._used.add(leg.sale_id)
-        await self._concluding.give_back(won.bid.offer.buyer.id, leg.sale_id)
+        await self._concluding.following.give_back(won.bid.offer.buyer.id, leg.sale_id)
 
     async def _holds_still(self, won: Won) -> bool:
         """Hold again what was lost with market state before the award was on the books."""

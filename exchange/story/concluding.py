@@ -5,60 +5,37 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-import msgspec
 import structlog
 
 from exchange.delivery.answer import Accepted, InDoubt, PostResult, Refused, Unreachable
 from exchange.delivery.delivery import Parcel
 from exchange.delivery.parcels import unpacked
 from exchange.domain.bookkeeping import Parties, sale_transfers
-from exchange.domain.campaign import Campaign
 from exchange.domain.events import Event, EventName
-from exchange.domain.exclusivity import person_keys
-from exchange.domain.ids import SaleId
-from exchange.domain.lead import Fingerprint
-from exchange.domain.lineup import Plan
 from exchange.domain.moment import AwardRow, LeadEnd, MomentKind, SaleEnd
-from exchange.domain.money import Micros
 from exchange.domain.offer import Offer, OnNoAnswer
 from exchange.domain.paying import charged
-from exchange.domain.person import Person, masked
+from exchange.domain.person import masked
 from exchange.domain.reason import Reason
 from exchange.domain.states import LeadStatus, SaleState
-from exchange.domain.trials import NO_TRIALS, Trials
+from exchange.domain.trials import Trials
 from exchange.ledger.errors import LedgerUnavailable
-from exchange.market.errors import MarketStale, MarketUnavailable
 from exchange.story.asking import asking_of
 from exchange.story.chain import Broken, Chain, Fenced
 from exchange.story.ending import Course, Ending, Sold
+from exchange.story.following import Following
 from exchange.story.leaving_out import note_left_out
 from exchange.story.posting import Posting
 from exchange.story.stations import Stations
+from exchange.story.whose import Sale
 
 logger = structlog.get_logger(__name__)
-US_PER_S = 1_000_000
-Settled = tuple[str, SaleId, Micros]
-"""Whose hold is made to count, of which sale, at what price."""
 WORDS: dict[type[PostResult], str] = {
     Accepted: "accepted",
     Refused: "refused",
     Unreachable: "unreachable",
     InDoubt: "in_doubt",
 }
-
-
-class Sale(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose lead is being sold, as far as the end of its sales depends on it."""
-
-    seller_id: str
-    campaign: Campaign
-    plan: Plan
-    test: bool
-    person: Person | None
-    """None where it was erased: what a buyer says could then not be masked, and is not kept."""
-    fingerprint: Fingerprint
-    trials: Trials = NO_TRIALS
-    """What its sales take of pilots beside their buyers' limits."""
 
 
 class Concluding:
@@ -76,7 +53,8 @@ class Concluding:
         self._chain = chain
         self._course = course
         self._sale = sale
-        self._settling: list[tuple[Settled, asyncio.Future[bool]]] = []
+        self.following = Following(stations, chain.lead_id, sale)
+        """Lets market state follow what is written."""
         self._posts = 0
         self._doubts = 0
         self.sold: list[Sold] = []
@@ -272,10 +250,10 @@ class Concluding:
             redirect_url=answer.redirect_url,
         )
         self.sold.append(done)
-        self._settle(award.buyer_id, award.sale_id, charge)
+        self.following.settle(award.buyer_id, award.sale_id, charge)
         for holder, amount in self._sale.trials.settled(charge=charge, payout=award.payout):
-            self._settle(holder, award.sale_id, amount)
-        await self._remember(offer)
+            self.following.settle(holder, award.sale_id, amount)
+        await self.following.remember(offer)
         return done
 
     async def end(self, stage: int) -> Ending:
@@ -313,7 +291,7 @@ class Concluding:
             detail=self._masked(answer.detail),
             ms=round(ms, 3),
         )
-        also = (partial(self._remember, offer),) if answer.duplicate else ()
+        also = (partial(self.following.remember, offer),) if answer.duplicate else ()
         self._sale_ended(award, SaleState.REFUSED, reason, also)
 
     def void(self, award: AwardRow) -> None:
@@ -336,7 +314,7 @@ class Concluding:
         """
 
         async def follow() -> None:
-            await self.give_back(award.buyer_id, award.sale_id)
+            await self.following.give_back(award.buyer_id, award.sale_id)
             for one in also:
                 await one()
 
@@ -356,46 +334,3 @@ class Concluding:
             await self._chain.write(MomentKind.NOTE)
         except (Fenced, Broken, LedgerUnavailable):
             logger.warning("late answer not recorded", sale_id=award.sale_id)
-
-    # Market state follows the ledger; what fails here is put right by the sweeper
-
-    def _settle(self, holder: str, sale_id: SaleId, amount: Micros) -> None:
-        settled = holder, sale_id, amount
-        settle = self._stations.market.settle(*settled)
-        self._settling.append((settled, asyncio.ensure_future(settle)))
-
-    async def settled(self) -> None:
-        """Return once the holds of all sales count, where there were any."""
-        for settled, asked in self._settling:
-            try:
-                await asked
-            except MarketStale:
-                self._stations.spawn(self._settle_again(*settled))
-            except MarketUnavailable:
-                lead_id = self._chain.lead_id
-                logger.warning("hold left to the sweeper", lead_id=lead_id, end="settled")
-
-    async def _settle_again(self, buyer_id: str, sale_id: SaleId, charge: Micros) -> None:
-        try:
-            await self._stations.market.settle_again(buyer_id, sale_id, charge)
-        except MarketUnavailable:
-            logger.warning("hold left to the sweeper", sale_id=sale_id, end="settled")
-
-    async def give_back(self, buyer_id: str, sale_id: SaleId) -> None:
-        """Release what is held for a sale that will not be."""
-        try:
-            for holder in (buyer_id, *(holder for holder, _ in self._sale.trials.limits)):
-                await self._stations.market.release(holder, sale_id)
-        except MarketUnavailable:
-            logger.warning("hold left to the sweeper", sale_id=sale_id, end="released")
-
-    async def _remember(self, offer: Offer) -> None:
-        """Let the buyer's own duplicate window begin, where it has one."""
-        if not offer.buyer.duplicate_window_s or self._sale.test:
-            return
-        keys = person_keys(self._sale.fingerprint, self._stations.claim_secret)
-        until_us = self._stations.now_us() + offer.buyer.duplicate_window_s * US_PER_S
-        try:
-            await self._stations.market.remember_purchase(keys, offer.buyer.id, until_us)
-        except MarketUnavailable:
-            logger.warning("purchase not remembered", buyer_id=offer.buyer.id)

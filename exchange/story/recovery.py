@@ -33,7 +33,7 @@ from exchange.ledger.worker import Worker
 from exchange.market.errors import MarketUnavailable
 from exchange.story.asking import asking_of, reference_told
 from exchange.story.chain import Chain, Fenced
-from exchange.story.concluding import Concluding, Sale
+from exchange.story.concluding import Concluding
 from exchange.story.ending import Course
 from exchange.story.fencing import fence
 from exchange.story.leaving_out import note_left_out
@@ -42,6 +42,7 @@ from exchange.story.record import read
 from exchange.story.stations import Stations
 from exchange.story.sweeping import Holds, Sweeping
 from exchange.story.telling import Tells, teller
+from exchange.story.whose import Sale
 
 logger = structlog.get_logger(__name__)
 INTERRUPTED = "its worker was interrupted while no buyer had the lead"
@@ -248,7 +249,7 @@ class Recovery:
         concluding = Concluding(self._stations, chain, course, sale)
         reference = await self._reference(lead.lead_id, award, offer)
         await concluding.repeat(award, offer, award.post, reference)
-        await concluding.settled()
+        await concluding.following.settled()
 
     async def _reference(self, lead_id: LeadId, award: AwardRow, offer: Offer) -> str | None:
         """Return what its buyer called a sale, where it is asked by that."""

@@ -27,13 +27,14 @@ from exchange.story.awarding import Awarding
 from exchange.story.chain import Broken, Chain, Fenced
 from exchange.story.checking import Checking
 from exchange.story.competing import Competing, bought_by
-from exchange.story.concluding import Concluding, Sale
+from exchange.story.concluding import Concluding
 from exchange.story.ending import PENDING, Course, Ending, unsold
 from exchange.story.noticing import noticing
 from exchange.story.stations import Stations
 from exchange.story.succession import Succession
 from exchange.story.telling import teller
 from exchange.story.together import Together
+from exchange.story.whose import Sale
 
 logger = structlog.get_logger()
 _pack = msgspec.msgpack.Encoder().encode
@@ -378,7 +379,7 @@ class LeadSale:
     async def _follow(self, ending: Ending) -> None:
         """Let market state follow the ledger: the sale's hold and the claim, in one round trip."""
         claim_asked = self._end_claim(ending)
-        await self._concluding.settled()
+        await self._concluding.following.settled()
         await self._awarding.give_back_unused()
         if claim_asked is None:
             return
