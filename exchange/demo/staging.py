@@ -207,6 +207,9 @@ def exchange_of(folder: DemoFolder, settings: Settings, options: Options, port: 
         "EXCHANGE_DATABASE_URL": "",
         "EXCHANGE_MARKET_URL": "",
         "EXCHANGE_HOLD_LEASE_S": str(HOLD_LEASE_S),
+        # What is sealed is learned from: within a play of seconds, not after its first minute.
+        "EXCHANGE_SEAL_EVERY_S": "3",
+        "EXCHANGE_LEARN_EVERY_S": "1",
         # The simulated buyers are on this machine.
         "EXCHANGE_ALLOW_NETWORKS": "127.0.0.0/8",
     }
