@@ -54,7 +54,7 @@ COMMANDS = {
     ),
     "report": (
         "exchange.commands.report:report",
-        "Tell what expected value, or learned floors, changed.",
+        "Tell what expected value or learned floors changed, or how much came again.",
     ),
     "backup": ("exchange.commands.backup:backup", "Write the whole ledger into one file."),
     "restore": ("exchange.commands.backup:restore", "Read a ledger back from such a file."),

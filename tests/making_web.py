@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from bidders.rehearsal.memory import NothingLearned
+from bidders.rehearsal.memory import NothingCame, NothingLearned
 from exchange.contract.denial import Denial
 from exchange.contract.health import Check
 from exchange.contract.seller import LeadAnswer, QuoteAnswer, SaleOut
@@ -266,6 +266,7 @@ async def an_edge(
         ledger=script,
         decisions=script,
         learning=NothingLearned(),
+        duplicates=NothingCame(),
         outbox=script,
         readiness=script,
         observer=metrics,

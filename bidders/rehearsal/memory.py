@@ -16,6 +16,7 @@ from exchange.domain.offer import Offer
 from exchange.domain.snapshot import Snapshot
 from exchange.intake.request import Request
 from exchange.ledger.decisions import Decision, OpenSale, SaleWord
+from exchange.ledger.duplicates import SourceRow
 from exchange.ledger.learning import FloorRow, FloorsRow, RankingRow
 from exchange.ledger.rows import Rejection
 from exchange.ledger.stored import Erasure
@@ -131,6 +132,14 @@ class NoSales:
     async def open_sales(self, held_before_us: int, limit: int) -> tuple[OpenSale, ...]:
         """List none."""
         del held_before_us, limit
+        return ()
+
+
+class NothingCame:
+    """Duplicates by source where no lead is kept."""
+
+    async def by_source(self, _since_us: int) -> Sequence[SourceRow]:
+        """Return nothing."""
         return ()
 
 

@@ -25,6 +25,7 @@ from bidders.rehearsal.memory import (
     NoMessages,
     NoOffers,
     NoSales,
+    NothingCame,
     NothingLearned,
     Rejections,
 )
@@ -175,6 +176,7 @@ class Rehearsal:
             ledger=log,
             decisions=NoSales(),
             learning=NothingLearned(),
+            duplicates=NothingCame(),
             outbox=NoMessages(),
             readiness=log,
             observer=Metrics(CollectorRegistry()),

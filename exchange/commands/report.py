@@ -13,12 +13,17 @@ from rich.table import Table
 from exchange.clock import now_us
 from exchange.commands.books import present_market
 from exchange.commands.showing import tell
+from exchange.contract.duplicate_reports import DuplicatesReport, RepeatedOut
 from exchange.contract.learning_reports import ExpectedValueReport, LearnedFloorsReport
+from exchange.domain.experience import US_PER_DAY
+from exchange.domain.snapshot import Snapshot
 from exchange.errors import CommandError
 from exchange.ledger.connections import Connections, Limits
+from exchange.ledger.duplicates import DuplicateBooks
 from exchange.ledger.learning import LearningBooks
 from exchange.ledger.vault import Vault
 from exchange.opening import database_at, ledger_key, store_urls
+from exchange.reports.duplicates import duplicates_report
 from exchange.reports.learning import (
     DAYS,
     DAYS_MAX,
@@ -27,7 +32,8 @@ from exchange.reports.learning import (
 )
 from exchange.settings import Settings
 
-Name = Literal["expected-value", "learned-floors"]
+Name = Literal["expected-value", "learned-floors", "duplicates"]
+Report = ExpectedValueReport | LearnedFloorsReport | DuplicatesReport
 JSON = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -39,9 +45,9 @@ async def report(
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
     settings: Annotated[Settings, Parameter(parse=False)],
 ) -> None:
-    """Tell what ranking by expected value, or learned floors, changed; the exchange may be selling.
+    """Tell what expected value or learned floors changed, or how much came that had come before.
 
-    It is the reading of `GET /v1/admin/reports/NAME`.
+    The exchange may be selling meanwhile. It is the reading of `GET /v1/admin/reports/NAME`.
 
     Parameters
     ----------
@@ -61,25 +67,51 @@ async def report(
         connections = Connections(urls.database_url, Limits())
         await connections.open()
         try:
-            read = expected_value_report if name == "expected-value" else learned_floors_report
-            found = await read(market, LearningBooks(connections), now_us(), days)
+            found = await read(name, market, connections, days)
         finally:
             await connections.close()
     if as_json:
         sys.stdout.write(JSON.encode(found).decode() + "\n")
         return
     console = Console(highlight=False)
-    for one in expected(found) if isinstance(found, ExpectedValueReport) else floors(found):
+    is_empty = True
+    for one in tables(found):
         console.print(one)
-    if not found.campaigns:
-        tell(f"No campaign asks for it: {ASKED_FOR[name]}.")
+        is_empty = False
+    if is_empty:
+        tell(EMPTY[name])
 
 
-ASKED_FOR = {
-    "expected-value": 'rank_by = "expected_value"',
-    "learned-floors": "[campaign.learn_floor]",
+EMPTY = {
+    "expected-value": 'No campaign asks for it: rank_by = "expected_value".',
+    "learned-floors": "No campaign asks for it: [campaign.learn_floor].",
+    "duplicates": "Nothing came in that time, but for tests.",
 }
-"""What of the market file lets a campaign be in a report."""
+"""Why there is nothing to tell."""
+
+
+async def read(name: Name, market: Snapshot, connections: Connections, days: int) -> Report:
+    """Return the report of this name. Errors: LedgerUnavailable, TooMuchToCount."""
+    match name:
+        case "expected-value":
+            return await expected_value_report(market, LearningBooks(connections), now_us(), days)
+        case "learned-floors":
+            return await learned_floors_report(market, LearningBooks(connections), now_us(), days)
+        case "duplicates":
+            return await duplicates_report(
+                DuplicateBooks(connections), now_us() - days * US_PER_DAY
+            )
+
+
+def tables(found: Report) -> Iterable[Table]:
+    """Return a report as tables, none where there is nothing to tell."""
+    match found:
+        case ExpectedValueReport():
+            return expected(found)
+        case LearnedFloorsReport():
+            return floors(found)
+        case DuplicatesReport():
+            return duplicates(found)
 
 
 def expected(found: ExpectedValueReport) -> Iterable[Table]:
@@ -120,6 +152,29 @@ def floors(found: LearnedFloorsReport) -> Iterable[Table]:
             ("state, hours", "floor now", "known of auctions"),
             ((of.segment, of.floor, of.auctions) for of in one.floors),
         )
+
+
+def duplicates(found: DuplicatesReport) -> Iterable[Table]:
+    """Return one table of all sources: what came again, and whom buyers had already."""
+    if found.sources:
+        yield table(
+            f"since {found.since}",
+            ("seller, source", "posted again", "pinged again", "buyers had it"),
+            (
+                (
+                    f"{one.seller}, {one.source}",
+                    *map(of_all, (one.submissions, one.pings, one.sales)),
+                )
+                for one in found.sources
+            ),
+        )
+
+
+def of_all(part: RepeatedOut) -> str:
+    """Return how many of how many, and the rate of that."""
+    if part.rate is None:
+        return "none"
+    return f"{part.duplicates:,} of {part.all:,}, {percent(part.rate)}"
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:

@@ -15,6 +15,10 @@ class LedgerUnavailable(LedgerError):  # noqa: N818 - what every caller calls th
     """The ledger's database does not answer in time; it is tried again by itself."""
 
 
+class TooMuchToCount(LedgerError):  # noqa: N818 - a verdict on what was asked for
+    """There is more to count than is counted in {seconds} s: ask for a shorter time."""
+
+
 class LeaseLost(LedgerUnavailable):
     """The lease of worker {worker_id} was taken over, or never made: it may write nothing more."""
 

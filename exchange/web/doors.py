@@ -27,6 +27,7 @@ from exchange.ledger.rows import Rejection
 from exchange.ledger.stored import Erasure
 from exchange.market.once import Done, New, OnceKey, OtherBody, Running
 from exchange.notify.outbox import Kept, Wanted
+from exchange.reports.duplicates import Duplicates
 from exchange.reports.learning import Learning
 from exchange.web.limits import Limits
 from exchange.web.specs.links import Links
@@ -214,6 +215,7 @@ class Doors:
     ledger: Ledger
     decisions: Decisions
     learning: Learning
+    duplicates: Duplicates
     outbox: Outbox
     readiness: Readiness
     observer: Observer

@@ -32,8 +32,13 @@ def asked(request: web.Request) -> tuple[Doors, int]:
     """Return the doors and of how many days is asked; raise 401, 403 or 422."""
     doors = request.app[DOORS]
     allow(role_of(header_key(request), doors.market()), "operator", "admin")
+    return doors, days_wanted(request)
+
+
+def days_wanted(request: web.Request) -> int:
+    """Return how many days back is asked; raise 422."""
     text = request.query.get("days", str(DAYS))
     days = int(text) if WHOLE.match(text) else 0
     if not 1 <= days <= DAYS_MAX:
         raise bad_query("days", f"must be a whole number from 1 to {DAYS_MAX}")
-    return doors, days
+    return days

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from exchange.intake.intake import Intake
 from exchange.intake.tokens import Tokens
+from exchange.ledger.duplicates import DuplicateBooks
 from exchange.ledger.learning import LearningBooks
 from exchange.notify.outbox import Outbox
 from exchange.readiness import Readiness
@@ -65,6 +66,7 @@ def open_doors(base: Base, inside: Inside) -> Doors:
         ledger=books.ledger,
         decisions=books.decisions,
         learning=inside.learning,
+        duplicates=DuplicateBooks(books.connections),
         outbox=inside.outbox,
         readiness=Readiness(stores, ground.now_us),
         observer=ground.metrics,

@@ -1,6 +1,7 @@
 """The routes of operators: what is known and can be done under `/v1/admin/`."""
 
 from exchange.contract.deciding import InDoubtOut
+from exchange.contract.duplicate_reports import DuplicatesReport
 from exchange.contract.learning_reports import ExpectedValueReport, LearnedFloorsReport
 from exchange.contract.messages import DeliveriesOut, DeliveryOut
 from exchange.contract.operator import ErasedOut, OperatorLeadView
@@ -8,6 +9,7 @@ from exchange.contract.pilots import PilotsOut
 from exchange.contract.trying import Tried, TryRequest
 from exchange.reports.learning import DAYS_MAX as REPORT_DAYS_MAX
 from exchange.web.deciding import get_in_doubt
+from exchange.web.duplicate_reports import get_duplicates
 from exchange.web.erasing import erase_person
 from exchange.web.learning_reports import get_expected_value, get_learned_floors
 from exchange.web.piloting import get_pilots
@@ -108,6 +110,17 @@ OPERATOR_ROUTES = (
         roles=("operator", "admin"),
         answer=LearnedFloorsReport,
         query=(REPORT_DAYS,),
+        problems=with_key(Kind.FIELDS),
+    ),
+    Route(
+        method="GET",
+        path="/v1/admin/reports/duplicates",
+        handler=get_duplicates,
+        operation="get_duplicates_report",
+        summary="By source: what was posted and pinged again, and what buyers had already",
+        roles=("operator", "admin"),
+        answer=DuplicatesReport,
+        query=(REPORT_DAYS, Query("since", "In place of days: a time with its zone")),
         problems=with_key(Kind.FIELDS),
     ),
     Route(
