@@ -6,7 +6,7 @@ from exchange.domain.quote import Quote, StandingBid, terms_of
 from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
-from exchange.story.sale import CHANGED, Carried
+from exchange.story.carried import CHANGED, Carried
 
 NOT_NAMED = "the consent does not name this buyer"
 NOT_POSTED = "not among the legs that were posted"

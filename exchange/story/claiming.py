@@ -7,14 +7,20 @@ the person whom its seller sends again, so whoever meets a claim asks the ledger
 """
 
 import asyncio
+from collections.abc import Awaitable
 
 import msgspec
+import structlog
 
+from exchange.domain.campaign import Against, DuplicateRule
 from exchange.domain.exclusivity import Claim
 from exchange.domain.ids import LeadId
 from exchange.domain.states import LeadStatus
+from exchange.market.errors import MarketUnavailable
 from exchange.story.fencing import fence
 from exchange.story.stations import Stations
+
+logger = structlog.get_logger()
 
 
 async def claim(stations: Stations, wanted: Claim) -> LeadId | None:
@@ -47,3 +53,44 @@ async def stands(stations: Stations, first: LeadId, wanted: Claim) -> bool:
             has_lost = lead.end is not None and lead.end.status is not LeadStatus.SOLD
             return not (has_lost and wanted.until_end)
     return not await fence(stations.ledger, stations.ledger, first, stations.now_us())
+
+
+class Claims:
+    """The claim of one lead: it lives as long as what it is for."""
+
+    def __init__(self, stations: Stations, rule: DuplicateRule | None) -> None:
+        """Take when a lead of this campaign repeats another one; nothing is claimed yet."""
+        self._stations = stations
+        self._rule = rule
+        self.held: Claim | None = None
+
+    async def take(self, wanted: Claim) -> LeadId | None:
+        """Claim the person for this lead, or say which lead came first."""
+        first = await claim(self._stations, wanted)
+        if first is None:
+            self.held = wanted
+        return first
+
+    def ask_end(self, *, is_sold: bool) -> "asyncio.Future[None] | None":
+        """Ask at once that it holds for its whole window, or is given back of an unsold lead."""
+        if self.held is None or self._rule is None:
+            return None
+        market = self._stations.market
+        keep = is_sold or self._rule.against is Against.ALL
+        asked = market.keep_claim(self.held) if keep else market.unclaim(self.held)
+        return asyncio.ensure_future(asked)
+
+    async def give_back(self) -> None:
+        """Give it back, where there is one."""
+        if self.held is not None:
+            await self.ended(self._stations.market.unclaim(self.held))
+
+    async def ended(self, asked: Awaitable[None] | None) -> None:
+        """Return once that is done which was asked for, if anything was; or left to others."""
+        if asked is None:
+            return
+        try:
+            await asked
+        except MarketUnavailable:
+            lead_id = None if self.held is None else self.held.lead_id
+            logger.warning("claim left to whoever meets it", lead_id=lead_id)

@@ -4,32 +4,28 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 import structlog
 
 from exchange.domain.bid import Bid
-from exchange.domain.campaign import Against, Stage
+from exchange.domain.campaign import Stage
 from exchange.domain.events import EventName
-from exchange.domain.exclusivity import Claim
-from exchange.domain.floor_table import RuledFloor
-from exchange.domain.legs import Kept
-from exchange.domain.moment import LeadEnd, LeadRow, MomentKind
-from exchange.domain.money import Micros
+from exchange.domain.moment import LeadEnd, MomentKind
 from exchange.domain.paying import deals
 from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import LeadStatus
 from exchange.domain.submission import Submission
 from exchange.domain.trials import trials_of
-from exchange.market.errors import MarketUnavailable
-from exchange.story import claiming
 from exchange.story.awarding import Awarding
+from exchange.story.carried import CHANGED, Carried
 from exchange.story.chain import Broken, Chain, Fenced
 from exchange.story.checking import Checking
+from exchange.story.claiming import Claims
 from exchange.story.competing import Competing, bought_by
 from exchange.story.concluding import Concluding
 from exchange.story.ending import PENDING, Course, Ending, unsold
 from exchange.story.noticing import noticing
+from exchange.story.papers import Papers
 from exchange.story.stations import Stations
 from exchange.story.succession import Succession
 from exchange.story.telling import teller
@@ -37,29 +33,8 @@ from exchange.story.together import Together
 from exchange.story.whose import Sale
 
 logger = structlog.get_logger()
-_pack = msgspec.msgpack.Encoder().encode
 NOT_QUOTED = "the seller chose among those who were quoted"
 TAKEN = "others have it, or may have it"
-CHANGED = "the routing plan was changed since the ping"
-_record = msgspec.json.Encoder(decimal_format="number").encode
-
-
-class Carried(msgspec.Struct, frozen=True, kw_only=True):
-    """What a quote brings into the post: its bids and its promise."""
-
-    bids: tuple[Bid, ...]
-    stage: int | None
-    """Where the bids were made; that stage asks nobody again. None: it is not in the plan now."""
-    promised: Micros
-    floor: RuledFloor | None
-    """What the campaign's rules gave the ping as its floor."""
-    payout_wanted: Micros
-    """The promise, unless the seller permits less now, or wants more; of several legs the least."""
-    wanted_later: Micros
-    """The same of the stages after its own: there somebody takes the best leg's place."""
-    kept: Kept
-    left_out: tuple[tuple[str, Reason, str], ...] = ()
-    """Offers whose bids stood and that are not to have it: why, and in words."""
 
 
 class LeadSale:
@@ -85,7 +60,8 @@ class LeadSale:
         self._course = Course(
             promised=carried is not None and carried.payout_wanted <= carried.promised
         )
-        self._claimed: Claim | None = None
+        self._claims = Claims(stations, self.campaign.duplicates)
+        self._papers = Papers(submission, snapshot.version)
         self._begun = False
         self._chain = Chain(
             stations.ledger, self.lead.lead_id, stations.now_us, written=1 if carried else 0
@@ -213,10 +189,9 @@ class LeadSale:
         wanted = self._checking.claim(self._stations.claim_secret)
         if wanted is None:
             return None
-        original = await claiming.claim(self._stations, wanted)
+        original = await self._claims.take(wanted)
         if original is not None:
             return self._checking.repeats(original)
-        self._claimed = wanted
         self._chain.note(EventName.CLAIMED)
         return None
 
@@ -339,7 +314,8 @@ class LeadSale:
         kind, rows = MomentKind.OUTCOME, {} if self._begun else self._rows()
         if ending.original is not None and self._merges:
             # Who came first has the one record that is kept, and is the one lead that is counted.
-            kind, rows = MomentKind.MERGED, {"lead": self._row(None)}
+            row = self._papers.row(self._claims.held, self.score)
+            kind, rows = MomentKind.MERGED, {"lead": row}
         await self._chain.write(kind, lead_end=end, announce=self._course.told_pending, **rows)
 
     @property
@@ -349,60 +325,17 @@ class LeadSale:
         return rule is not None and rule.merges
 
     def _rows(self) -> dict[str, Any]:
-        """Return what the first moment of a lead writes: the lead, and its sealed full record."""
-        state = self._submission.facts().get("state")
-        row = self._row(state if isinstance(state, str) else None)
-        return {"lead": row, "record": _record(self._submission)}
-
-    def _row(self, state: str | None) -> LeadRow:
-        lead = self.lead
-        return LeadRow(
-            seller_id=lead.seller_id,
-            campaign_id=lead.campaign_id,
-            source_id=lead.source.id,
-            channel=lead.source.channel,
-            source_declared=lead.source.declared,
-            vertical_id=lead.vertical_id,
-            seller_ref=lead.seller_ref,
-            test=lead.test,
-            version=self._snapshot.version,
-            received_at_us=lead.received_at_us,
-            answer_by_us=lead.answer_by_us,
-            idempotency_key=self._submission.idempotency_key,
-            claim=None if self._claimed is None else _pack(self._claimed),
-            state=state,
-            score=self.score,
-        )
-
-    # The claim lives as long as what it is for
+        """Return what the first moment of a lead writes."""
+        return self._papers.rows(self._claims.held, self.score)
 
     async def _follow(self, ending: Ending) -> None:
         """Let market state follow the ledger: the sale's hold and the claim, in one round trip."""
-        claim_asked = self._end_claim(ending)
+        asked = self._claims.ask_end(is_sold=ending.status is LeadStatus.SOLD)
         await self._concluding.following.settled()
         await self._awarding.give_back_unused()
-        if claim_asked is None:
-            return
-        try:
-            await claim_asked
-        except MarketUnavailable:
-            logger.warning("claim left to whoever meets it", lead_id=self.lead.lead_id)
-
-    def _end_claim(self, ending: Ending) -> "asyncio.Future[None] | None":
-        """Ask that the claim holds for its whole window, or is given back of an unsold lead."""
-        rule = self.campaign.duplicates
-        if self._claimed is None or rule is None:
-            return None
-        market = self._stations.market
-        keep = ending.status is LeadStatus.SOLD or rule.against is Against.ALL
-        asked = market.keep_claim(self._claimed) if keep else market.unclaim(self._claimed)
-        return asyncio.ensure_future(asked)
+        await self._claims.ended(asked)
 
     async def _unclaim_unsold(self) -> None:
         """Give a claim back where the story broke off and no buyer can have the lead."""
-        if self._claimed is None or self._awarding.awarded:
-            return
-        try:
-            await self._stations.market.unclaim(self._claimed)
-        except MarketUnavailable:
-            logger.warning("claim left to whoever meets it", lead_id=self.lead.lead_id)
+        if not self._awarding.awarded:
+            await self._claims.give_back()
