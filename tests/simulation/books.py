@@ -7,11 +7,11 @@ has not, and in either case whoever asked may never hear. Nothing is deleted but
 
 from collections.abc import Callable
 from copy import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from exchange.domain.events import Merged
+from exchange.domain.events import EventName, Merged
 from exchange.domain.ids import LeadId
 from exchange.domain.moment import AwardRow, LeadEnd, LeadRow, Moment, MomentKind, SaleEnd
 from exchange.domain.reason import Reason
@@ -70,6 +70,16 @@ class Registered(msgspec.Struct):
     addresses: tuple[str, ...]
     epoch: int
     """Up to which epoch of market state it holds."""
+
+
+class AsNow(NamedTuple):
+    """What a transaction sees from its first statement on, whatever is written meanwhile."""
+
+    sales: list[Award]
+    taken_in: dict[str, int]
+    """When each lead came, by its id."""
+    pinged: list[tuple[str, int, int]]
+    """For which lead, when and how many pings were sent at once."""
 
 
 class Books:
@@ -262,9 +272,18 @@ class Books:
         lead = self.leads.get(lead_id)
         return [] if lead is None else sorted(lead.moments, key=lambda one: one.number)
 
-    def copied_sales(self) -> list[Award]:
-        """Return all sales as they are now."""
-        return [copy(one) for one in self.sales.values()]
+    def as_now(self) -> AsNow:
+        """Return all sales, and what sellers brought, as they are now."""
+        return AsNow(
+            [copy(one) for one in self.sales.values()],
+            {one: lead.received_at_us for one, lead in self.leads.items() if lead.row is not None},
+            [
+                (lead_id, event.at_us, len(event.offers or ()))
+                for lead_id in self.leads
+                for event in self.timeline(lead_id)
+                if event.event is EventName.PINGED
+            ],
+        )
 
     def left_by(self, worker_id: str, since_us: int) -> list[str]:
         """Return the leads without an end that this worker answers for."""

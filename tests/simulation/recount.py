@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
 
-from exchange.domain.events import EventName
 from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.recounting import Counter, OpenSale
 from exchange.ledger.recount import COUNTED, TIMEOUT_S, ClaimRow, Epoch, PurchaseRow, RequestRow
@@ -87,12 +86,12 @@ class SimulatedRecount:
     @asynccontextmanager
     async def as_of_one_moment(self) -> AsyncIterator[None]:
         """Read the books as they were at the first statement of the block."""
-        self._moment = await self._ask(self._books.copied_sales)
+        self._moment = await self._ask(self._books.as_now)
         yield
         del self._moment
 
     async def settled(self, counters: Sequence[Counter]) -> dict[tuple[str, str], int]:
-        accepted = [one for one in self._moment if one.state == "accepted"]
+        accepted = [one for one in self._moment.sales if one.state == "accepted"]
         found = {}
         for counter in counters:
             counted = [
@@ -125,7 +124,7 @@ class SimulatedRecount:
         """Yield when how much came of what a counter counts."""
         if counter.counts_money:
             is_paid = counter.buyer_id.startswith("seller:")
-            for one in self._moment:
+            for one in self._moment.sales:
                 if one.state == "accepted":
                     yield one.row.held_at_us, one.row.payout if is_paid else one.charge
         else:
@@ -133,29 +132,19 @@ class SimulatedRecount:
 
     def _taken_in(self) -> Iterator[tuple[int, int]]:
         """Yield when each lead came."""
-        for lead in self._books.leads.values():
-            if lead.row is not None:
-                yield lead.received_at_us, 1
+        for at_us in self._moment.taken_in.values():
+            yield at_us, 1
 
     def _pings(self) -> Iterator[tuple[int, int]]:
         """Yield when how many pings were sent."""
-        for lead_id in self._books.leads:
-            for event in self._books.timeline(lead_id):
-                if event.event is EventName.PINGED:
-                    yield event.at_us, len(event.offers)
+        for _, at_us, pings in self._moment.pinged:
+            yield at_us, pings
 
     async def counted(self, sale_ids: Sequence[SaleId]) -> dict[SaleId, str]:
-        def found() -> dict[SaleId, str]:
-            return {one: COUNTED for one in sale_ids if self._is_counted(one)}
-
-        return await self._ask(found)
-
-    def _is_counted(self, sale_id: SaleId) -> bool:
-        lead_id, _, at_us = sale_id.partition("/")
-        if not at_us:
-            return self._books.lead(lead_id) is not None
-        events = self._books.timeline(lead_id)
-        return any(one.event is EventName.PINGED and one.at_us == int(at_us) for one in events)
+        pinged = {f"{lead_id}/{at_us}" for lead_id, at_us, _ in self._moment.pinged}
+        known = pinged | self._moment.taken_in.keys()
+        found = {one: COUNTED for one in sale_ids if one in known}
+        return await self._ask(lambda: found)
 
     async def open_sales(self) -> list[OpenSale]:
         found = [
@@ -171,14 +160,16 @@ class SimulatedRecount:
                 held_at_us=one.row.held_at_us,
                 test=False,
             )
-            for one in self._moment
+            for one in self._moment.sales
             if one.state == "open"
         ]
         return await self._ask(lambda: found)
 
     async def states(self, sale_ids: Sequence[SaleId]) -> dict[SaleId, str]:
         wanted = set(sale_ids)
-        found = {one.row.sale_id: one.state for one in self._moment if one.row.sale_id in wanted}
+        found = {
+            one.row.sale_id: one.state for one in self._moment.sales if one.row.sale_id in wanted
+        }
         return await self._ask(lambda: found)
 
     # Who came first, who asked, who bought whom

@@ -7,18 +7,25 @@ from random import Random
 import pytest
 
 from exchange.ledger.worker import Leases
-from tests.integration.test_ledger import test_archive, test_commit, test_leases, test_outages
+from tests.integration.test_ledger import (
+    test_archive,
+    test_commit,
+    test_leases,
+    test_outages,
+    test_recount,
+)
 from tests.integration.test_ledger.conftest import NOW_US, Story
 from tests.simulation.books import Books
 from tests.simulation.connections import OpenVault, SimulatedConnections
 from tests.simulation.contracts import contracts, keep
 from tests.simulation.ledger import SimulatedLedger
 from tests.simulation.loop import Process
+from tests.simulation.recount import recounting
 from tests.simulation.server import Server
 
 FIXTURES = {
     "ledger", "story", "make_ledger", "make_leases", "make_connections", "vault", "dead", "sold",
-    "wire",
+    "wire", "books",
 }  # fmt: skip
 WITHOUT = {
     "test_a_bad_row_does_not_fail_its_neighbours": "what a column cannot hold is PostgreSQL's",
@@ -36,7 +43,8 @@ WITHOUT = {
     "test_idle_connections_that_break_are_replaced_unnoticed": "it asks with a report",
     "test_a_ledger_that_cannot_begin_says_so": "a start's",
 }
-CASES = list(contracts([test_commit, test_archive, test_leases, test_outages], FIXTURES, WITHOUT))
+MODULES = [test_commit, test_archive, test_leases, test_outages, test_recount]
+CASES = list(contracts(MODULES, FIXTURES, WITHOUT))
 
 
 class Wire:
@@ -75,9 +83,9 @@ class Simulated:
             return delays.random() / 1000
 
         def server():
-            return Server(world, self.books, delay_s)
+            return Server(world, self._books, delay_s)
 
-        self.books = Books(lambda: NOW_US + int(world.now * 1e6), lambda *_: None)
+        self._books = Books(lambda: NOW_US + int(world.now * 1e6), lambda *_: None)
         self.process = process
         self.servers = {"": server(), "wire": server()}
         self.servers["wire"].locks = self.servers[""].locks
@@ -94,6 +102,9 @@ class Simulated:
 
     def wire(self):
         return Wire(self.servers["wire"])
+
+    def books(self):
+        return recounting(SimulatedConnections(self.process, self.servers[""]))
 
     def make_connections(self):
         async def make(dsn="", limits=None):
