@@ -1,14 +1,12 @@
 """The configuration in a real PostgreSQL: versions, what is booked, who waits for whom."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 
 from exchange.configuration.difference import Action
 from exchange.configuration.keys import AccountError, KeyRole, create_key, digest_of
-from exchange.configuration.reading import read_sheets, sheet_of
 from exchange.configuration.store import (
     ConflictError,
     NoVersionError,
@@ -18,7 +16,7 @@ from exchange.configuration.store import (
     read_present,
 )
 from exchange.configuration.writing import write_market
-from exchange.ledger.vault import Vault
+from tests.market_files import read
 
 MARKET = """
 [[vertical]]
@@ -65,19 +63,7 @@ WITHOUT_ZETA = (
 
 
 def market(text=MARKET):
-    return read_sheets([sheet_of("market.toml", text)]).market
-
-
-@pytest.fixture
-async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-def vault() -> Vault:
-    return Vault(bytes(range(32)))
+    return read(text).market
 
 
 async def transfers(connection):

@@ -3,7 +3,6 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator
 from functools import partial
 
 import asyncpg
@@ -12,7 +11,6 @@ import structlog.testing
 
 from exchange.configuration.holder import SnapshotHolder
 from exchange.configuration.keys import KeyRole, create_key, digest_of
-from exchange.configuration.reading import read_sheets, sheet_of
 from exchange.configuration.snapshots import InvalidConfigurationError
 from exchange.configuration.store import apply
 from exchange.configuration.swapping import wait_until_swapped
@@ -20,6 +18,7 @@ from exchange.domain.snapshot import Role
 from exchange.ledger.connections import connect as ledger_connect
 from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.vault import Vault
+from tests.market_files import read
 
 MARKET = """
 [[vertical]]
@@ -44,19 +43,7 @@ sellers = ["fast"]
 
 
 def market(text=MARKET):
-    return read_sheets([sheet_of("market.toml", text)]).market
-
-
-@pytest.fixture
-async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-def vault() -> Vault:
-    return Vault(bytes(range(32)))
+    return read(text).market
 
 
 class Swaps:

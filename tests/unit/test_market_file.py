@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from exchange.configuration.problem import MarketFileError
-from exchange.configuration.reading import read_market, read_sheets, sheet_of
+from exchange.configuration.reading import read_market
+from tests.market_files import read, refused
 
 GOOD = """\
 [[vertical]]
@@ -56,16 +57,6 @@ offers = ["acme-tx"]
 ADULTS = "qualify = 'age >= 18'"
 DUPLICATES = 'duplicates = { window_hours = 720, on = ["phone"] }'
 LEARN = "learn_floor = { explore = 0.1, "
-
-
-def read(text, name="market.toml"):
-    return read_sheets([sheet_of(name, text)])
-
-
-def refused(text):
-    with pytest.raises(MarketFileError) as caught:
-        read(text)
-    return caught.value.findings
 
 
 def test_the_contracts_example_is_a_market():

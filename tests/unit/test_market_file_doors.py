@@ -7,11 +7,11 @@ import pytest
 
 from exchange.configuration.difference import Action, Present, difference
 from exchange.configuration.objects import Object, decode, encode, market_of, parts_of
-from exchange.configuration.problem import MarketFileError
-from exchange.configuration.reading import read_market, read_sheets, sheet_of
+from exchange.configuration.reading import read_market
 from exchange.configuration.snapshots import Compiler, InvalidConfigurationError, Stored
 from exchange.configuration.writing import write_market
 from tests.making_doors import CONFIG, PRESETS, sent
+from tests.market_files import assert_told_once, changed, read, refused
 
 MARKET = """\
 [[vertical]]
@@ -102,24 +102,9 @@ sellers = ["sunny"]
 """
 
 
-def read(text=MARKET):
-    return read_sheets([sheet_of("market.toml", text)])
-
-
-def refused(text):
-    with pytest.raises(MarketFileError) as caught:
-        read(text)
-    return caught.value.findings
-
-
-def changed(old, new, text=MARKET):
-    assert text.count(old) == 1, f"{old!r} stands in the file once"
-    return text.replace(old, new)
-
-
 def test_a_market_with_a_door_is_a_market():
     """Every construct is taken, a copy beside it, without a warning."""
-    reading = read()
+    reading = read(MARKET)
     assert [door.id for door in reading.market.door] == ["house", "copy"]
     assert [warning.message for warning in reading.warnings if "door" in warning.key] == []
 
@@ -170,32 +155,27 @@ def test_a_market_with_a_door_is_a_market():
 )
 def test_each_mistake_in_a_door_is_told_with_its_line_and_key(old, new, key, says):
     """Also what a copy of the door takes over: once, where its author can mend it."""
-    text = changed(old, new)
-    found = [finding for finding in refused(text) if finding.key.endswith(key)]
-    assert len(found) == 1, refused(text)
-    assert says in found[0].message
-    first = MARKET[: MARKET.index(old)].count("\n") + 1
-    assert first <= found[0].line <= first + new.count("\n")
+    assert_told_once(MARKET, old, new, key, says)
 
 
 def test_a_fault_in_a_text_of_several_lines_is_told_at_its_own_line():
     """Not where the text begins; where the text is one line, there."""
-    text = changed("<state>{outcome}", "<state>{outcom}")
+    text = changed(MARKET, "<state>{outcome}", "<state>{outcom}")
     [found] = refused(text)
     assert found.line == text[: text.index("{outcom}")].count("\n") + 1
     whole = "'''\n<answer>\n  <state>{outcome}</state>\n</answer>\n'''"
-    [found] = refused(changed(whole, "'<answer><state>{outcom}</state></answer>'"))
+    [found] = refused(changed(MARKET, whole, "'<answer><state>{outcom}</state></answer>'"))
     assert found.line == MARKET[: MARKET.index(whole)].count("\n") + 1
 
 
 def test_a_fault_that_a_copy_takes_over_is_told_once():
     """It is the model's; the copy has no line where it could be mended."""
-    assert len(refused(changed("|map(answers)", "|map(answer)"))) == 1
+    assert len(refused(changed(MARKET, "|map(answers)", "|map(answer)"))) == 1
 
 
 def test_what_only_a_copy_brings_to_light_stands_where_it_says_whose_copy_it_is():
     """The model is open to another seller, who has the field."""
-    text = changed('sellers = ["quick"]\nsources = ["search"]', 'sellers = ["sunny"]')
+    text = changed(MARKET, 'sellers = ["quick"]\nsources = ["search"]', 'sellers = ["sunny"]')
     found = refused(text)
     assert {finding.key for finding in found} == {"door[1].like", "door[1].source.const"}
     assert any("fields.first_name no vertical" in finding.message for finding in found)
@@ -211,26 +191,26 @@ def test_a_copy_of_a_copy_is_refused():
 
 def test_a_door_may_be_meant_for_many_verticals():
     """Fields that a market lacks are no mistake then, nor verticals that it does not have."""
-    text = changed("zip = [", 'roof = "r"\nzip = [')
-    read(changed('id = "house"', 'id = "house"\nany_vertical = true', text))
+    text = changed(MARKET, "zip = [", 'roof = "r"\nzip = [')
+    read(changed(text, 'id = "house"', 'id = "house"\nany_vertical = true'))
 
 
 def test_a_broken_vertical_is_one_mistake():
     """What doors name of it is not told on top."""
-    [finding] = refused(changed('type = "bool"', 'type = "boool"'))
+    [finding] = refused(changed(MARKET, 'type = "bool"', 'type = "boool"'))
     assert finding.key == "vertical[0].fields.insured.type"
 
 
 def test_a_door_that_can_never_give_what_a_campaign_needs_is_odd():
     """A warning: what it lacks, and which vertical requires it."""
-    [warning] = read(changed('zip = ["person.zip", "zip"]\n', "")).warnings
+    [warning] = read(changed(MARKET, 'zip = ["person.zip", "zip"]\n', "")).warnings
     assert (warning.key, warning.line) == ("door[0].call[0]", 54)
     assert warning.message == 'cannot give zip, which "auto" requires'
 
 
 def test_what_is_written_reads_as_it_was():
     """Export and apply go round, in the same order and with the same digits."""
-    market = read().market
+    market = read(MARKET).market
     written = write_market(market)
     assert "<answer>\n  <state>{outcome}</state>\n</answer>" in written
     assert '[[door]]\nid = "house"\nname = "The house\'s words"\n' in written
@@ -259,7 +239,7 @@ def present(market):
 
 def test_what_is_stored_reads_as_it_was():
     """Numbers keep their digits and tables their order in the database, too."""
-    market = read().market
+    market = read(MARKET).market
     for (kind, _), part in parts_of(market).items():
         body = encode(part)
         assert decode(kind, body) == part
@@ -279,7 +259,7 @@ def test_what_is_stored_reads_as_it_was():
 )
 def test_what_differs_in_a_door_is_told_key_by_key(old, new, keys):
     """How a number is written is a difference: it is sent."""
-    market, other = read().market, read(changed(old, new)).market
+    market, other = read(MARKET).market, read(changed(MARKET, old, new)).market
     [only] = difference(present(market), other).changes
     assert (only.action, only.kind, only.id) == (Action.CHANGE, "door", "house")
     assert [field.key for field in only.fields] == keys
@@ -287,7 +267,7 @@ def test_what_differs_in_a_door_is_told_key_by_key(old, new, keys):
 
 def test_a_door_that_is_omitted_is_retired_and_comes_back():
     """As every other object of the market."""
-    market = read().market
+    market = read(MARKET).market
     start = MARKET.index('[[door]]\nid = "copy"')
     without = read(MARKET[:start] + MARKET[MARKET.index("[[campaign]]") :]).market
     [change] = difference(present(market), without).changes
@@ -325,13 +305,15 @@ def test_doors_are_compiled_again_only_where_something_changed():
     """Another seller changes none; a word changes the door and its copy; a vertical changes all."""
     compiler = Compiler(lambda name: name.encode().ljust(32))
     first = compiled(stored(), compiler)
-    same = compiled(stored(changed('id = "sunny"', 'id = "sunny"\nname = "Sunny"')), compiler)
+    same = compiled(
+        stored(changed(MARKET, 'id = "sunny"', 'id = "sunny"\nname = "Sunny"')), compiler
+    )
     assert same["house"] is first["house"]
     assert same["copy"] is first["copy"]
-    own = compiled(stored(changed('lead_id = "lead"', 'lead_id = "lid"')), compiler)
+    own = compiled(stored(changed(MARKET, 'lead_id = "lead"', 'lead_id = "lid"')), compiler)
     assert own["house"] is same["house"]
     assert own["copy"] is not same["copy"]
-    word = compiled(stored(changed('text = "tcpa"', 'text = "tcpa_text"')), compiler)
+    word = compiled(stored(changed(MARKET, 'text = "tcpa"', 'text = "tcpa_text"')), compiler)
     assert word["house"] is not own["house"]
     assert word["copy"] is not own["copy"]
     fields = compiled(stored(re.sub(r"roof = .*", "", MARKET)), compiler)

@@ -7,11 +7,10 @@ import pytest
 
 from exchange.configuration.difference import Present, conflicts, difference
 from exchange.configuration.objects import Object, decode, encode, market_of, parts_of
-from exchange.configuration.problem import MarketFileError
-from exchange.configuration.reading import read_sheets, sheet_of
 from exchange.configuration.secrets import in_mapping, in_offer, users_of
 from exchange.configuration.snapshots import Compiler, InvalidConfigurationError, Stored
 from exchange.configuration.writing import write_market
+from tests.market_files import assert_told_once, changed, read, refused
 
 MARKET = """\
 [[vertical]]
@@ -74,24 +73,9 @@ post = { url = "https://acme.example/standard" }
 SECRETS = frozenset({"legacy_key", "signing"})
 
 
-def read(text=MARKET):
-    return read_sheets([sheet_of("market.toml", text)])
-
-
-def refused(text):
-    with pytest.raises(MarketFileError) as caught:
-        read(text)
-    return caught.value.findings
-
-
-def changed(old, new):
-    assert MARKET.count(old) == 1, f"{old!r} stands in the file once"
-    return MARKET.replace(old, new)
-
-
 def test_a_market_with_a_mapping_is_a_market():
     """Every construct of the language is taken, its numbers exact where they are free JSON."""
-    reading = read()
+    reading = read(MARKET)
     [mapping] = reading.market.mapping
     assert mapping.post.body.json["lead"]["tags"] == ["a", 1, Decimal("2.50"), True]
     assert mapping.ping.yes.also.above == Decimal("0.50")
@@ -135,23 +119,18 @@ def test_a_market_with_a_mapping_is_a_market():
 )
 def test_each_mistake_in_a_mapping_or_its_use_is_told_with_its_line_and_key(old, new, key, says):
     """A fault of the mapping stands at its own line, whoever uses it."""
-    text = changed(old, new)
-    found = [finding for finding in refused(text) if finding.key.endswith(key)]
-    assert len(found) == 1, refused(text)
-    assert says in found[0].message
-    first = MARKET[: MARKET.index(old)].count("\n") + 1
-    assert first <= found[0].line <= first + new.count("\n")
+    assert_told_once(MARKET, old, new, key, says)
 
 
 def test_a_key_that_a_message_needs_is_missed():
     """Without a yes nothing could ever be one."""
-    missing = changed("yes = {", "name = {")
+    missing = changed(MARKET, "yes = {", "name = {")
     assert [one.key for one in refused(missing)] == ["mapping[0].ping.name", "mapping[0].ping.yes"]
 
 
 def test_a_fault_that_several_offers_show_is_told_once():
     """Two offers use the ping; the name that it may not show is one mistake."""
-    assert len(refused(changed("{lead.zip3}", "{lead.zip}"))) == 1
+    assert len(refused(changed(MARKET, "{lead.zip3}", "{lead.zip}"))) == 1
 
 
 def test_a_half_that_a_mapping_lacks_is_told_where_it_is_called():
@@ -165,7 +144,7 @@ def test_a_half_that_a_mapping_lacks_is_told_where_it_is_called():
 
 def test_an_idempotent_mapping_needs_no_word_about_silence():
     """Its posts may be repeated, as in the standard format."""
-    text = changed(', on_no_answer = "wait"', "")
+    text = changed(MARKET, ', on_no_answer = "wait"', "")
     read(text.replace('id = "legacy"', 'id = "legacy"\nidempotent = true'))
 
 
@@ -177,7 +156,7 @@ def present(market, secrets=SECRETS):
 
 def test_a_secret_that_is_not_set_is_a_conflict_with_its_place():
     """Where it is named first, as a header's or a signature's."""
-    market = read().market
+    market = read(MARKET).market
     assert list(conflicts(present(market), market)) == []
     found = list(conflicts(present(market, frozenset({"legacy_keys"})), market))
     assert {problem.path for problem in found} == {
@@ -189,7 +168,7 @@ def test_a_secret_that_is_not_set_is_a_conflict_with_its_place():
     assert "exchange secrets set legacy_key" in told
 
 
-OWN = changed('{ api_id = "77" }', '{ api_id = "{secret:acme_key}" }')
+OWN = changed(MARKET, '{ api_id = "77" }', '{ api_id = "{secret:acme_key}" }')
 
 
 def test_a_secret_that_an_offer_hands_to_its_mapping_must_be_set():
@@ -233,7 +212,7 @@ def test_what_is_written_reads_as_it_was():
 
 def test_what_is_stored_reads_as_it_was():
     """Numbers keep their digits and tables their order in the database, too."""
-    market = read().market
+    market = read(MARKET).market
     for (kind, _), part in parts_of(market).items():
         body = encode(part)
         assert decode(kind, body) == part
@@ -257,7 +236,7 @@ def test_what_is_stored_reads_as_it_was():
 )
 def test_what_differs_in_a_mapping_is_told_key_by_key(old, new, keys):
     """The order of a form's fields, and how a number is written, are differences: they are sent."""
-    market, other = read().market, read(changed(old, new)).market
+    market, other = read(MARKET).market, read(changed(MARKET, old, new)).market
     [only] = difference(present(market), other).changes
     assert (only.kind, only.id) == ("mapping", "legacy")
     assert [field.key for field in only.fields] == keys
@@ -295,13 +274,13 @@ def test_dialects_are_compiled_again_only_where_something_changed():
     first = compiled(stored(), compiler)
     same = compiled(stored(), compiler)
     assert same["acme-tx"].ping.dialect is first["acme-tx"].ping.dialect
-    param = compiled(stored(changed('"78"', '"79"')), compiler)
+    param = compiled(stored(changed(MARKET, '"78"', '"79"')), compiler)
     assert param["acme-mixed"].ping.dialect is not same["acme-mixed"].ping.dialect
     assert param["acme-tx"].ping.dialect is same["acme-tx"].ping.dialect
-    secret = compiled(stored(changed('"78"', '"79"'), signing=b"other"), compiler)
+    secret = compiled(stored(changed(MARKET, '"78"', '"79"'), signing=b"other"), compiler)
     assert secret["acme-tx"].post.dialect is not param["acme-tx"].post.dialect
-    typed = compiled(stored(changed("product = 2 }", "product = true }")), compiler)
-    again = compiled(stored(changed("product = 2 }", "product = 1 }")), compiler)
+    typed = compiled(stored(changed(MARKET, "product = 2 }", "product = true }")), compiler)
+    again = compiled(stored(changed(MARKET, "product = 2 }", "product = 1 }")), compiler)
     assert typed["acme-tx"].ping.dialect is not again["acme-tx"].ping.dialect
 
 

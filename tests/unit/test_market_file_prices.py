@@ -6,13 +6,13 @@ import pytest
 
 from exchange.configuration.difference import field_changes
 from exchange.configuration.problem import MarketFileError
-from exchange.configuration.reading import read_sheets, sheet_of
 from exchange.configuration.snapshots import Compiler, Stored
 from exchange.configuration.writing import write_market
 from exchange.domain.campaign import Margin, MarginKind, PriceRuleKind
 from exchange.domain.money import Micros
 from exchange.domain.pricing import split
 from tests.making import DOLLAR
+from tests.market_files import read
 
 GOOD = """\
 [[vertical]]
@@ -72,10 +72,6 @@ method = "waterfall"
 offers = ["acme-tx"]
 floor = 2
 """
-
-
-def read(text):
-    return read_sheets([sheet_of("market.toml", text)])
 
 
 def campaign():
