@@ -11,6 +11,7 @@ import msgspec
 
 from exchange.domain.campaign import Campaign
 from exchange.domain.caps import HoldLine, Used, counter_in
+from exchange.domain.counting import counted
 from exchange.domain.money import Micros, to_text
 from exchange.domain.offer import Cap, CapKind, Per
 from exchange.domain.pilot import CAMPAIGN_SCOPE, is_of_pilot
@@ -135,9 +136,15 @@ def sentence(cap: Cap) -> str:
     """Say of a full limit whose it is and how much it is."""
     if is_of_pilot(cap.scope):
         whose = "campaign" if cap.scope.startswith(CAMPAIGN_SCOPE) else "seller"
-        much = to_text(Micros(cap.limit)) if cap.kind in MONEY else str(cap.limit)
-        return f"this {whose}'s pilot of {much} {cap.kind} is over: no more leads are taken in"
+        return f"this {whose}'s pilot of {amount(cap)} is over: no more leads are taken in"
     whose = "source" if cap.scope.startswith("source/") else "seller"
     window = "in total" if cap.per is Per.TOTAL else f"per {cap.per}"
     what = "sent to buyers for it" if cap.kind is CapKind.PINGS else "taken in"
-    return f"this {whose}'s limit of {cap.limit} {cap.kind} {window} is reached: no more are {what}"
+    return f"this {whose}'s limit of {amount(cap)} {window} is reached: no more are {what}"
+
+
+def amount(cap: Cap) -> str:
+    """Return how much a limit is, with what it counts."""
+    if cap.kind in MONEY:
+        return f"{to_text(Micros(cap.limit))} {cap.kind}"
+    return counted(cap.limit, cap.kind.removesuffix("s"))

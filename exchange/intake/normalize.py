@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Container, Mapping
 from decimal import Decimal
 
+from exchange.domain.counting import counted
 from exchange.domain.lead import Value
 from exchange.domain.vertical import Field, FieldType
 from exchange.intake.errors import Bad, bad_value
@@ -75,7 +76,7 @@ def normalizer(field: Field, zip_codes: Container[str]) -> Normalizer:
 def checked(field: Field, read: Callable[[object], str | Bad]) -> Normalizer:
     """Return a reader of texts that keeps to the field's length and pattern."""
     long_max = max(field.length_max, URL_LENGTH_MAX if field.type is FieldType.URL else 0)
-    too_long = bad_value(f"must have at most {long_max} characters")
+    too_long = bad_value(f"must have at most {counted(long_max, 'character')}")
     is_cleaned = field.type in CLEANED
     pattern = None if field.pattern is None else re.compile(field.pattern)
     mismatch = bad_value(f"must match the pattern {field.pattern}")

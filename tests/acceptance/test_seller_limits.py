@@ -93,7 +93,7 @@ async def test_a_source_has_limits_of_its_own_under_its_sellers(house):
         told.append((answer.status, answer.body.get("detail", "sold").split(" is ")[0]))
     assert told == [
         (200, "sold"),
-        (429, "this source's limit of 1 leads per hour"),
+        (429, "this source's limit of 1 lead per hour"),
         (200, "sold"),
         (200, "sold"),
         (429, "this seller's limit of 3 leads per day"),

@@ -24,6 +24,12 @@ def test_the_demo_is_as_large_as_promised():
     assert len(tomllib.loads(read("config/demo/market.toml"))["seller"]) == sellers
 
 
+def test_as_many_presets_ship_as_are_promised():
+    """A mapping for each kind of buyers' systems."""
+    [kinds] = map(int, re.findall(r"presets for (\d+) kinds", read("README.md")))
+    assert len([*(ROOT / "config/mappings").glob("*.toml")]) == kinds
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_tells_to_type_exists(page):
     """Every `exchange …` and every `make …` of a page is a command, or a target."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import groupby
 
+from exchange.domain.counting import counted
 from exchange.domain.money import Micros, to_text
 from exchange.domain.offer import Cap, CapKind, Offer, OnLowerPrice, OnNoAnswer, Per
 from exchange.domain.schedule import Schedule
@@ -59,9 +60,9 @@ def cap_text(cap: Cap, offer: Offer) -> str:
     """Return one limit; what reaches it is not sent any more."""
     whose = "This offer" if cap.scope.startswith("offer/") else "All your offers together"
     if cap.kind is CapKind.CONCURRENT:
-        return f"{whose}: at most {cap.limit} leads posted and not answered at a time."
+        return f"{whose}: at most {counted(cap.limit, 'lead')} posted and not answered at a time."
     limit = (
-        f"{cap.limit} leads"
+        counted(cap.limit, "lead")
         if cap.kind is CapKind.LEADS
         else amount(Micros(cap.limit), offer.buyer.currency)
     )
