@@ -45,14 +45,6 @@ class Body(msgspec.Struct, frozen=True):
 EMPTY_BODY = Body(lambda _: (b"", b""))
 
 
-def compile_body(part: BodyPart, scope: Scope, empty: Empty = Empty.OMIT) -> Body:
-    """Return the body; raise DialectError with all that is wrong, paths relative to the body."""
-    place = Place()
-    body = place_body(part, scope, empty, place)
-    place.close()
-    return body
-
-
 def place_body(part: BodyPart, scope: Scope, empty: Empty, place: Place) -> Body:
     """Return the body; what is wrong with it is kept at its place."""
     named = [kind for kind in KINDS if getattr(part, kind) is not None]

@@ -99,15 +99,6 @@ class ForeignHandler(logging.Handler):
             self.handleError(record)
 
 
-def log_loop_exception(_loop: object, context: Mapping[str, Any]) -> None:
-    """Log what no task was there to catch; for `loop.set_exception_handler`."""
-    structlog.get_logger().error(
-        "unhandled in the event loop",
-        note=context.get("message"),
-        exc_info=context.get("exception"),
-    )
-
-
 def describe_exception(_logger: object, _method: str, event: Processed) -> Processed:
     """Replace `exc_info` by the exception's type, its places and, if it is ours, its words."""
     error = event.pop("exc_info", None)

@@ -1,5 +1,6 @@
 """A log line holds what was meant for it and nothing of a person, whoever writes it."""
 
+import asyncio
 import io
 import json
 import logging
@@ -14,7 +15,7 @@ from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
 from exchange.domain.states import LeadStatus
 from exchange.market.errors import MarketUnavailable
-from exchange.telemetry.logs import MASKED, configure_logging, log_loop_exception
+from exchange.telemetry.logs import MASKED, configure_logging
 from tests.making import a_submission
 
 CANARIES = ("canary", "5125550123", "aaaaaaaa")
@@ -122,9 +123,11 @@ def test_other_libraries_write_into_the_same_log(lines):
 def test_what_the_event_loop_could_not_deliver_is_written_once(lines):
     """A task's lost exception is a line with its type, without the task's repr."""
     context = {"message": "Task exception was never retrieved", "exception": ValueError("Canary")}
-    log_loop_exception(None, {**context, "future": "<Task Canary>"})
+    loop = asyncio.new_event_loop()
+    loop.call_exception_handler({**context, "future": "<Task Canary>"})
+    loop.close()
     (line,) = lines()
-    assert (line["event"], line["error"]) == ("unhandled in the event loop", "builtins.ValueError")
+    assert (line["event"], line["error"]) == (context["message"], "builtins.ValueError")
     assert "canary" not in str(line).lower()
 
 
