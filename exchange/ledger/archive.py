@@ -85,6 +85,11 @@ class Archive:
         rows = await self._fetch("quote", lead_id)
         return quote_row(rows[0]) if rows else None
 
+    async def is_used(self, lead_id: LeadId) -> bool:
+        """Tell whether a quote cannot be posted any more: it was, or it is made sure of."""
+        [row] = await self._fetch("is_used", lead_id)
+        return bool(row["used"])
+
     async def record(self, lead_id: LeadId) -> bytes | None:
         """Return the latest full record in clear; None where there is none, or it was erased."""
         rows = await self._fetch("record", lead_id)
@@ -118,7 +123,18 @@ class Archive:
         None, too, where nothing was ever written of it. Idempotent: returned is the first time.
         Nothing else changes: the timeline, the money and every digest of a sealed text stay.
         """
-        rows = await self._fetch("erase", lead_id, at_us, by)
+        async with self.connections.use() as connection, connection.transaction():
+            return await self.erase_in(connection, lead_id, at_us, by)
+
+    async def erase_in(
+        self, connection: Any, lead_id: LeadId, at_us: int, by: str
+    ) -> Erasure | None:
+        """Do the same in a transaction: once it is over nothing of the person can be read.
+
+        Whoever writes of it at the same time is waited for, or waits and knows.
+        """
+        await connection.execute(STATEMENTS["alone"], lead_id)
+        rows = await connection.fetch(STATEMENTS["erase"], lead_id, at_us, by)
         return Erasure(at_us=rows[0]["at"], by=rows[0]["by"]) if rows else None
 
     async def records_of_all(self) -> AsyncIterator[tuple[LeadId, bytes]]:

@@ -83,10 +83,10 @@ WITH lease AS MATERIALIZED (
         ON CONFLICT DO NOTHING
 ), new_capture AS (
     INSERT INTO capture (lead_id, number, at, expires_at, sealed, wrapped_key)
-    -- What a buyer says after the person was erased is as unreadable as what was kept before.
+    -- What a buyer says after the person was erased is as unreadable as what was kept before: after
+    -- a lead's end only notes come.
     SELECT lead_id, number, at, at(capture_until_us), capture,
-           CASE WHEN NOT EXISTS (SELECT FROM erasure WHERE erasure.lead_id = written.lead_id)
-                THEN key END
+           CASE WHEN kind <> 'note' THEN key WHEN NOT erased(lead_id) THEN key END
       FROM written WHERE capture IS NOT NULL
 ), new_rejection AS (
     INSERT INTO rejection (id, seller, campaign, at, errors)

@@ -1,7 +1,8 @@
 -- Sales that wait for a word from outside, and the words that came.
 
 -- decide --
--- Of a sale that has its end, or a word, nothing is written; what stands is returned.
+-- Of a sale that has its end, or a word, nothing is written; what stands is returned. Nor of one whose
+-- person was erased meanwhile: it has its end, too.
 WITH sale AS (
     SELECT award.sale_id, award.lead_id, award.buyer, sale_end.state
       FROM award LEFT JOIN sale_end USING (sale_id)
@@ -9,7 +10,7 @@ WITH sale AS (
 ), made AS (
     INSERT INTO decision (sale_id, at, by, accepted, reference, redirect_url, wrapped_key,
                           note)
-    SELECT sale_id, $2, $3, $4, $5, $6, $7, $8 FROM sale WHERE state IS NULL
+    SELECT sale_id, $2, $3, $4, $5, $6, $7, $8 FROM sale WHERE state IS NULL AND NOT erased(lead_id)
         ON CONFLICT (sale_id) DO NOTHING
     RETURNING sale_id
 )

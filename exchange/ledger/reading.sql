@@ -52,6 +52,10 @@ SELECT events FROM moment WHERE lead_id = $1 ORDER BY number;
 -- quote --
 SELECT * FROM quote WHERE lead_id = $1;
 
+-- is_used --
+-- The post of a quote is its second moment, and so is what makes sure that there will be none.
+SELECT EXISTS (SELECT FROM moment WHERE lead_id = $1 AND number = 2) AS used;
+
 -- record --
 SELECT sealed, wrapped_key FROM record WHERE lead_id = $1 ORDER BY number DESC LIMIT 1;
 
@@ -72,16 +76,34 @@ SELECT number, at, sealed, wrapped_key
  WHERE lead_id = $1 AND wrapped_key IS NOT NULL
  ORDER BY number;
 
+-- alone --
+-- Before its person is erased: waits for whoever asks just now whether it was (`erased`), and lets
+-- nobody ask until this transaction is over.
+SELECT pg_advisory_xact_lock(hashtextextended(coalesce(
+           (SELECT first FROM submission WHERE lead_id = $1::uuid), $1::uuid)::text, 0));
+
 -- erase --
 -- Of a lead, or a ping that became none; of what is part of a lead, that lead, and all its parts.
 -- While it is being sold nothing is. The first time is noted.
 WITH meant AS (
     SELECT coalesce((SELECT first FROM submission WHERE submission.lead_id = $1), $1) AS lead_id
+), fenced AS (
+    -- A quote's post is its second moment: once its person is erased it is posted no more.
+    INSERT INTO moment (lead_id, number, at, kind, worker, write, events)
+    SELECT lead_id, 2, $2, 'void', '00000000-0000-0000-0000-000000000000', 0, '[]'
+      FROM meant JOIN quote USING (lead_id)
+     WHERE quote.status = 'quoted'
+        ON CONFLICT DO NOTHING
+    RETURNING lead_id
 ), closed AS (
     SELECT lead_id FROM meant
-     WHERE EXISTS (SELECT FROM moment WHERE moment.lead_id = meant.lead_id)
-       AND (NOT EXISTS (SELECT FROM lead WHERE lead.lead_id = meant.lead_id)
-            OR EXISTS (SELECT FROM lead_end WHERE lead_end.lead_id = meant.lead_id))
+     WHERE EXISTS (SELECT FROM lead_end WHERE lead_end.lead_id = meant.lead_id)
+        OR EXISTS (SELECT FROM fenced)
+        OR (EXISTS (SELECT FROM moment WHERE moment.lead_id = meant.lead_id)
+            AND NOT EXISTS (SELECT FROM lead WHERE lead.lead_id = meant.lead_id)
+            AND (EXISTS (SELECT FROM moment WHERE moment.lead_id = meant.lead_id AND number = 2)
+                 OR NOT EXISTS (SELECT FROM quote
+                                 WHERE quote.lead_id = meant.lead_id AND status = 'quoted')))
 ), parts AS (
     -- What pings kept of whom was posted then, and merged.
     SELECT lead_id FROM closed
@@ -97,7 +119,8 @@ WITH meant AS (
     UPDATE sale_end SET wrapped_key = NULL FROM award
      WHERE award.sale_id = sale_end.sale_id AND award.lead_id = (SELECT lead_id FROM closed)
 ), words AS (
-    UPDATE decision SET redirect_url = NULL, wrapped_key = NULL, reference = NULL FROM award
+    UPDATE decision SET redirect_url = NULL, wrapped_key = NULL, reference = NULL, note = NULL
+      FROM award
      WHERE award.sale_id = decision.sale_id AND award.lead_id = (SELECT lead_id FROM closed)
 ), noted AS (
     INSERT INTO erasure (lead_id, at, by) SELECT lead_id, $2, $3 FROM closed

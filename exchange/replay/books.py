@@ -53,6 +53,10 @@ class Books:
     async def quote(self, _lead_id: LeadId) -> None:
         """Know nothing of former quotes."""
 
+    async def is_used(self, _lead_id: LeadId) -> bool:
+        """Know nothing of former quotes."""
+        return False
+
     def sums(self, received_at_us: int) -> Sums:
         """Return what the lead came to."""
         accepted = [

@@ -41,8 +41,8 @@ async def quoted_before(stations: Stations, submission: Submission) -> QuoteAnsw
     quote = _decode(kept)
     if quote.expires_at_us - stations.now_us() < LEFT_MIN_US:
         return None
-    if await stations.ledger.lead(quote.lead_id) is not None:
-        return None  # it was used
+    if await stations.ledger.is_used(quote.lead_id):
+        return None
     return _answer(quote.answer)
 
 

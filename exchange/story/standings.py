@@ -33,6 +33,9 @@ class Archive(Protocol):
     async def quote(self, lead_id: LeadId) -> object | None:
         """Return a quote's row, or None."""
 
+    async def is_used(self, lead_id: LeadId) -> bool:
+        """Tell whether a quote cannot be posted any more."""
+
     async def timeline(self, lead_id: LeadId) -> list[Event]:
         """Return all events of a lead, in order."""
 

@@ -29,6 +29,9 @@ from exchange.story.fencing import Written
 class Ledger(Written, Protocol):
     """The truth."""
 
+    async def is_used(self, lead_id: LeadId) -> bool:
+        """Tell whether a quote cannot be posted any more."""
+
     def commit(self, moment: Moment) -> Awaitable[bool]:
         """Write the moment durably; False where somebody else has its number."""
 

@@ -118,7 +118,7 @@ class Story:
         """
         if self._stations.now_us() >= quote.expires_at_us:
             return EXPIRED
-        if await self._archive.lead(quote.lead_id) is not None:
+        if await self._archive.is_used(quote.lead_id):
             return USED
         denied = await self._volume.admit(submission.lead, snapshot)
         if denied is not None:
@@ -128,7 +128,7 @@ class Story:
         try:
             return await self._tell(sale)
         except Fenced:
-            self._volume.keep(submission.lead, snapshot)
+            await self._volume.fenced(submission.lead, snapshot, self._archive.lead)
             return USED
         except (Broken, LedgerUnavailable, MarketUnavailable) as outage:
             return await self._broken_off(sale, outage)

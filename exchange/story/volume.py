@@ -18,10 +18,14 @@ from exchange.domain.money import Micros
 from exchange.domain.offer import Cap, CapKind
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.volume import Sent
+from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.stored import StoredLead
 from exchange.market.errors import MarketUnavailable
 from exchange.market.holds import Lapsed
 from exchange.story.stations import Market, Stations
+
+Written = Callable[[LeadId], Awaitable[StoredLead | None]]
+"""Reads a lead, if there is one of this id."""
 
 logger = structlog.get_logger(__name__)
 TOO_MANY = 429
@@ -84,6 +88,23 @@ class Volume:
                 self._stations.spawn(
                     settle(self._stations.market, holder, SaleId(lead.lead_id), None)
                 )
+
+    async def fenced(self, lead: Lead, snapshot: Snapshot, written: Written) -> None:
+        """See to the place of a quote's post that came too late: it is that of the lead, if any.
+
+        Where there is none, and never will be, the place is free.
+        """
+        sent = sent_of(lead, snapshot, lead.received_at_us)
+        if not sent.is_limited:
+            return
+        try:
+            if await written(lead.lead_id) is not None:
+                self.keep(lead, snapshot)
+                return
+            for holder in volume.places(sent):
+                await self._stations.market.release(holder, SaleId(lead.lead_id))
+        except (LedgerUnavailable, MarketUnavailable):
+            logger.warning("a seller's hold left to the sweeper", sale_id=lead.lead_id)
 
 
 async def settle(market: Market, holder: str, sale_id: SaleId, amount: Micros | None) -> None:

@@ -114,6 +114,62 @@ async def test_what_comes_after_the_person_was_erased_is_not_readable_either(hou
     assert (status, found["faults"]) == (0, [])
 
 
+async def test_a_quote_whose_person_was_erased_is_posted_no_more(house, typed):
+    """Its fields are unreadable, its token is used up, and the same ping is asked anew."""
+    async with Fleet(bidding({"acme": "12.00"})) as fleet:
+        limited = 'id = "fastquotes"\ncaps = [ { leads = 5, per = "day" } ]'
+        text = market(buyer("acme", fleet.base_url), campaign())
+        await house.apply(text.replace('id = "fastquotes"', limited, 1))
+        worker = await house.open()
+        lead = {"zip": "78701", "currently_insured": True}
+        first = await house.post(lead, path="/v1/pings")
+        [row] = await house.fetch("SELECT lead_id FROM quote")
+        lead_id = str(row["lead_id"])
+        assert (await erased_over_http(house, lead_id)).status == 200
+        async with house.ledger() as ledger:
+            assert await ledger.records(lead_id) == [None]
+        post = await house.post(path=f"/v1/pings/{first.body['ping_id']}/post")
+        assert (post.status, post.body["title"]) == (409, "The quote was used already")
+        assert fleet.books["acme"].posts == 0
+        again = await house.post(lead, path="/v1/pings")
+        assert again.body["ping_id"] != first.body["ping_id"]
+        sold = await house.post(path=f"/v1/pings/{again.body['ping_id']}/post")
+        assert sold.body["status"] == "sold"
+        assert (await erased_over_http(house, sold.body["lead_id"])).status == 200
+
+        async def one_counts():
+            now = await worker._state.market.standing("seller:fastquotes")
+            return not now.holds and list(now.settled.values()) == [1]
+
+        await until(one_counts)
+        await all_is_sealed(house, worker)
+        status, found = await typed(verify)
+        assert (status, found["faults"]) == (0, [])
+
+
+async def test_nothing_of_the_person_stands_in_clear_anywhere_once_it_is_erased(house):
+    """Not where an operator or a buyer wrote it beside a word on a sale, either."""
+    mute = BuyerSpec(id="acme", price=Fixed(12.0), post_faults={PostFault.MUTE: 1.0})
+    async with Fleet([mute]) as fleet:
+        await house.apply(market(buyer("acme", fleet.base_url, post_ms=100), campaign()))
+        await house.open()
+        told = (await house.post(timeout_ms=300)).body
+        [sale] = await house.fetch("SELECT sale_id FROM award")
+        key = await house.key("buyer", "acme")
+        said = {"accepted": False, "reason": "Ann Lee, ann.lee@example.com, is ours"}
+        path = f"/v1/sales/{sale['sale_id']}/confirm"
+        assert (await house.call("POST", path, key=key, json=said)).status == 200
+        assert (await erased_over_http(house, told["lead_id"])).status == 200
+        tables = await house.fetch(
+            "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+        )
+        for (table,) in tables:
+            rows = await house.fetch(f'SELECT row::text AS told FROM "{table}" AS row')
+            for row in rows:
+                for word in ("Ann", "Lee", "ann.lee@", "5125550123"):
+                    assert word not in row["told"], table
+
+
 async def test_by_telephone_by_address_and_by_digest_all_leads_of_a_person_are_found(house, typed):
     """However it is written; first shown, then erased; nobody else is touched."""
     await house.apply(market(buyer("acme", offer="price = 1.00"), campaign()))

@@ -320,6 +320,35 @@ async def test_a_quote_is_not_used_up_by_what_a_broken_post_left_held(house, mon
         assert (await compared(house))["differences"] == []
 
 
+VOID = """
+INSERT INTO moment (lead_id, number, at, kind, worker, write, events)
+SELECT lead_id, 2, now(), 'void', lead_id, 0, '[]' FROM quote
+"""
+
+
+async def test_a_post_that_finds_its_quote_voided_takes_no_place(house):
+    """In the very instant in which it was: it waits for that, is 409, and does not count."""
+    async with Fleet(bidding({"acme": "9.00"})) as fleet:
+        parts = buyer("acme", fleet.base_url), campaign()
+        await house.apply(market('{ leads = 1, per = "total" }', *parts))
+        await house.open(**UNHURRIED)
+        quote = await house.post(person(1), path="/v1/pings")
+        path = f"/v1/pings/{quote.body['ping_id']}/post"
+        async with house.connection() as other, other.transaction():
+            await other.execute(VOID)
+            posting = asyncio.ensure_future(house.post(person(1), path=path))
+
+            async def is_held():
+                return bool((await house.workers[0]._state.market.standing(WHOSE)).holds)
+
+            await until(is_held)
+        assert (await posting).status == 409
+        await settled(house)
+        assert set((await used(house, "leads")).values()) <= {0}
+        assert (await compared(house))["differences"] == []
+        assert (await house.post(person(2))).body["status"] == "sold"
+
+
 async def test_what_a_broken_post_left_held_is_free_once_its_quote_has_expired(house, monkeypatch):
     """Until then it is kept for the quote; then it is made sure that nobody posts it any more."""
     monkeypatch.setattr(app, "RECOVER_EVERY_S", 0.05)

@@ -261,6 +261,10 @@ class Books:
         if lead is not None and lead.end is not None and lead.message is None:
             lead.message = message
 
+    def is_used(self, lead_id: str) -> bool:
+        """Tell whether a quote cannot be posted any more."""
+        return any(moment.number == 2 for moment in self._moments(lead_id))
+
     def quote(self, lead_id: str) -> Any:
         rows = [moment.quote for moment in self._moments(lead_id) if moment.quote is not None]
         return rows[0] if rows else None

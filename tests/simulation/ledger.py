@@ -158,6 +158,9 @@ class SimulatedLedger:
     async def quote(self, lead_id: LeadId) -> Any:
         return await self._read("quote", lead_id)
 
+    async def is_used(self, lead_id: LeadId) -> bool:
+        return await self._read("is_used", lead_id)
+
     async def records(self, lead_id: LeadId) -> list[bytes | None]:
         return await self._read("records", lead_id)
 
