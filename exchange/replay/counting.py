@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from exchange.domain.caps import Hold, HoldLine, HoldRefused, Used
@@ -20,7 +21,6 @@ class Room(NamedTuple):
     lead_id: LeadId
     buyer_id: str
     lines: tuple[HoldLine, ...]
-    until_us: int | None
 
 
 class Counting:
@@ -38,7 +38,9 @@ class Counting:
             self._counts[buyer_id][counter] = amount
         self._held: dict[SaleId, Room] = {}
         self._before: dict[str, dict[str, int]] = {}
-        self._held_before: dict[SaleId, Room] = {}
+        self._held_before: dict[SaleId, Room | None] = {}
+        self._lapsing: list[tuple[int, SaleId]] = []
+        """A heap: when room lapses that is held for no longer."""
         self.original: LeadId | None = None
         self.bought: frozenset[str] = frozenset()
         self.tried: Mapping[int, tuple[str, ...]] = {}
@@ -105,13 +107,15 @@ class Counting:
     def take(self, hold: Hold) -> None:
         """Hold it, whether there is room or not: so it was then."""
         self._add(hold.buyer_id, ((line.counter, line.amount) for line in hold.lines))
-        self._held[hold.sale_id] = Room(hold.lead_id, hold.buyer_id, hold.lines, hold.until_us)
+        self._held_before.setdefault(hold.sale_id, None)
+        self._held[hold.sale_id] = Room(hold.lead_id, hold.buyer_id, hold.lines)
+        if hold.until_us is not None:
+            heappush(self._lapsing, (hold.until_us, hold.sale_id))
 
     def lapse(self, now_us: int) -> None:
         """Give back what was held for no longer than until now."""
-        for sale_id, room in list(self._held.items()):
-            if room.until_us is not None and room.until_us <= now_us:
-                self._give_back(sale_id)
+        while self._lapsing and self._lapsing[0][0] <= now_us:
+            self._give_back(heappop(self._lapsing)[1])
 
     def give_back(self, lead_id: LeadId) -> None:
         """Give back all that a lead holds."""
@@ -143,15 +147,21 @@ class Counting:
         return self._give_back(sale_id)
 
     def _give_back(self, sale_id: SaleId) -> bool:
-        room = self._held.pop(sale_id, None)
+        room = self._let_go(sale_id)
         if room is None:
             return False
         self._add(room.buyer_id, ((line.counter, -line.amount) for line in room.lines))
         return True
 
     def _lines(self, sale_id: SaleId) -> tuple[HoldLine, ...]:
-        room = self._held.pop(sale_id, None)
+        room = self._let_go(sale_id)
         return () if room is None else room.lines
+
+    def _let_go(self, sale_id: SaleId) -> Room | None:
+        room = self._held.pop(sale_id, None)
+        if room is not None:
+            self._held_before.setdefault(sale_id, room)
+        return room
 
     def _add(self, buyer_id: str, changes: Iterable[tuple[str, int]]) -> None:
         counts = self._counts[buyer_id]
@@ -164,10 +174,15 @@ class Counting:
     def begin(self) -> None:
         """Remember how all stands now."""
         self._before.clear()
-        self._held_before = dict(self._held)
+        self._held_before.clear()
 
     def undo(self) -> None:
         """Let all stand as it did when this was begun last."""
         self._counts.update(self._before)
         self._before.clear()
-        self._held = dict(self._held_before)
+        for sale_id, room in self._held_before.items():
+            if room is None:
+                self._held.pop(sale_id, None)
+            else:
+                self._held[sale_id] = room
+        self._held_before.clear()
