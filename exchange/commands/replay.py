@@ -138,12 +138,12 @@ LINES = (
 
 WHY = {
     "erased": "the person was erased since",
-    "still open": "they have no end yet",
-    "market not read": "their version of the market cannot be read any more",
-    INTERRUPTED: "an outage cut them off, and they were finished after it",
+    "still open": "without an end yet",
+    "market not read": "the market of then cannot be read any more",
+    INTERRUPTED: "cut off by an outage and finished after it",
     ROOM_DIFFERED: "a cap, a budget or held room stood otherwise at that very moment",
-    ENDED_OTHERWISE: "sold again as they were they end otherwise, and it is not known why",
-    NOT_PLAYED: "they cannot be sold again by this version",
+    ENDED_OTHERWISE: "ending otherwise even as it was, it is not known why",
+    NOT_PLAYED: "this version cannot sell it again",
 }
 """Why a lead is not compared."""
 
@@ -198,21 +198,18 @@ def text(number: Decimal | float, *, signed: bool = False) -> str:
 
 def sentences(found: Replayed) -> list[str]:
     """Return what the figures rest on."""
-    lines = [f"{counted(found.leads, 'lead')} sold again, {found.changed:,} with another end."]
+    lines = [f"Leads sold again: {found.leads}; that end otherwise: {found.changed}."]
     supposed = found.unrecorded
     if supposed.leads:
-        lines.append(
-            f"What buyers were not asked then is supposed for {counted(supposed.leads, 'lead')}:"
-        )
+        lines.append(f"Leads that rest on what buyers were not asked then: {supposed.leads}.")
     lines += [
-        f"  {counted(one.pings, 'ping')} of {counted(one.leads, 'lead')} taken for no bid: "
-        f"{not_asked(one.reason)}."
+        f"  Pings taken as no bid, {not_asked(one.reason)}: {one.pings} (leads: {one.leads})."
         for one in supposed.reasons
     ]
     if supposed.posts:
-        lines.append(f"  {counted(supposed.posts, 'post')} not made then, taken for accepted.")
+        lines.append(f"  Posts that were not made, taken as accepted: {supposed.posts}.")
     lines += [
-        f"{counted(count, 'lead')} left out: {WHY.get(why, why)}."
+        f"Leads left out, {WHY.get(why, why)}: {count}."
         for why, count in sorted(found.left_out.items())
     ]
     return lines

@@ -1,6 +1,7 @@
 """What a replay knows, what it must suppose, and which leads it cannot compare: told, by why."""
 
 import asyncio
+from datetime import UTC, datetime
 
 from bidders.fleet import Fixed, Fleet
 from exchange import app
@@ -28,7 +29,10 @@ async def ended(house, leads):
 
 
 async def test_room_that_pings_held_is_held_again_posted_or_not(house, printed):
-    """A ping that nobody posts takes the last place; one that is posted keeps its own."""
+    """A ping that nobody posts takes the last place; one that is posted keeps its own.
+
+    Also where both came before the time that is looked at.
+    """
     prices = {"acme": "9.00", "bravo": "7.00"}
     async with Fleet(bidding(prices)) as fleet:
         few = 'caps = [ { leads = 2, per = "day" } ]'
@@ -42,14 +46,16 @@ async def test_room_that_pings_held_is_held_again_posted_or_not(house, printed):
         await house.open()
         kept = (await house.post(PING, path="/v1/pings")).body
         await house.post(PING, path="/v1/pings", min_price=1.0)  # nobody posts it
+        asked = datetime.now(UTC)
         assert (await house.post(person(1))).body["price"] == 5.95  # acme has no place left
         path = f"/v1/pings/{kept['ping_id']}/post"
         sold = await house.post(IDENTITY, path=path, campaign=None, source=None)
         assert sold.body["price"] == 7.65
         await ended(house, 2)
-        found = await printed(replay_command, since=LONG_AGO)
-        assert (found["leads"], found["left_out"]) == (2, {})
-        as_recorded(found)
+        for since in (LONG_AGO, asked):
+            found = await printed(replay_command, since=since)
+            assert (found["leads"], found["left_out"]) == (2, {})
+            as_recorded(found)
         sets = ("offer.acme.caps.1.leads=3",)
         found = await printed(replay_command, since=LONG_AGO, sets=sets)
         [why] = found["unrecorded"]["reasons"]  # now there is a place for everybody
@@ -128,7 +134,9 @@ async def test_what_an_erased_lead_took_of_a_cap_is_taken(house, printed):
         as_recorded(found)
 
 
-async def test_answers_that_are_not_on_record_are_counted_by_why_there_are_none(house, printed):
+async def test_answers_that_are_not_on_record_are_counted_by_why_there_are_none(
+    house, printed, spoken
+):
     """A cap, a condition, an earlier stage: no bid, told with how many leads that touches."""
     prices = {"acme": "9.00", "bravo": "7.00", "cargo": "8.00", "delta": "6.00"}
     async with Fleet(bidding(prices)) as fleet:
@@ -166,6 +174,9 @@ async def test_answers_that_are_not_on_record_are_counted_by_why_there_are_none(
         assert await why(*both) == ({"filtered": (3, 3), "cap": (2, 2)}, 3, 0)
         # The first went to acme: bravo bid then and was not posted.
         assert await why("offer.acme.paused=true") == ({}, 1, 1)
+        sets = ("offer.acme.caps.1.leads=9",)
+        _, told = await spoken(replay_command, since=LONG_AGO, sets=sets)
+        assert "taken as no bid, a cap was full: 2 (leads: 2)" in told
 
 
 async def test_who_was_cut_off_by_an_early_end_is_silent_and_counted(house, printed):
