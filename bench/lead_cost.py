@@ -3,13 +3,15 @@
 Every round starts an exchange on empty stores, sends leads through it, and reads how much CPU its
 process used, user and system: of one core, while stores, buyers and sender have the other. Rounds
 alternate between what is compared (formats, checkouts), so that a noisy machine is noisy for all;
-medians and ratios are told. `--against` takes the exchange of another checkout of this project;
-`--per-buyer` measures with few buyers too, and tells what one buyer more costs.
+medians and ratios are told, and how long an answer took. `--against` takes the exchange of another
+checkout of this project; `--per-buyer` measures with few buyers too, and tells what one buyer more
+costs; with `--spent` everybody bids, and nobody has enough left of its budget for what it bids.
 """
 
 import argparse
 import asyncio
 import statistics
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,7 +46,7 @@ BUYER = """
 [[buyer]]
 id = "{speaks}-{number:02d}"
 time_zone = "America/Chicago"
-caps = [ {{ spend = 900000.00, per = "day" }} ]
+caps = [ {{ spend = {budget}, per = "day" }} ]
 [[buyer.offer]]
 id = "{speaks}-{number:02d}"
 vertical = "auto_insurance"
@@ -59,7 +61,7 @@ SPEC = """
 [[buyer]]
 id = "{speaks}-{number:02d}"
 speaks = "{speaks}"
-price = {{ shape = "lognormal", median = 12.0, spread = 0.3, high = 60.0 }}
+price = {{ {price} }}
 """
 
 LEAD_NAMES = (
@@ -139,6 +141,10 @@ FORMATS = {
     "form": Speech(FORM_MAPPING, 'format = "form"', "phonexa"),
 }
 
+ENOUGH = 'shape = "lognormal", median = 12.0, spread = 0.3, high = 60.0', "900000.00"
+SPENT = 'shape = "fixed", value = 12.0', "20.00"
+"""What buyers bid, and their budgets: beyond the first lead nobody can pay for one."""
+
 FEW = 2
 """Buyers: what the whole lead costs with so few is taken off, to tell what one more costs."""
 
@@ -168,6 +174,8 @@ class Measured(msgspec.Struct, frozen=True):
     cpu_us: float
     """Of the exchange's process, for one lead."""
     sold: int
+    p50_ms: float
+    """How long an answer took, with as many leads under way as were sent at a time."""
 
 
 class Cost(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -178,6 +186,7 @@ class Cost(msgspec.Struct, frozen=True, omit_defaults=True):
     """To the first candidate, of rounds that lie side by side."""
     least_us: float | None = None
     sold: int | None = None
+    p50_ms: float | None = None
 
 
 class LeadCost(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,6 +211,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--speaking", nargs="+", choices=list(FORMATS), default=["standard"])
     parser.add_argument("--per-buyer", action="store_true", help="tell what one buyer more costs")
+    parser.add_argument("--spent", action="store_true", help="nobody can pay what it bids")
     parser.add_argument("--against", type=Path, help="another checkout of this project")
 
 
@@ -214,7 +224,10 @@ def run(options: argparse.Namespace) -> LeadCost:
             for candidate in turns if number % 2 == 0 else turns[::-1]:
                 measured = one_round(options, candidate, url, bars)
                 found[candidate.name].append(measured)
-                told = f"{candidate.name}: {measured.cpu_us:.0f} us a lead, {measured.sold} sold"
+                told = (
+                    f"{candidate.name}: {measured.cpu_us:.0f} us a lead, {measured.sold} sold, "
+                    f"p50 {measured.p50_ms} ms"
+                )
                 bars.say(told)
     return LeadCost(
         leads=options.leads,
@@ -246,8 +259,9 @@ def candidates(options: argparse.Namespace) -> list[Candidate]:
 
 def fleet_text(options: argparse.Namespace) -> str:
     """Return buyers of each format, all bidding at once and taking everything."""
+    price, _ = SPENT if options.spent else ENOUGH
     return "seed = 7\n" + "".join(
-        SPEC.format(speaks=speaks, number=number)
+        SPEC.format(speaks=speaks, number=number, price=price)
         for speaks in sorted({FORMATS[name].speaks for name in options.speaking})
         for number in range(1, options.buyers + 1)
     )
@@ -258,9 +272,10 @@ def one_round(
 ) -> Measured:
     """Start an exchange on empty stores and measure it."""
     speech = FORMATS[candidate.speaking]
+    _, budget = SPENT if options.spent else ENOUGH
+    alike = {"fleet": fleet_url, "format": speech.said, "speaks": speech.speaks, "budget": budget}
     buyers = "".join(
-        BUYER.format(number=number, fleet=fleet_url, format=speech.said, speaks=speech.speaks)
-        for number in range(1, candidate.buyers + 1)
+        BUYER.format(number=number, **alike) for number in range(1, candidate.buyers + 1)
     )
     market = MARKET.format(mapping=speech.mapping, buyers=buyers)
     with serving(market, checkout=candidate.checkout) as own:
@@ -269,17 +284,17 @@ def one_round(
         before = own.cpu_s()
         numbers = range(options.warm, options.warm + options.leads)
         step = bars.counted(candidate.name, numbers)
-        sold = asyncio.run(send(own.url, own.key, numbers, options.concurrency, step))
+        sold, took_ms = asyncio.run(send(own.url, own.key, numbers, options.concurrency, step))
         used = own.cpu_s() - before
-    return Measured(used / options.leads * 1e6, sold)
+    return Measured(used / options.leads * 1e6, sold, round(statistics.median(took_ms), 2))
 
 
 async def send(
     url: str, key: str, numbers: range, concurrency: int, step: Callable[[], None]
-) -> int:
-    """Send these leads, so many at a time; return how many were sold."""
+) -> tuple[int, list[float]]:
+    """Send these leads, so many at a time; return how many were sold, and how long each took."""
     ahead = iter(numbers)
-    sold = 0
+    sold, took_ms = 0, []
     connector = aiohttp.TCPConnector(limit=0)
     headers = {"Authorization": f"Bearer {key}"}
     async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
@@ -287,13 +302,15 @@ async def send(
         async def line() -> None:
             nonlocal sold
             for number in ahead:
+                began = time.monotonic()
                 async with session.post(f"{url}/v1/leads", json=lead(number)) as response:
                     answer = await response.json()
                     sold += answer["status"] == "sold"
+                took_ms.append((time.monotonic() - began) * 1000)
                 step()
 
         await asyncio.gather(*(line() for _ in range(concurrency)))
-    return sold
+    return sold, took_ms
 
 
 def lead(number: int) -> dict[str, Any]:
@@ -317,6 +334,7 @@ def costs(found: dict[str, list[Measured]]) -> dict[str, Cost]:
             ),
             least_us=round(min(one.cpu_us for one in rounds), 1),
             sold=min(one.sold for one in rounds),
+            p50_ms=round(statistics.median(one.p50_ms for one in rounds), 2),
         )
         for name, rounds in found.items()
     }

@@ -251,6 +251,10 @@ class Scene:
         del buyer_id
         return {}
 
+    def settled(self, buyer_id):
+        del buyer_id
+        return {}
+
     # The buyers
 
     async def run(self, tender):

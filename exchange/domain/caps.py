@@ -157,13 +157,14 @@ class Limits:
     No window begins within a minute, so the names of counters are made once.
     """
 
-    __slots__ = ("_floor", "_is_billed", "_numbers", "_sums", "buyer_id")
+    __slots__ = ("_dearest", "_floor", "_is_billed", "_numbers", "_sums", "buyer_id")
 
     def __init__(self, offer: Offer, at_us: int) -> None:
         """Take the offer, and a moment of the minute."""
         self.buyer_id = offer.buyer.id
         self._is_billed = offer.buyer.billing.mode is not BillingMode.OPEN
         self._floor = offer.floor
+        self._dearest = max([offer.floor, *(rule.price for rule in offer.prices)])
         named = [(counter(cap, at_us, offer, test=False), cap) for cap in offer.caps]
         self._sums = tuple((n, c.limit) for n, c in named if c.kind is CapKind.SPEND)
         numbers = [(n, c.limit) for n, c in named if c.kind is not CapKind.SPEND]
@@ -171,14 +172,18 @@ class Limits:
         numbers += [(n, paced_to(c, at_us, offer) + 1) for n, c in named if c.pace is not None]
         self._numbers = tuple(numbers)
 
-    def may_be_full(self, used: Used, common_floor: Micros) -> bool:
-        """Tell whether `full` has to be asked: False where it would certainly say None."""
+    def may_be_full(self, used: Used, highest: Micros, *, at_own_price: bool = False) -> bool:
+        """Tell whether `full` has to be asked: False where it would certainly say None.
+
+        `highest`: no offer must pay more at least, but for its own floor and, where nobody is
+        asked, its own price.
+        """
         for name, limit in self._numbers:
             if used.get(name, 0) >= limit:
                 return True
         if self._sums:
-            floor = self._floor
-            some = (max(floor, common_floor)) or 1
+            own = self._dearest if at_own_price else self._floor
+            some = (max(own, highest)) or 1
             for name, limit in self._sums:
                 if used.get(name, 0) + some > limit:
                     return True

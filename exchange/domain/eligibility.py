@@ -32,6 +32,15 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """Buyers who bought this person inside their own duplicate window."""
     posted_to: frozenset[str]
     """Buyers who were already sent this lead: one buyer gets one post per lead."""
+    at_own_price: bool = False
+    """Nobody is asked: each would pay its own price, and nothing less is of use to it."""
+
+    def least(self, offer: Offer) -> Micros:
+        """Return the least that this offer would pay."""
+        floor = self.floors.of(offer)
+        if not self.at_own_price:
+            return floor
+        return max(floor, offer.static_price(self.facts) or floor)
 
 
 class LeftOut(msgspec.Struct, frozen=True):
@@ -97,7 +106,7 @@ def left_out_for(offer: Offer, around: Circumstances) -> tuple[Reason, str | Non
         return Reason.SCHEDULE, None
     found = full(
         offer,
-        around.floors.of(offer),
+        around.least(offer),
         around.at_us,
         around.used(buyer.id),
         credited=around.credited.get(buyer.id, Micros(0)),

@@ -34,6 +34,11 @@ class Floors:
         self.common = Micros(min(self._plain, *self._own)) if self._own else self._plain
         """The least that any offer may pay."""
 
+    @property
+    def highest(self) -> Micros:
+        """The most that any offer must pay at least, but for its own floor."""
+        return max(self._plain, *self._own) if self._own else self._plain
+
     def raise_to(self, learned: Micros) -> None:
         """Let the floor that was learned, or is being tried, count as well."""
         self._plain = Micros(max(self._plain, learned))

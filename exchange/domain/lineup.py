@@ -123,13 +123,14 @@ class Lineup:
         if around.lead.test:
             # Test leads are few, and count by themselves.
             return list(places.each(those))
-        known, used, common = self._limits, around.used, around.floors.common
+        known, used = self._limits, around.used
+        highest, at_own_price = around.floors.highest, around.at_own_price
         found = []
         for place in places.picked(self._numbers, those):
             limits = known[place]
             if limits is None:
                 limits = known[place] = Limits(self.offers[place], around.at_us)
-            if limits.may_be_full(used(limits.buyer_id), common):
+            if limits.may_be_full(used(limits.buyer_id), highest, at_own_price=at_own_price):
                 found.append(place)
         return found
 
@@ -137,7 +138,7 @@ class Lineup:
         offer = self.offers[place]
         return full(
             offer,
-            around.floors.of(offer),
+            around.least(offer),
             around.at_us,
             around.used(offer.buyer.id),
             credited=around.credited.get(offer.buyer.id, Micros(0)),

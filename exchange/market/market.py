@@ -1,8 +1,8 @@
 """Market state as the exchange speaks of it: claims, holds, purchases; each one call to Valkey.
 
-Every method but `used` is one round trip, shared with all calls of that turn of the event loop, and
-raises MarketUnavailable where the server does not answer in time. Those that return a future have
-asked when they return it: two of them, awaited afterwards, are one round trip.
+Every method but `used` and `settled` is one round trip, shared with all calls of that turn of the
+event loop, and raises MarketUnavailable where the server does not answer in time. Those that return
+a future have asked when they return it: two of them, awaited afterwards, are one round trip.
 
 Whoever holds is a buyer, by its id, or a seller, as `seller:fastquotes`, under the same rules.
 """
@@ -91,7 +91,8 @@ class Market:
         self.give_back, self.lapsed = self.holds.give_back, self.holds.lapsed
         self.bought_by = purchases.bought_by
         self.remember_purchase = purchases.remember_purchase
-        self.watch, self.used, self.read_rooms = rooms.watch, rooms.used, rooms.read
+        self.watch, self.used, self.settled = rooms.watch, rooms.used, rooms.settled
+        self.read_rooms = rooms.read
         self.prune = enrolment.prune
 
     async def __aenter__(self) -> Self:

@@ -85,6 +85,10 @@ class Counting:
         """Return the buyer's counters, exact."""
         return self._counts[buyer_id]
 
+    def settled(self, _buyer_id: str) -> Used:
+        """Return nothing: asking for a hold costs nothing here."""
+        return {}
+
     async def quoted(self, _seller_id: str, _digest: bytes) -> bytes | None:
         """Return nothing: every ping that was recorded was asked for."""
 

@@ -14,6 +14,7 @@ from exchange.domain.money import Micros
 from exchange.domain.paying import Deal
 from exchange.domain.reason import Reason
 from exchange.domain.snapshot import Snapshot
+from exchange.domain.spent import spent
 from exchange.domain.submission import Submission
 from exchange.domain.trials import Taken
 from exchange.market.errors import MarketUnavailable
@@ -69,7 +70,7 @@ class Awarding:
             return None
         epoch = self._stations.market.epoch
         won = self.win(deal, score)
-        if not await self.hold(won):
+        if await self.hold(won) is not None:
             return None
         return await self.award(won, stage, epoch)
 
@@ -138,8 +139,11 @@ class Awarding:
 
     # Hold and award
 
-    async def hold(self, won: Won) -> bool:
-        """Reserve what the sale takes of its buyer's limits; False where there is no room."""
+    async def hold(self, won: Won) -> HoldRefused | None:
+        """Reserve what the sale takes of its buyer's limits, or return what has no room for it.
+
+        Nobody asks for what is known to be used up for good, but for what was held before.
+        """
         offer = won.bid.offer
         credited = self._snapshot.credited.get(offer.buyer.id, Micros(0))
         lines = hold_lines(offer, won.price, won.at_us, credited=credited, test=self._lead.test)
@@ -152,18 +156,22 @@ class Awarding:
         )
         holds = [*([own] if lines else []), *self._concluding.trials.holds(self._taken(won))]
         if not holds:
-            return True
-        await self._give_back_outgrown(won)
-        with self._stations.timed("hold"):
-            refused = await self._hold_each(won, holds)
+            return None
+        refused = None
+        if won.sale_id not in self._used:
+            refused = spent(lines, self._stations.market.settled(offer.buyer.id))
+        if refused is None:
+            await self._give_back_outgrown(won)
+            with self._stations.timed("hold"):
+                refused = await self._hold_each(won, holds)
         if refused is None:
             self._chain.note(EventName.HELD, offer=offer.id, price=won.price, sale_id=won.sale_id)
-            return True
+            return None
         self._course.full_at_award += 1
         self._chain.note(
             EventName.HOLD_FAILED, offer=offer.id, reason=refused.reason, detail=refused.counter
         )
-        return False
+        return refused
 
     async def _hold_each(self, won: Won, holds: Sequence[Hold]) -> HoldRefused | None:
         """Hold for everybody whom the sale takes something of, or for nobody.
@@ -201,7 +209,7 @@ class Awarding:
     async def _holds_still(self, won: Won) -> bool:
         """Hold again what was lost with market state before the award was on the books."""
         try:
-            return await self.hold(won)
+            return await self.hold(won) is None
         except MarketUnavailable:
             return False
 

@@ -286,6 +286,7 @@ class Competing:
             credited=self._snapshot.credited,
             bought_by=self._bought_by,
             posted_to=posted_to,
+            at_own_price=only is None and stage.method not in ASKING,
         )
         lineup = self._plan.lineup(stage.number)
         with self._stations.timed("eligibility"):

@@ -86,6 +86,9 @@ class Market(Protocol):
     def used(self, buyer_id: str) -> Used:
         """Return what the buyer's counters were when last read ahead."""
 
+    def settled(self, buyer_id: str) -> Used:
+        """Return what of that counts for good, as known a moment ago; empty where it is not."""
+
     def doubt(self, holder: str) -> None:
         """Let a seller's counters be counted anew from the books."""
 

@@ -6,10 +6,13 @@ is; each award is durable before its post; the posts run side by side.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
 
 from exchange.domain.bid import Bid
 from exchange.domain.campaign import Method, Stage
+from exchange.domain.caps import HoldRefused
 from exchange.domain.choice import Choice, Sharing, Taken, choose, in_turn, sharing_of
 from exchange.domain.dealing import dealt
 from exchange.domain.events import EventName
@@ -33,6 +36,8 @@ NOT_KNOWN = "whether it has room is not known: market state does not answer"
 
 Posts = dict["asyncio.Task[Sold | None]", Taken]
 """Sales under way, with what their buyers were promised."""
+Full = Mapping[str, Reason]
+"""Offers that had no room at the award, and whether they lacked a place or money."""
 
 
 class Together:
@@ -72,7 +77,7 @@ class Together:
                     break
                 if not posts:
                     continue
-                if self._chain.has_ended_sales:  # a hold is not kept for as long as others doubt
+                while self._chain.has_ended_sales:  # no hold is kept for as long as others doubt
                     await self._chain.write(MomentKind.OUTCOME)
                 await any_done(posts, None)
                 for post in [post for post in posts if post.done()]:
@@ -119,7 +124,7 @@ class Together:
                 return left
             if full:
                 self._fell_out = True
-                left = [bid for bid in left if bid.offer.id not in full]
+                left = self._remaining(left, stage, choice, full)
                 continue
             for won in wins:
                 award = self._awarding.award(won, stage, epoch)
@@ -179,18 +184,21 @@ class Together:
             wins.append(self._awarding.win(promised, competing.score, here, told))
         return wins
 
-    async def _hold_all(self, wins: Sequence[Won]) -> frozenset[str]:
+    async def _hold_all(self, wins: Sequence[Won]) -> Full:
         """Hold all, or none and return the offers that had no room; raises MarketUnavailable."""
-        held = await asyncio.gather(
+        told = await asyncio.gather(
             *[self._awarding.hold(won) for won in wins], return_exceptions=True
         )
-        failed = [one for one in held if isinstance(one, BaseException)]
-        full = frozenset(
-            won.bid.offer.id for won, is_held in zip(wins, held, strict=True) if not is_held
-        )
+        answers = list(zip(wins, told, strict=True))
+        failed = [one for one in told if isinstance(one, BaseException)]
+        full = {
+            won.bid.offer.id: refused.reason
+            for won, refused in answers
+            if isinstance(refused, HoldRefused)
+        }
         if not failed and not full:
             return full
-        given_back = [won for won, is_held in zip(wins, held, strict=True) if is_held is True]
+        given_back = [won for won, refused in answers if refused is None]
         for won in given_back:
             self._chain.note(EventName.RELEASED, offer=won.bid.offer.id, sale_id=won.sale_id)
         await asyncio.gather(
@@ -199,6 +207,23 @@ class Together:
         if failed:
             raise failed[0]
         return full
+
+    def _remaining(
+        self, left: Iterable[Bid], stage: Stage, choice: Choice, full: Full
+    ) -> list[Bid]:
+        """Return what may still be chosen after some of a choice had no room.
+
+        Who has not the money that it bid for being alone may have what it bid for sharing, unless
+        it was quoted to be alone.
+        """
+        kept, remaining = self._kept_in(stage), []
+        for bid in left:
+            why = full.get(bid.offer.id)
+            if why is None:
+                remaining.append(bid)
+            elif choice.alone and why is Reason.BUDGET_AT_AWARD and bid.price and kept is None:
+                remaining.append(msgspec.structs.replace(bid, exclusive_price=None))
+        return remaining
 
     # What is written down
 
@@ -239,13 +264,14 @@ class Together:
         """
         sharing = self._sharing(stage, ())
         bought = {one.offer.buyer.id for one in self._has_it}
+        first = bids[0].offer.id if bids else None
         for bid in left:
             buyer_id = bid.offer.buyer.id
             if buyer_id in self._awarding.posted_to - bought:
                 self._awarding.leave_out(bid)
                 continue
             detail = None if buyer_id in bought else sharing.why_not(bid.offer)
-            if detail is not None or bid is bids[0]:
+            if detail is not None or bid.offer.id == first:
                 self._chain.note(
                     EventName.OFFER_LEFT_OUT,
                     offer=bid.offer.id,

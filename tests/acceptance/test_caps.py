@@ -11,7 +11,7 @@ from tests.acceptance.audit import audit, by_state, settled, standing
 from tests.acceptance.buyers import bidding
 from tests.acceptance.house import person
 from tests.acceptance.market import buyer, campaign, market
-from tests.acceptance.timelines import of, reasons
+from tests.acceptance.timelines import of, offers, reasons
 
 NO_ROOM = 507
 
@@ -119,12 +119,8 @@ async def test_each_window_is_enforced_and_the_first_that_is_full_decides(house)
             (await sell(house, 1, first=10 * number + turn, campaign=name))[0] for turn in range(3)
         ]
         assert [body["status"] for body in told] == ["sold", "sold", "unsold"], name
-        # The cheapest lead would still fit into what is left of the money; this one does not.
-        event, why = (
-            ("hold_failed", "budget_at_award") if name == "money" else ("offer_left_out", "cap")
-        )
-        (line,) = of(await house.timeline(told[2]["lead_id"]), event)
-        assert line["reason"]["reason"] == why
+        (line,) = of(await house.timeline(told[2]["lead_id"]), "offer_left_out")
+        assert line["reason"]["reason"] == ("budget" if name == "money" else "cap")
         assert f"|{full.get(name, name)}|" in line["detail"]
 
 
@@ -219,6 +215,28 @@ async def test_a_bid_above_what_is_left_is_not_payable_and_the_next_wins(house):
         timeline = await house.timeline(told[1]["lead_id"])
         assert reasons(timeline, "hold_failed") == {"acme": "budget_at_award"}
         await audit(house, fleet)
+
+
+async def test_a_bid_for_which_nothing_is_left_for_good_is_passed_over_without_a_call(house):
+    """Three have 10, 11 and 12 left and bid more: no hold can succeed, and none is asked for."""
+    bids = {"acme": "20.00", "bravo": "19.00", "cargo": "18.00", "delta": "5.00"}
+    budget = caps('spend = 30.00, per = "day"')
+    async with Fleet(bidding(bids)) as fleet:
+        buyers = (buyer(name, fleet.base_url, offer=budget, ping_ms=900) for name in bids)
+        await house.apply(market(*buyers, campaign()))
+        worker = await house.open()
+        told = [(await sell(house, 1, first=number))[0] for number in range(3)]
+        assert [body["price"] for body in told] == [17, 16.15, 15.3]
+        await worker._state.market.read_rooms()
+        (last,) = await sell(house, 1, first=3)
+        timeline = await house.timeline(last["lead_id"])
+        await audit(house, fleet)
+    assert last["price"] == 4.25
+    assert sorted(offers(timeline, "pinged")) == list(bids)
+    assert set(reasons(timeline, "hold_failed").values()) == {"budget_at_award"}
+    details = {line["offer"]: line["detail"] for line in of(timeline, "hold_failed")}
+    assert list(details) == ["acme", "bravo", "cargo"]
+    assert all(detail.endswith("|spent") for detail in details.values())
 
 
 async def test_what_is_concurrent_is_free_again_with_the_end_of_its_sale(house):

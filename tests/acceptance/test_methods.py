@@ -3,6 +3,8 @@
 import asyncio
 from decimal import Decimal
 
+import pytest
+
 from bidders.fleet import Fixed, Fleet, PostFault
 from tests.acceptance.buyers import bidding
 from tests.acceptance.house import person
@@ -261,6 +263,49 @@ async def test_the_own_team_comes_first_and_nobody_outside_is_asked(house):
         body, timeline = await sold(house, person(2))
         assert body["price"] == 17
         assert verdicts(timeline) == {"team": ["refused refused"], "outsider": ["accepted"]}
+
+
+# All of them, in any order
+
+
+METHODS = (
+    *("auction", "first_accept", "best_match", "waterfall", "rule", "own_team", "round_robin"),
+    "weighted",
+)
+
+
+@pytest.mark.parametrize("first", range(0, len(METHODS), 3))
+async def test_stages_hand_a_lead_on_in_whatever_order_they_stand(house, first):
+    """Each method refuses in its turn; the last one accepts; and so backwards."""
+    order = [*METHODS[first:], *METHODS[:first]]
+    own = {"own_team": "own = true"}
+    more = {
+        "rule": """when = 'state == "TX"'""", "first_accept": "buy_now = 9.00",
+        "weighted": 'weights = "acceptance"',
+    }  # fmt: skip
+    async with Fleet(bidding(dict.fromkeys(METHODS, "9.00"), post_faults=REFUSING)) as fleet:
+
+        def plan(name, methods):
+            stages = [stage(method, method, more=more.get(method, "")) for method in methods]
+            return campaign(name, lines=LONG, stages=stages)
+
+        await house.apply(
+            market(
+                *(asked(fleet, n, own=own.get(n, ""), offer="price = 9.00") for n in METHODS),
+                plan("forth", order),
+                plan("back", order[::-1]),
+            )
+        )
+        await house.open()
+        for number, (name, methods) in enumerate((("forth", order), ("back", order[::-1]))):
+            fleet.change(bidding({methods[-1]: "9.00"})[0])
+            body, timeline = await sold(house, person(number), campaign=name)
+            fleet.change(bidding({methods[-1]: "9.00"}, post_faults=REFUSING)[0])
+            assert body["price"] == 7.65
+            assert offers(timeline, "posted") == methods
+            assert offers(timeline, "refused") == methods[:-1]
+            details = [line["detail"].partition(",")[0] for line in of(timeline, "stage")]
+            assert details == methods
 
 
 # Quotes

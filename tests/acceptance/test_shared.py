@@ -232,6 +232,22 @@ async def test_a_full_budget_releases_all_and_the_set_is_chosen_anew(house):
     assert offers(timeline, "posted") == ["acme", "cargo", "delta"]
 
 
+async def test_who_cannot_pay_for_being_alone_may_still_share(house):
+    """10 are left: not the 20 for it alone, but the 5 beside others; and by itself in a pair's."""
+    async with Fleet(bidding({"acme": "5.00", "bravo": "4.00"})) as fleet:
+        bids(fleet, acme=b'{"bid": 5.00, "exclusive_bid": 20.00}')
+        budget = 'caps = [ { spend = 10, per = "day" } ]'
+        await opened(house, fleet, shared(2), offers={"acme": budget})
+        answer = await house.post()
+        timeline = await house.timeline(answer.body["lead_id"])
+        alone = await house.post(person(1), exclude_buyers=["bravo"])
+        await audit(house, fleet)
+    assert bought(answer.body) == [4.25, 3.4]
+    assert [line["detail"] for line in of(timeline, "chosen")] == ["alone", *2 * ["2 of at most 2"]]
+    assert reasons(timeline, "hold_failed") == {"acme": "budget_at_award"}
+    assert bought(alone.body) == [4.25]
+
+
 async def test_one_buyer_gets_one_post_whichever_of_its_offers_won(house):
     """Its second offer never shares with its first, nor is it tried after a refusal."""
     async with Fleet(bidding({"acme": "9.00", "bravo": "7.00"})) as fleet:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.domain import places
+from exchange.domain.campaign import Margin, ReturnsTo, SellerTerms
 from exchange.domain.caps import balance_counter, counter
 from exchange.domain.condition import compile_condition
 from exchange.domain.condition_names import names_of
@@ -24,7 +25,7 @@ from exchange.domain.filter_index import KEPT_MAX
 from exchange.domain.floors import Floors
 from exchange.domain.lineup import LISTED_MAX, Lineup
 from exchange.domain.money import Micros
-from exchange.domain.offer import Billing, BillingMode, Cap, CapKind, Condition, Per
+from exchange.domain.offer import Billing, BillingMode, Cap, CapKind, Condition, Per, PriceRule
 from exchange.domain.reason import Reason
 from exchange.domain.schedule import Schedule
 from tests.making import DOLLAR, NOW_US, a_buyer, a_campaign, a_lead, a_stage, an_offer
@@ -54,6 +55,7 @@ def around(**changes):
 WINDOW_BUYER = a_buyer(duplicate_window_s=60)
 DAILY = Cap("offer/acme-tx", CapKind.LEADS, 5, Per.DAY)
 SPEND = Cap("buyer/acme", CapKind.SPEND, 10 * DOLLAR, Per.MONTH)
+NINE = (PriceRule(None, Micros(9 * DOLLAR)),)
 PREPAID = a_buyer(billing=Billing(BillingMode.PREPAID))
 
 
@@ -89,6 +91,17 @@ def filled(cap, used):
             Reason.BUDGET,
         ),
         (an_offer(caps=(SPEND,)), {"used": filled(SPEND, 10 * DOLLAR)}, Reason.BUDGET),
+        (an_offer(caps=(SPEND,), prices=NINE), {"used": filled(SPEND, 2 * DOLLAR)}, None),
+        (
+            an_offer(caps=(SPEND,), prices=NINE),
+            {"used": filled(SPEND, 2 * DOLLAR), "at_own_price": True},
+            Reason.BUDGET,
+        ),
+        (
+            an_offer(caps=(SPEND,), prices=NINE),
+            {"used": filled(SPEND, DOLLAR), "at_own_price": True},
+            None,
+        ),
         (an_offer(buyer=PREPAID), {}, Reason.BUDGET),
         (an_offer(buyer=PREPAID), {"credited": {"acme": Micros(DOLLAR)}}, None),
         (
@@ -188,6 +201,12 @@ BUYERS = tuple(
     for number in range(8)
 )
 WORKDAYS = (((9 * 60, 17 * 60),),) * 5 + ((),) * 2
+TEXAN = compile_condition('state == "TX"', NAMES)
+OWN_PRICES = (
+    (),
+    (PriceRule(None, Micros(4 * DOLLAR)),),
+    (PriceRule(TEXAN, Micros(8 * DOLLAR)), PriceRule(None, Micros(DOLLAR))),
+)
 CAP_KINDS = (CapKind.LEADS, CapKind.CONCURRENT, CapKind.SPEND)
 
 
@@ -213,6 +232,7 @@ def offers_of_all_kinds(draw):
                 schedule=Schedule(buyer.zone, WORKDAYS) if draw(st.booleans()) else None,
                 caps=(*own, *buyer.caps),
                 floor=Micros(draw(st.sampled_from([0, DOLLAR, 3 * DOLLAR]))),
+                prices=draw(st.sampled_from(OWN_PRICES)),
                 test=draw(st.integers(0, 9)) == 0,
                 paused=draw(st.integers(0, 9)) == 0,
             )
@@ -242,8 +262,19 @@ def circumstances(draw, offers):
         | {balance_counter(buyer.id): draw(st.sampled_from([0, DOLLAR]))}
         for buyer in BUYERS
     }
+    half = Margin(percent=Decimal(50))
+    terms = SellerTerms(
+        "fastquotes",
+        half if draw(st.booleans()) else Margin(percent=Decimal(10)),
+        ReturnsTo.PASS,
+        others=(half,),
+        by_offer=dict.fromkeys(draw(st.sets(st.sampled_from(["o0", "o1", "o2"]))), 0),
+    )
+    wanted = Micros(draw(st.sampled_from([0, DOLLAR, 3 * DOLLAR])))
     return around(
         lead=a_lead(test=test, exclude_buyers=draw(buyers)),
+        floors=Floors(a_lead(), a_stage(), terms, wanted),
+        at_own_price=draw(st.booleans()),
         facts=draw(some_facts),
         currency=draw(st.sampled_from(["USD", "USD", "CAD", "EUR"])),
         at_us=at_us,

@@ -1,5 +1,6 @@
 """Whatever fails, wherever, while several buyers share a lead: every promise holds."""
 
+import asyncio
 from functools import partial
 
 import pytest
@@ -73,6 +74,48 @@ async def test_a_seller_in_a_hurry_hears_nothing_false(script, wait_s):
     """Its deadline falls anywhere: sold with who accepted by then, or `pending`."""
     heard = await played(a_scene(script, wait_s=wait_s), obeys)
     assert isinstance(heard, LeadAnswer)
+
+
+async def test_several_who_refuse_at_once_have_their_holds_back_while_another_is_posted():
+    """Each moment ends one sale; nobody's hold is kept for as long as somebody else thinks."""
+    scene = Meeting(3, NO, NO, (0.3, YES), most=3, is_patient=True)
+    assert len((await scene.sell()).sales) == 1
+    await scene.end()
+    what = [done.what for done in scene.journal]
+    assert what.index("settle") > max(n for n, one in enumerate(what) if one == "release")
+    assert every_hold_ended(scene)
+
+
+async def test_a_set_is_held_at_once_and_posted_at_once():
+    """No hold waits for another one, and no post for another one's answer."""
+    scene = Meeting(3, YES, YES, YES, most=3)
+    heard = await scene.sell()
+    await scene.end()
+    assert len(heard.sales) == 3
+    assert scene.met == {"hold", "post"}
+
+
+class Meeting(Scene):
+    """Nobody has its hold, or its answer to a post, before all others have asked for theirs."""
+
+    def __init__(self, all_of_them, *answers, **more):
+        super().__init__(*answers, **more)
+        self.met = set()
+        self._all = all_of_them
+        self._waiting = {"hold": asyncio.Barrier(all_of_them), "post": asyncio.Barrier(all_of_them)}
+
+    async def _meets(self, what):
+        async with asyncio.timeout(5):
+            await self._waiting[what].wait()
+        self.met.add(what)
+
+    async def hold(self, hold):
+        await self._meets("hold")
+        return await super().hold(hold)
+
+    async def post(self, parcel, *, repeated):
+        await self._meets("post")
+        return await super().post(parcel, repeated=repeated)
 
 
 # The laws

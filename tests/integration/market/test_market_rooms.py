@@ -7,6 +7,7 @@ from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.money import Micros
 from exchange.domain.offer import Cap, CapKind, Per
 from exchange.domain.reason import Reason
+from exchange.market import rooms
 from tests.integration.market.making import a_hold, a_line, until
 from tests.making import DOLLAR, NOW_US, a_buyer, an_offer
 
@@ -69,6 +70,38 @@ async def test_the_same_reading_again_is_taken_over_a_newer_note(market, other):
     await market.hold(hold)
     await other.release("acme", hold.sale_id)
     await market.read_rooms()
+    assert market.used("acme") == {DAY: 1}
+
+
+async def test_what_is_settled_is_known_apart_from_what_is_held(market, other):
+    """A hold may be given back at any moment; what counts comes back by a return alone."""
+    market.watch(["acme"])
+    held, settled, more = (a_hold(a_line(DAY)) for _ in range(3))
+    for hold in (held, settled, more):
+        await other.hold(hold)
+    await other.settle("acme", settled.sale_id)
+    await other.settle("acme", more.sale_id)
+    await market.read_rooms()
+    assert (market.used("acme"), market.settled("acme")) == ({DAY: 3}, {DAY: 2})
+    market._reading.cancel()
+    await market.give_back(settled)
+    await market.give_back(more)
+    assert (market.used("acme"), market.settled("acme")) == ({DAY: 1}, {DAY: 1})
+    await market.read_rooms()
+    assert market.settled("acme") == {DAY: 0}
+
+
+async def test_what_is_settled_is_not_known_for_long(market, other, monkeypatch):
+    """While nothing can be read, as in an outage, nobody is passed over by what was read before."""
+    assert market.settled("acme") == {}
+    hold = a_hold(a_line(DAY))
+    await other.hold(hold)
+    await other.settle("acme", hold.sale_id)
+    market.watch(["acme"])
+    await until(lambda: market.settled("acme") == {DAY: 1})
+    monkeypatch.setattr(rooms, "KNOWN_FOR_S", 0.02)
+    market._reading.cancel()
+    await until(lambda: market.settled("acme") == {})
     assert market.used("acme") == {DAY: 1}
 
 
