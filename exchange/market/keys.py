@@ -75,9 +75,9 @@ def turns(scope: str, stage: int) -> str:
     return f"{{{scope}}}:turns:{stage}"
 
 
-def turn(scope: str, lead_id: str) -> str:
-    """Which turn a lead was given last."""
-    return f"{{{scope}}}:turn:{lead_id}"
+def turn(scope: str, stage: int, lead_id: str) -> str:
+    """Which turn of a stage a lead was given last."""
+    return f"{{{scope}}}:turn:{stage}:{lead_id}"
 
 
 def once(account: str, digest: bytes) -> str:

@@ -4,7 +4,7 @@
 -- Who is no candidate earns nothing: there is no rush after a pause. Where a weight was changed, all
 -- turns begin anew. Idempotent by lead and step: asked again, the same turn gets the same answer.
 -- KEYS     1 the stage's turns: of each offer weight, credit, turns had, turns refused; 2 what this
---          lead was answered last
+--          lead was answered last in this stage
 -- ARGV     1 step: 1 for a lead's first turn, 2 where that came to nothing …, 0: only look; 2 'a'
 --          where weights follow acceptance, else 'w'; 3 whose turn before was refused, or '';
 --          4 who has the turn in any case, or ''; 5, 6 how long to keep KEYS 1 and 2, in ms; then

@@ -30,6 +30,7 @@ class Turns:
         ]
         for one in turn.candidates:
             arguments += (one.offer_id, one.weight)
-        touched = keys.turns(turn.scope, turn.stage), keys.turn(turn.scope, turn.lead_id)
+        stage = turn.scope, turn.stage
+        touched = keys.turns(*stage), keys.turn(*stage, turn.lead_id)
         reply: list[bytes] = await self._link.call(TURN, touched, arguments)
         return tuple([name.decode() for name in reply])

@@ -113,6 +113,24 @@ async def test_weights_by_acceptance_fall_with_refusals(house):
     assert 75 <= first["picky"] <= 135
 
 
+async def test_a_second_stage_has_turns_of_its_own_for_the_leads_that_come_down_to_it(house):
+    """Whoever is first refuses every lead: the two below it have half of them each, in turn."""
+    plan = campaign(
+        stages=[
+            'method = "round_robin"\noffers = ["never"]',
+            'method = "round_robin"\noffers = ["a", "b"]',
+        ]
+    )
+    async with Fleet(bidding({"never": "9.00"}, post_faults={PostFault.REFUSING: 1.0})) as fleet:
+        below = map(static, ("a", "b"))
+        await house.apply(market(posted("never", fleet.base_url), *below, plan))
+        for _ in range(2):
+            await house.open()
+        await sell(house, 20, bases=2)
+        assert fleet.books["never"].posts == 20
+    assert await shares(house) == {"a": 10, "b": 10}
+
+
 async def test_test_leads_have_turns_of_their_own(house):
     """What is tried out moves nobody's turn."""
     plan = campaign(stages=['method = "round_robin"'])
