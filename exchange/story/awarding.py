@@ -53,6 +53,8 @@ class Awarding:
         """Sales that go on with what their quote holds."""
         self._written: set[SaleId] = set()
         """Sales whose award is on the books, or may be."""
+        self.held: set[SaleId] = set()
+        """Sales for which room was held: not all need any."""
         self.posted_to: set[str] = set()
         self.attempted = False
         """Somebody was about to get the lead."""
@@ -165,6 +167,7 @@ class Awarding:
             with self._stations.timed("hold"):
                 refused = await self._hold_each(won, holds)
         if refused is None:
+            self.held.add(won.sale_id)
             self._chain.note(EventName.HELD, offer=offer.id, price=won.price, sale_id=won.sale_id)
             return None
         self._course.full_at_award += 1

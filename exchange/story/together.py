@@ -198,11 +198,13 @@ class Together:
         }
         if not failed and not full:
             return full
-        given_back = [won for won, refused in answers if refused is None]
-        for won in given_back:
+        held = [won for won, _ in answers if won.sale_id in self._awarding.held]
+        for won in held:
             self._chain.note(EventName.RELEASED, offer=won.bid.offer.id, sale_id=won.sale_id)
+        # Where no answer came it may be held all the same.
+        unsure = [won for won, said in answers if isinstance(said, BaseException)]
         await asyncio.gather(
-            *[self._awarding.give_back(won.bid.offer.buyer.id, won.sale_id) for won in given_back]
+            *[self._awarding.give_back(o.bid.offer.buyer.id, o.sale_id) for o in (*held, *unsure)]
         )
         if failed:
             raise failed[0]

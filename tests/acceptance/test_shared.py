@@ -232,6 +232,18 @@ async def test_a_full_budget_releases_all_and_the_set_is_chosen_anew(house):
     assert offers(timeline, "posted") == ["acme", "cargo", "delta"]
 
 
+async def test_nothing_is_released_of_who_needs_no_room(house):
+    """Acme has no limit: nothing is held for it, nor given back where another one has no room."""
+    async with Fleet(bidding(FOUR)) as fleet:
+        offers_ = {"bravo": SMALL_BUDGET, "cargo": CAP}
+        await opened(house, fleet, shared(3), offers=offers_)
+        answer = await house.post()
+        timeline = await house.timeline(answer.body["lead_id"])
+        await audit(house, fleet)
+    assert bought(answer.body) == [5.95, 4.25, 3.4]
+    assert offers(timeline, "released") == ["cargo"]
+
+
 async def test_who_cannot_pay_for_being_alone_may_still_share(house):
     """10 are left: not the 20 for it alone, but the 5 beside others; and by itself in a pair's."""
     async with Fleet(bidding({"acme": "5.00", "bravo": "4.00"})) as fleet:

@@ -95,6 +95,17 @@ async def test_a_set_is_held_at_once_and_posted_at_once():
     assert scene.met == {"hold", "post"}
 
 
+async def test_a_set_of_which_one_hold_was_not_answered_is_given_back_whole():
+    """Market state did it, and its answer was lost: nobody waits for a lease to run out."""
+    scene = a_scene("both accept")
+    await scene.sell()
+    second = [n for n, step in enumerate(scene.steps) if step == "hold"][1]
+    scene = a_scene("both accept", {second: Fault.LOST})
+    await played(scene, obeys)
+    assert [done.what for done in scene.journal].count("hold") == 2
+    assert every_hold_ended(scene)
+
+
 class Meeting(Scene):
     """Nobody has its hold, or its answer to a post, before all others have asked for theirs."""
 
