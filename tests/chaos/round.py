@@ -69,7 +69,7 @@ async def run(
         keeping = asyncio.ensure_future(exchange.keep())
         stack.callback(exchange.kill)
         stack.callback(keeping.cancel)
-        await exchange.until_ready(session)
+        await exchange.until_ready(session, key)
 
         stores = Stores(*urls)
         seller = Seller(exchange.base, key, chance, session)

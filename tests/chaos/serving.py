@@ -18,6 +18,7 @@ LEASE_S = 2.0
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 30.0
 AGAIN_S = 0.1
+NO_LEAD = "/v1/leads/00000000-0000-7000-8000-000000000000"
 
 SETTINGS = {
     "WORKERS": str(WORKERS),
@@ -74,13 +75,17 @@ class Exchange:
         assert process.returncode == 0, problem.decode()
         return told.decode().strip()
 
-    async def until_ready(self, session: aiohttp.ClientSession) -> None:
-        """Return once it can sell."""
+    async def until_ready(self, session: aiohttp.ClientSession, key: str) -> None:
+        """Return once it can sell: this one, and not another that was quicker at the same port."""
+        headers = {"Authorization": f"Bearer {key}"}
         async with asyncio.timeout(READY_WITHIN_S):
             while True:
                 with suppress(aiohttp.ClientError, OSError):
-                    async with session.get(f"{self.base}/readyz") as response:
-                        if response.status == 200:
+                    async with (
+                        session.get(f"{self.base}/readyz") as ready,
+                        session.get(f"{self.base}{NO_LEAD}", headers=headers) as known,
+                    ):
+                        if (ready.status, known.status) == (200, 404):
                             return
                 await asyncio.sleep(AGAIN_S)  # nobody can tell us of a port that opens
 

@@ -25,6 +25,8 @@ class Shop:
         self.folder = folder
         self.session = session
         self.bases: list[str] = []
+        self.key = ""
+        """The seller's, once the market is made."""
 
     async def open(self, market: str) -> str:
         """Make this the market; return the seller's key."""
@@ -33,7 +35,8 @@ class Shop:
         office = Exchange(self.around, free_port(), self.folder / "office.log")
         await office.command("apply", str(path))
         create = ("keys", "create", "--role", "seller", "--account", "fastquotes")
-        return await office.command(*create)
+        self.key = await office.command(*create)
+        return self.key
 
     @asynccontextmanager
     async def selling(self) -> AsyncIterator[str]:
@@ -47,7 +50,7 @@ class Shop:
                 stderr=log,
             )
         try:
-            await one.until_ready(self.session)
+            await one.until_ready(self.session, self.key)
             self.bases.append(one.base)
             yield one.base
         finally:
