@@ -34,6 +34,8 @@ class BookedBuyer(msgspec.Struct, frozen=True):
     """One simulated buyer's book, as far as it is compared."""
 
     sales: tuple[BookedSale, ...]
+    notices: dict[str, int] = {}
+    """What it was told of its bids, how often."""
 
 
 class Books(msgspec.Struct, frozen=True):

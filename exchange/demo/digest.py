@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 import msgspec
 
 from exchange.contract.timeline import buyers_ms
+from exchange.demo.marks import marks
 from exchange.domain.events import Event, EventName
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
@@ -33,7 +34,8 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     """Everybody who bought it, and what each was charged."""
     method: str | None = None
     """How the stage sells that sold it."""
-    closed_early: bool = False
+    marks: tuple[str, ...] = ()
+    """Which rules and limits it met, in a few words each."""
     charge: Micros = Micros(0)
     """Of all together."""
     payout: Micros = Micros(0)
@@ -68,7 +70,7 @@ def digest(events: Iterable[Event]) -> Digest:
         sale_id=None if first is None else first.sale_id,
         wins=wins,
         method=None if first is None else method_of(told, first.sale_id),
-        closed_early=any(one.event is EventName.CLOSED_EARLY for one in told),
+        marks=marks(told),
         charge=Micros(sum(charge for _, charge in wins)),
         payout=Micros(payout),
         buyers_ms=buyers_ms(told),

@@ -49,6 +49,8 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     """In whose words its seller speaks; None: the contract's."""
     also: dict[str, Any] = {}
     """What its requests say beside the lead."""
+    lead: dict[str, Any] = {}
+    """What all its leads have, in place of what would be invented."""
 
 
 class Mix(msgspec.Struct, frozen=True, kw_only=True):

@@ -71,10 +71,10 @@ class Reading:
             events[str(row["lead_id"])] += EVENTS.decode(row["events"])
         return {lead_id: digest(told) for lead_id, told in events.items()}
 
-    async def quotes(self, after_us: int, until_us: int) -> list[Digest]:
-        """Return what the pings say that came after and up to these moments."""
+    async def quotes(self, after_us: int, until_us: int) -> list[tuple[str, Digest]]:
+        """Return what the pings say that came after and up to these moments, by their campaigns."""
         rows = await self._fetch("quotes", first_id(after_us), first_id(until_us))
-        return [digest(EVENTS.decode(row["events"])) for row in rows]
+        return [(row["campaign"], digest(EVENTS.decode(row["events"]))) for row in rows]
 
     async def sums(self) -> Sums:
         """Return the whole run in numbers."""

@@ -8,7 +8,7 @@ SELECT lead_id, events FROM moment
 
 -- quotes --
 -- $1, $2: after and up to which id, which begins with the time of the ping.
-SELECT moment.lead_id, events FROM moment JOIN quote USING (lead_id)
+SELECT quote.campaign, events FROM moment JOIN quote USING (lead_id)
  WHERE moment.lead_id > $1 AND moment.lead_id <= $2 AND kind = 'quote' AND NOT test;
 
 -- statuses --

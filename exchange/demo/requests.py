@@ -31,7 +31,7 @@ SEARCHED = ("quote", "compare", "cheap", "near me")
 def lead_body(feed: Feed, person: Somebody, chance: Random, number: int, at_us: int) -> Body:
     """Return the body of a direct post."""
     at = datetime.fromtimestamp(at_us / 1_000_000, UTC)
-    lead = answers(person, feed.fields, chance, at.year)
+    lead = answers(person, feed.fields, chance, at.year) | feed.lead
     consent = {
         "tcpa": True,
         "text": CONSENT_TEXT,

@@ -33,6 +33,9 @@ def summary(result: Result, verdict: Verdict, tally: Tally, seconds: float) -> I
         f"{duration(result.p99_ms)} (99 %); of it, {duration(result.overhead_p99_ms)} (99 %) were "
         "not spent waiting for buyers."
     )
+    if verdict.notices:
+        told = ", ".join(f"{word} {count:,}" for word, count in verdict.notices.most_common())
+        yield f"Buyers that wanted to know what became of their bids were told: {told}."
     yield from problems("Requests without an answer", tally.unanswered.most_common())
     yield from problems("Refused at the door", tally.refused.most_common())
     if verdict.in_doubt:

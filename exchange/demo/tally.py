@@ -15,6 +15,9 @@ RATE_WINDOW_S = 5.0
 LAST_SOLD = 12
 OK = 200
 UNSOLD = "unsold"
+TOO_MANY = 429
+FULL = "told 429"
+"""What a seller hears whose own limit, or its campaign's, is reached."""
 
 
 class Percentiles(msgspec.Struct, frozen=True):
@@ -58,7 +61,8 @@ class CampaignTally:
         """Leads by what their sellers heard."""
         self.sold_by: Counter[str] = Counter()
         """Sold leads by the method of their stage."""
-        self.closed_early = 0
+        self.met: Counter[str] = Counter()
+        """Leads by the rules and limits that they met."""
         self.charge = Micros(0)
         self.payout = Micros(0)
 
@@ -109,6 +113,8 @@ class Tally:
             self.unanswered[heard.problem or "no answer"] += 1
         elif heard.http != OK or heard.problem is not None:
             self.refused[heard.problem or f"HTTP {heard.http}"] += 1
+            if heard.http == TOO_MANY:
+                self.campaign(heard.campaign).met[FULL] += 1
         elif heard.way is Way.PING:
             self.quotes[heard.status or "unreadable"] += 1
         else:
@@ -130,7 +136,7 @@ class Tally:
         if heard is None:
             return
         campaign = self.campaign(heard.campaign)
-        campaign.closed_early += digest.closed_early
+        campaign.met.update(digest.marks)
         campaign.charge = Micros(campaign.charge + digest.charge)
         campaign.payout = Micros(campaign.payout + digest.payout)
         if digest.method is not None:

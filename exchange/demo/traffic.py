@@ -21,6 +21,8 @@ class FeedPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     door: str | None = None
     also: dict[str, Any] = {}
     """What its requests say beside the lead, such as `min_price`."""
+    lead: dict[str, Any] = {}
+    """What all its leads have, such as a `zip`; the rest is invented."""
 
 
 class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,6 +44,7 @@ class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 share=part.share,
                 door=part.door,
                 also=part.also,
+                lead=part.lead,
             )
             for part in self.feed
         )

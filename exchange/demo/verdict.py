@@ -1,5 +1,6 @@
 """What came of a run, asked of the stores, the buyers and the seller after it has ended."""
 
+from collections import Counter
 from collections.abc import Container, Iterable
 from decimal import Decimal
 
@@ -42,6 +43,8 @@ class Verdict(msgspec.Struct, frozen=True):
     violations: tuple[Violation, ...]
     in_doubt: int
     """Sales that no buyer has decided yet."""
+    notices: Counter[str] = msgspec.field(default_factory=Counter)
+    """What buyers were told of their bids, how often."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,7 +157,8 @@ class Court:
             *unheard(answers),
             *against_market(standing, settled, in_doubt | quoted),
         )
-        return Verdict(await self.reading.sums(), found, len(in_doubt))
+        notices = sum((Counter(one.notices) for one in books.buyers.values()), Counter[str]())
+        return Verdict(await self.reading.sums(), found, len(in_doubt), notices)
 
 
 def of_quotes(standing: Iterable[Standing], quoted: Container[str]) -> set[str]:

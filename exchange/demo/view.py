@@ -280,12 +280,11 @@ def campaigns(scene: Scene, tally: Tally, size: Size) -> Panel:
         table.add_column("stages", overflow="fold", ratio=1)
     for name, width in (("leads", 5), ("sold", 5), ("buyers pay", 10), ("sellers get", 11)):
         table.add_column(name, justify="right", no_wrap=True, min_width=width)
-    table.add_column("sold by", overflow="fold", ratio=1)
+    table.add_column("sold by, and what leads met", overflow="fold", ratio=2)
     for name, stages in scene.campaigns:
         one = tally.campaign(name)
         ways = [f"{method} {count:,}" for method, count in one.sold_by.most_common()]
-        if one.closed_early:
-            ways.append(f"({one.closed_early:,} closed early)")
+        met = [f"{mark} {count:,}" for mark, count in one.met.most_common()]
         table.add_row(
             name,
             *((stages,) if size.is_wide else ()),
@@ -293,6 +292,6 @@ def campaigns(scene: Scene, tally: Tally, size: Size) -> Panel:
             Text(f"{one.statuses['sold']:,}", style="green"),
             dollars(one.charge),
             dollars(one.payout),
-            ", ".join(ways),
+            "; ".join(", ".join(words) for words in (ways, met) if words),
         )
     return Panel(table, title="Campaigns")

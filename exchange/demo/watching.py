@@ -80,8 +80,9 @@ class Watching:
         if quotes_until_us > self.quotes_until_us:
             quotes = await self.reading.quotes(self.quotes_until_us, quotes_until_us)
             self.quotes_until_us = quotes_until_us
-            for digest in quotes:
+            for campaign, digest in quotes:
                 self.tally.learn(digest, None, now_us())
+                self.tally.campaign(campaign).met.update(digest.marks)
         while fresh := self.heard[self.looked_up : self.looked_up + LOOKED_UP_AT_ONCE]:
             # Tests are left out of every report.
             leads = {

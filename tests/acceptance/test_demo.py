@@ -94,6 +94,15 @@ def test_a_demo_that_is_interrupted_while_it_starts_leaves_nothing(tmp_path):
     assert left_behind(tmp_path) == []
 
 
+MET = (
+    *("closed early", "second price", "floor by rule", "lower price taken", "by expected value"),
+    *("floor (least|control|explored|learned)", "people counted", "shared by 2", "alone"),
+    *("quoted", "in doubt", "status asked", "cap full", "held back by a pace", "over its rate"),
+    *("told 429", "paused", "refused"),
+)
+"""What its campaigns are there to show, beside the methods of their stages."""
+
+
 def test_the_market_of_everything_is_played_side_by_side(tmp_path):
     """Every campaign sells, nothing disagrees at the end; what was learned, and a replay, show it.
 
@@ -109,7 +118,9 @@ def test_the_market_of_everything_is_played_side_by_side(tmp_path):
     assert process.returncode == 0, told
     for method in ("first_accept", "best_match", "rule", "own_team", "round_robin", "weighted"):
         assert re.search(rf"{method} [1-9]", told), told
-    assert "closed early" in told
+    for met in MET:
+        assert re.search(rf"{met} [1-9]", told), (met, told)
+    assert "were told: won" in told, "notices"
     assert left_behind(tmp_path) == []
 
     folder = tmp_path / "demo" / "1"

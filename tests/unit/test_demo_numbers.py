@@ -18,9 +18,10 @@ from exchange.demo.story import story
 from exchange.demo.summary import summary
 from exchange.demo.tally import Tally, percentiles, top
 from exchange.demo.verdict import Verdict, result_of
-from exchange.demo.view import Scene, Size, picture, plain_line
+from exchange.demo.view import Scene, Size, finished, picture, plain_line
 from exchange.demo.words import MEANINGS, dollars, duration, meaning
 from exchange.domain.events import Event, EventName
+from exchange.domain.expected import Expected
 from exchange.domain.ids import ENTROPY_BYTES, uuid7
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
@@ -85,6 +86,49 @@ def test_buyers_time_is_the_slowest_answer_of_each_stage_and_every_post():
     assert digest(again).buyers_ms == 300 + 45 + 7
     assert not digest(SOLD).in_doubt
     assert digest((*SOLD, an_event("in_doubt", offer="slow", ms=1.0))).in_doubt
+
+
+MET = [
+    (an_event("stage", detail="auction, floor by TX|*|mobile"), "floor by rule"),
+    (an_event("stage", detail="auction, floor by default"), None),
+    (an_event("floor", model="explored"), "floor explored"),
+    (an_event("anonymity", people=12), "people counted"),
+    (an_event("ranked", offers=("a",), expected=(Expected(1, 0, Micros(1)),)), "by expected value"),
+    (an_event("ranked", offers=("a",)), None),
+    (an_event("chosen", offers=("a", "b"), detail="2 of at most 3"), "shared by 2"),
+    (an_event("chosen", offers=("a",), detail="alone"), "alone"),
+    (an_event("awarded", detail="second price: its floor"), "second price"),
+    (an_event("awarded", detail="margin 2.40 relaxed to 1.20"), "margin relaxed"),
+    (an_event("accepted", offer="a", detail="lower price taken"), "lower price taken"),
+    (an_event("closed_early"), "closed early"),
+    (an_event("quoted"), "quoted"),
+    (an_event("offer_left_out", offer="a", reason=Reason.CAP, detail="offer|leads"), "cap full"),
+    (an_event("offer_left_out", left_out={203: ("a",)}, detail="x|paced"), "held back by a pace"),
+    (an_event("offer_left_out", places={209: "AQ=="}), "over its rate"),
+    (an_event("offer_left_out", left_out={207: ("a",), 201: ("b",)}), "paused"),
+    (an_event("offer_left_out", offer="a", reason=Reason.OUTBID), None),
+    (an_event("status_asked", offer="a"), "status asked"),
+]
+
+
+@pytest.mark.parametrize(("event", "mark"), MET)
+def test_what_a_lead_met_is_told_in_a_few_words(event, mark):
+    """Each word once for a lead, however often it happened; nothing of what is no rule's doing."""
+    assert digest((event, event)).marks == (() if mark is None else (mark,))
+
+
+def test_campaigns_are_shown_side_by_side_with_what_their_leads_met():
+    """Each with its method, its money, and every rule and limit by how often it counted."""
+    tally = a_tally()
+    tally.hear(heard(9, http=429, status=None, lead_id=None, problem="HTTP 429"), NOW_US)
+    scene = Scene(
+        "http://127.0.0.1", "exchange lead LEAD", ("dear", "slow"), (("auto-us", "auction"),)
+    )
+    out = io.StringIO()
+    console = Console(file=out, width=200, height=50)
+    console.print(finished(scene, tally, Size(200, 50)))
+    (line,) = [line for line in out.getvalue().splitlines() if "auto-us" in line]
+    assert "cap full 1, refused 1, told 429 1" in line
 
 
 def test_an_unsold_lead_has_no_winner_and_nobody_is_outbid():
