@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from exchange.configuration.compiling.buyers import buyer_of
 from exchange.configuration.compiling.campaigns import campaign_of
@@ -15,6 +16,8 @@ from exchange.configuration.compiling.plans import plans_of
 from exchange.configuration.compiling.sellers import seller_of
 from exchange.configuration.compiling.verticals import vertical_of
 from exchange.configuration.objects import market_of
+from exchange.configuration.sandbox import offers_of as sandbox_offers
+from exchange.configuration.sandbox import opened as opened_sandbox
 from exchange.configuration.store import NoVersionError, read_present
 from exchange.contract.market_file import MarketFile
 from exchange.domain.condition import Clause, Condition, ConditionError, compile_condition
@@ -69,6 +72,8 @@ class Past:
 def as_it_was(version: int, market: MarketFile, hash_key: bytes = b"") -> Snapshot:
     """Return a market without keys, secrets, balances, dialects and doors: none is called.
 
+    And without the pilots of sellers and campaigns: what they had left then nobody wrote down.
+
     `hash_key` stands for every buyer's own, where pings are made that nobody gets.
     """
     verticals = {part.id: vertical_of(part) for part in market.vertical}
@@ -86,18 +91,27 @@ def as_it_was(version: int, market: MarketFile, hash_key: bytes = b"") -> Snapsh
         part.id: campaign_of(
             part, offers, readers[part.vertical], verticals[part.vertical], margins
         )
-        for part in market.campaign
+        for part in (replace(each, pilot=None) for each in market.campaign)
     }
+    plans = plans_of(version, campaigns.values(), offers, verticals)
+    tried = []
+    for one in market.campaign:
+        if one.sandbox:
+            campaign, read = campaigns[one.id], readers[one.vertical]
+            made = sandbox_offers(campaign, verticals[one.vertical], read, hash_key)
+            tried.append(opened_sandbox(campaign, made))
+            offers |= made
     return Snapshot(
         version=version,
         verticals=verticals,
-        sellers={part.id: seller_of(part) for part in market.seller},
+        sellers={part.id: seller_of(replace(part, pilot=None)) for part in market.seller},
         buyers=buyers,
         offers=offers,
         campaigns=campaigns,
         keys={},
         credited={},
-        plans=plans_of(version, campaigns.values(), offers, verticals),
+        plans=plans,
+        test_plans=plans_of(version, tried, offers, verticals),
     )
 
 

@@ -294,3 +294,21 @@ async def test_a_post_that_chose_a_leg_of_its_quote_gets_that_leg_again(house, p
         sets = ("campaign.auto-us.margin.percent=20",)
         row = all_of(await printed(replay_command, since=LONG_AGO, sets=sets))
         assert (row["after"]["revenue"], row["after"]["payout"]) == (12, 9.6)
+
+
+async def test_leads_that_met_a_sellers_or_campaigns_pilot_are_left_out(house, printed):
+    """What room such a pilot had then is not known: those it stopped are counted, not guessed."""
+    pilots = "pilot = { spend = 30.00, leads = 100 }"
+    await house.apply(market(buyer("acme", offer="price = 9.00"), campaign(lines=pilots)))
+    worker = await house.open()
+
+    async def not_now(_kind, _name):
+        return False
+
+    worker._piloting._end = not_now
+    told = [(await house.post(person(number))).body["status"] for number in range(5)]
+    assert told == ["sold"] * 3 + ["unsold"] * 2
+    found = await printed(replay_command, since=LONG_AGO)
+    assert found["left_out"] == {"room differed": 2}
+    row = all_of(found)
+    assert (row["difference"], row["recorded"]["sold"]) == (ZERO, 3)

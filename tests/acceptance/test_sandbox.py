@@ -10,7 +10,7 @@ from exchange.domain.sandbox import OUTCOMES, ROLES
 from tests.acceptance.house import person
 from tests.acceptance.market import buyer, campaign, market
 from tests.acceptance.test_caps import UNHURRIED
-from tests.acceptance.timelines import events, offers, reasons
+from tests.acceptance.timelines import events, of, offers, reasons
 
 DOCS = Path(__file__).parents[2] / "docs" / "methods" / "sandbox.md"
 OPEN = campaign(lines="sandbox = true\nfloor = 2.00\ndisclose_buyer = true")
@@ -190,6 +190,31 @@ async def test_the_timeline_of_a_real_lead_speaks_of_no_test_offer_and_a_test_le
     assert await spoken_of(house, posted) == {"acme", "own-test", "rest"}
     test = await tried(house, zip_code, 3)
     assert await spoken_of(house, test) == {"acme", "own-test", "rest", *MINE}
+
+
+CROWD = 40
+"""With so many offers beside it, those left out of a stage are kept as a set of places."""
+
+
+async def test_a_test_lead_is_explained_as_long_as_anybody_asks(house):
+    """Under its own version of the market, whatever was applied since."""
+    texas = "where = 'state == \"TX\"'"
+    head = '[[buyer.offer]]\nid = "crowd-{}"\nvertical = "auto_insurance"\nprice = 1.00\n'
+    crowd = [head.format(number) + texas for number in range(CROWD)]
+    acme = buyer("acme", offer=f"price = 1.00\n{texas}\n" + "\n".join(crowd))
+    await open_house(house, acme)
+    lead_id = (await tried(house, "10001"))["lead_id"]
+
+    async def told():
+        lines = of(await house.timeline(lead_id), "offer_left_out")
+        return {line["offer"]: line["detail"] for line in lines}
+
+    before = await told()
+    assert before["sandbox.auto-us.declines"] == 'zip in ["27508"]'
+    assert before["crowd-0"] == "test offers get test leads, and only they"
+    assert len(before) == CROWD + len(ROLES)
+    await house.apply(market(OPEN.replace("floor = 2.00", "floor = 3.00"), acme))
+    assert await told() == before
 
 
 async def test_the_posting_spec_tells_the_table_where_there_is_a_sandbox(house):
