@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from exchange.clock import now_us
 from exchange.configuration.holder import SnapshotHolder
+from exchange.domain.newly_limited import newly_limited
 from exchange.domain.offer import BillingMode
 from exchange.domain.recounting_volume import limited
 from exchange.domain.snapshot import Snapshot
@@ -96,6 +97,8 @@ class Worker:
         self._ground = Ground(self.worker_id, settings, urls, vault, metrics, now_us, stack)
         self._share = None if part is None else (part.crowd, part.shared.slot)
         self._rebuilding: Rebuilding | None = None
+        self._sold_under: Snapshot | None = None
+        """The latest market that was taken in; None: none was yet."""
         self._servers: list[HttpServer] = []
         self._listeners = selling.Listeners()
         self._open_files = OpenFiles(settings)
@@ -136,6 +139,9 @@ class Worker:
         billed = (b.id for b in snapshot.buyers.values() if b.billing.mode is not BillingMode.OPEN)
         capped = (offer.buyer.id for offer in snapshot.offers.values() if offer.caps)
         self._state.market.watch({*billed, *capped, *limited(snapshot)})
+        before, self._sold_under = self._sold_under, snapshot
+        for holder in newly_limited(before, snapshot) if before is not None else ():
+            self._state.market.doubt(holder)
         if self._rebuilding is not None:
             self._rebuilding.changed()
         self._buyers.health.forget_all_but(snapshot.offers.keys())

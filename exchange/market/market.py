@@ -71,7 +71,7 @@ class Market:
         self.whole_in = ""
         """In which server that was found: another one may say it of an older copy."""
         self.doubted: set[str] = set()
-        """Sellers of whom something was not held that should have been: the books count anew."""
+        """Of whom something may not count that should: the books count them anew."""
         self.stale = asyncio.Event()
         """Set where something was not of it: it was lost, or is new."""
         self.once = Once(link, worker=worker, kept_s=terms.once_s, insist=self._insist)
@@ -161,7 +161,7 @@ class Market:
                 return
 
     def doubt(self, holder: str) -> None:
-        """Let a seller's counters be counted anew: what it brought may be missing in them."""
+        """Let somebody's counters be counted anew: something may be missing in them."""
         self.doubted.add(holder)
 
     async def standing(self, buyer_id: str) -> Standing:

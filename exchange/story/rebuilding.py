@@ -130,8 +130,9 @@ class Rebuilding:
         return False
 
     async def _count_anew(self) -> None:
-        """Put sellers right of whom something may be missing since market state was lost."""
-        doubted = self._market.doubted & set(limited(self._present()))
+        """Put right of whom something may be missing: lost with market state, or new as a limit."""
+        market = self._present()
+        doubted = self._market.doubted & {*market.buyers, *limited(market)}
         if not doubted:
             return
         async with self._books() as recount:

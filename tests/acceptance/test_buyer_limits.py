@@ -7,7 +7,7 @@ from bidders.fleet.fleet import Desk
 from bidders.fleet.reply import STATUS_LINES, Reply
 from tests.acceptance.audit import audit, standing
 from tests.acceptance.buyers import bidding
-from tests.acceptance.house import person
+from tests.acceptance.house import person, until
 from tests.acceptance.market import buyer, campaign, market
 from tests.acceptance.test_caps import PATIENT, UNHURRIED, caps, patient, sell
 from tests.acceptance.test_reconcile import compared, look_ahead
@@ -55,6 +55,31 @@ async def test_a_cap_of_an_account_holds_beside_its_offers_and_its_buyers(house)
     lines = {line["offer"]: line for line in of(timeline, "offer_left_out")}
     assert reasons(timeline, "offer_left_out") == {"acme": "cap", "acme-1": "cap"}
     assert lines["acme-1"]["detail"].startswith("account/acme:dallas|leads|day|")
+    assert (await compared(house))["differences"] == []
+
+
+async def test_an_offer_that_moves_to_another_account_takes_its_sales_with_it(house):
+    """Three in Dallas, then the offer is Austin's, whose cap is four: one more, and no second."""
+    accounts = BRANCHES.replace('caps = [ { leads = 3, per = "day" } ]', "") + caps(
+        'leads = 4, per = "day"'
+    )
+    accounts = accounts.replace("leads = 5", "leads = 50")
+    one = buyer("acme", own=accounts, offer='price = 9.00\naccount = "dallas"')
+    await house.apply(market(one, campaign()))
+    await house.open()
+    await sell(house, 3)
+    await house.apply(market(one.replace('account = "dallas"', 'account = "austin"'), campaign()))
+
+    async def moved():
+        return 3 in [
+            count
+            for name, count in (await standing(house, "acme")).settled.items()
+            if name.startswith("account/acme:austin|")
+        ]
+
+    await until(moved)
+    told = [(await sell(house, 1, first=10 + number))[0]["status"] for number in range(2)]
+    assert told == ["sold", "unsold"]
     assert (await compared(house))["differences"] == []
 
 

@@ -286,3 +286,38 @@ async def test_two_pilots_of_one_sale_are_held_together_or_not_at_all(house):
     assert await counted(house, "seller:fastquotes") == {"payout": 7_650_000}
     assert await counted(house, "campaign:auto-us") == {"spend": 9 * DOLLAR}
     assert (await compared(house))["differences"] == []
+
+
+# Limits that are new
+
+
+async def test_a_limit_that_is_new_counts_what_came_before_it(house):
+    """Three were sold: a cap of five a day lets two more in, a pilot of five is over with them."""
+    plain = buyer("acme", offer="price = 9.00"), buyer("bravo", offer="price = 5.00"), PATIENT
+    await house.apply(market(*plain))
+    await house.open(**UNHURRIED)
+    await house.open(**UNHURRIED)
+    await sell(house, 3, bases=2)
+    capped = buyer("acme", offer='price = 9.00\ncaps = [ { leads = 5, per = "day" } ]')
+    await house.apply(market(capped, *plain[1:]))
+    await known(house, "acme", 3)
+    told = await sell(house, 4, first=10, bases=2)
+    assert sorted(float(body["price"]) for body in told) == [4.25, 4.25, 7.65, 7.65]
+    pilot = buyer("acme", own="pilot = { leads = 5 }", offer="price = 9.00")
+    seller = SELLER.replace("PILOT", "leads = 100, payout = 500.00")
+    tried = campaign(lines="auction_deadline_ms = 20000\npilot = { leads = 200, spend = 900.00 }")
+    await house.apply("\n".join((AUTO, seller, pilot, plain[1], tried)))
+    await paused(house, "acme")
+    assert (await sell(house, 1, first=20))[0]["price"] == 4.25
+    assert await counted(house, "seller:fastquotes") == {"leads": 8, "payout": 51_000_000}
+    assert await counted(house, "campaign:auto-us") == {"leads": 8, "spend": 60_000_000}
+    assert (await compared(house))["differences"] == []
+
+
+async def known(house, holder, leads):
+    """Return once so many leads count in a new limit."""
+
+    async def is_known():
+        return leads in (await standing(house, holder)).settled.values()
+
+    await until(is_known)
