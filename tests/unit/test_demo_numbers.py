@@ -399,7 +399,7 @@ def test_the_summary_names_problems_and_violations():
     assert "1 × TimeoutError" in said  # noqa: RUF001 - the times sign that people read
     assert "Buyers pay $12.00, sellers get $10.00, the exchange keeps $2.00." in said
     said = "\n".join(summary(result_of(bad, a_tally()), bad, a_tally(), 60.0))
-    assert "1 VIOLATIONS" in said
+    assert "1 VIOLATION:" in said
     assert "gap: lead-1: 2 moments" in said
 
 
