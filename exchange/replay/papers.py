@@ -54,6 +54,7 @@ def recorded(row: Any, papers: Papers, records: Sequence[bytes], market: Snapsho
         received_at_us=row["received_at"],
         submission=posted,
         pinged=None if not quotes else ping_of(records[0], posted, events[0].at_us),
+        quoted_under=quotes[0]["version"] if quotes else row["version"],
         answers=answers_of(events),
         posts=posts_of(events),
         tried=tried_of(events),

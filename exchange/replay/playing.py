@@ -140,7 +140,7 @@ class Player:
     async def _ask(self, lead: Recorded) -> None:
         """Quote a ping that was posted later; one without a price has no post."""
         assert lead.pinged is not None, "only pings are quoted"
-        market = self.markets[lead.version]
+        market = self.markets[lead.quoted_under]
         sealing, books = Sealing(), Books()
         if may_come(lead, market):
             self.around.go_back_to(lead)

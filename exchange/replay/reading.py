@@ -66,13 +66,8 @@ class Reader:
         return self._paid_in
 
     async def versions(self, since_us: int, until_us: int) -> list[int]:
-        """Return the versions under which leads of that time were sold."""
-        rows = await self._connection.fetch(
-            "SELECT DISTINCT version FROM lead"
-            " WHERE NOT test AND received_at >= $1 AND received_at < $2 ORDER BY version",
-            since_us,
-            until_us,
-        )
+        """Return the versions under which leads of that time were sold, or quoted."""
+        rows = await self._connection.fetch(STATEMENTS["versions"], since_us, until_us)
         return [row["version"] for row in rows]
 
     async def settled(
@@ -177,7 +172,8 @@ class Reader:
         opened = [self._opened(record) for record in papers.records[row["lead_id"]]]
         if not opened or None in opened:
             return "erased"
-        if row["version"] not in markets:
+        versions = {row["version"], *(one["version"] for one in papers.quotes[row["lead_id"]])}
+        if not versions <= markets.keys():
             return "market not read"
         texts = [one for one in opened if one is not None]
         return recorded(row, papers, texts, markets[row["version"]])

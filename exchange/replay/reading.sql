@@ -5,6 +5,14 @@
 SELECT min(received_at) FROM (
     SELECT received_at FROM lead WHERE NOT test ORDER BY received_at DESC LIMIT $1) AS newest;
 
+-- versions --
+-- Under which leads from $1 to before $2 were sold, and their pings quoted.
+SELECT version FROM lead WHERE NOT test AND received_at >= $1 AND received_at < $2
+ UNION
+SELECT quote.version FROM quote JOIN lead USING (lead_id)
+ WHERE NOT lead.test AND received_at >= $1 AND received_at < $2
+ ORDER BY version;
+
 -- page --
 SELECT lead.lead_id, received_at, campaign, version, lead_end.status, lead_end.at AS ended_at,
        lead_end.original
@@ -41,7 +49,7 @@ SELECT lead_id, number, sealed, wrapped_key
   FROM record WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_id, number;
 
 -- quotes --
-SELECT lead_id, at, price FROM quote WHERE lead_id = ANY($1::uuid[]);
+SELECT lead_id, version FROM quote WHERE lead_id = ANY($1::uuid[]);
 
 -- sales --
 SELECT award.lead_id, offer, held_at,

@@ -77,6 +77,8 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     submission: Submission
     pinged: Submission | None
     """What its ping said, and when; None for a direct post."""
+    quoted_under: int
+    """The version under which its ping was quoted; of a direct post its own."""
     answers: Mapping[tuple[int, str], Answer]
     """By stage and offer."""
     posts: Mapping[str, Posted]

@@ -62,6 +62,22 @@ async def test_room_that_pings_held_is_held_again_posted_or_not(house, printed):
         assert why == {"reason": "cap", "pings": 1, "leads": 1}
 
 
+async def test_a_ping_is_quoted_under_the_market_of_its_own_time(house, printed):
+    """A buyer who pays more came between ping and post: no quote knows it, then or now."""
+    async with Fleet(bidding({"acme": "10.00"})) as fleet:
+        acme = buyer("acme", fleet.base_url, ping_ms=2000)
+        await house.apply(market(acme, campaign(lines=LONG)))
+        await house.open()
+        quoted = (await house.post(PING, path="/v1/pings")).body
+        await house.apply(market(acme, buyer("late", offer="price = 12.00"), campaign(lines=LONG)))
+        path = f"/v1/pings/{quoted['ping_id']}/post"
+        sold = await house.post(IDENTITY, path=path, campaign=None, source=None)
+        assert (sold.body["status"], sold.body["price"]) == ("sold", 8.5)
+        found = await printed(replay_command, since=LONG_AGO)
+        assert (found["leads"], found["left_out"]) == (1, {})
+        as_recorded(found)
+
+
 async def test_a_lead_that_met_a_limit_of_the_moment_is_left_out_and_takes_what_it_took(
     house, printed
 ):

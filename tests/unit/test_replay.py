@@ -35,7 +35,7 @@ MARKET = market(
 
 A_LEAD = Recorded(
     lead_id=LeadId("l"), campaign_id="auto-us", version=1, received_at_us=0, submission=None,
-    pinged=None, answers={}, posts={}, tried={}, learned=Learned(), original=None,
+    pinged=None, quoted_under=1, answers={}, posts={}, tried={}, learned=Learned(), original=None,
     bought_by=frozenset(), rated=frozenset(), sales=(), events=(), end=Sums(status="sold"),
 )  # fmt: skip
 
