@@ -25,7 +25,18 @@ from bench.serving import Serving, fleet, serving, tell
 from bench.target import Target
 
 QUICK = {"leads": 120, "more": 60, "buyers": 4, "rate": 30.0}
-SOON = {"EXCHANGE_SEAL_EVERY_S": "2", "EXCHANGE_LEARN_EVERY_S": "0.5"}
+SOON = {
+    "EXCHANGE_SEAL_EVERY_S": "2",
+    "EXCHANGE_LEARN_EVERY_S": "0.5",
+    # Not speed is measured here: a disk that is slow for a while must not cost leads.
+    "EXCHANGE_DATABASE_TIMEOUT_MS": "20000",
+    "EXCHANGE_LEDGER_WAIT_TARGET_MS": "20000",
+    "EXCHANGE_LOOP_LAG_TARGET_MS": "5000",
+    "EXCHANGE_LOOP_LAG_MAX_MS": "5000",
+    "EXCHANGE_AUCTION_OVERDUE_MAX_MS": "20000",
+    "EXCHANGE_MARKET_TIMEOUT_MS": "2000",
+    "EXCHANGE_MARKET_WAIT_MAX_MS": "20000",
+}
 TENTHS = 10
 REPORT = "/v1/admin/reports/expected-value"
 KNOWN_WITHIN_S = 60.0
