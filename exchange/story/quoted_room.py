@@ -14,7 +14,10 @@ from exchange.domain.ids import ENTROPY_BYTES, SaleId, uuid7
 from exchange.domain.lead import Lead
 from exchange.domain.money import Micros
 from exchange.domain.paying import Deal
+from exchange.domain.reason import Reason
+from exchange.domain.remaining import Full
 from exchange.domain.snapshot import Snapshot
+from exchange.domain.spent import spent
 from exchange.market.errors import MarketUnavailable
 from exchange.story.chain import Chain
 from exchange.story.stations import Stations
@@ -34,24 +37,26 @@ class QuotedRoom:
         self._chain = chain
         self._held: dict[str, Hold] = {}
 
-    async def hold(self, deals: Sequence[Deal], at_us: int, until_us: int) -> frozenset[str]:
+    def spent(self, deals: Sequence[Deal], at_us: int) -> Full:
+        """Return the offers that could not buy now, nor whatever else were given back, and why."""
+        full: dict[str, Reason] = {}
+        for offer_id, _, hold in self._holds(deals, at_us, at_us):
+            refused = spent(hold.lines, self._stations.market.settled(hold.buyer_id))
+            if refused is not None:
+                full[offer_id] = self._noted(offer_id, refused)
+        return full
+
+    async def hold(self, deals: Sequence[Deal], at_us: int, until_us: int) -> Full:
         """Hold all until then; where some offers have no room hold none, and return them."""
-        parts = [self._of(deal, at_us, until_us) for deal in deals]
-        holds = [part for part in parts if part is not None]
+        holds = self._holds(deals, at_us, until_us)
         held = await asyncio.gather(
             *[self._stations.market.hold(hold) for _, _, hold in holds], return_exceptions=True
         )
         failed = [one for one in held if isinstance(one, BaseException)]
-        full: set[str] = set()
+        full: dict[str, Reason] = {}
         for (offer_id, price, hold), refused in zip(holds, held, strict=True):
             if isinstance(refused, HoldRefused):
-                full.add(offer_id)
-                self._chain.note(
-                    EventName.HOLD_FAILED,
-                    offer=offer_id,
-                    reason=refused.reason,
-                    detail=refused.counter,
-                )
+                full[offer_id] = self._noted(offer_id, refused)
             elif refused is None:
                 self._chain.note(EventName.HELD, offer=offer_id, price=price, sale_id=hold.sale_id)
         self._held = {
@@ -63,12 +68,24 @@ class QuotedRoom:
             await self.give_back()
         if failed:
             raise failed[0]
-        return frozenset(full)
+        return full
 
     @property
     def sales(self) -> dict[str, SaleId]:
         """Under which sale room is held for each offer that needs any."""
         return {offer_id: hold.sale_id for offer_id, hold in self._held.items()}
+
+    def _noted(self, offer_id: str, refused: HoldRefused) -> Reason:
+        """Write down why an offer has no room, and return it."""
+        why = refused.reason
+        self._chain.note(EventName.HOLD_FAILED, offer=offer_id, reason=why, detail=refused.counter)
+        return why
+
+    def _holds(
+        self, deals: Sequence[Deal], at_us: int, until_us: int
+    ) -> list[tuple[str, Micros, Hold]]:
+        parts = [self._of(deal, at_us, until_us) for deal in deals]
+        return [part for part in parts if part is not None]
 
     def _of(self, deal: Deal, at_us: int, until_us: int) -> tuple[str, Micros, Hold] | None:
         """Return what one leg takes of its buyer's limits; None where there is nothing to hold."""

@@ -17,6 +17,7 @@ from exchange.domain.money import Micros, to_decimal
 from exchange.domain.paying import Deal
 from exchange.domain.quote import Quote, StandingBid, digests, terms_of
 from exchange.domain.reason import Reason
+from exchange.domain.remaining import remaining
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.states import LeadStatus
 from exchange.domain.submission import Submission
@@ -126,8 +127,8 @@ class Quoting:
         """Rest the promise on who would get the lead now: it is quoted no longer than they bid.
 
         Under second price it is what they pay beside the others: should those not stand any more
-        when the lead is posted, the promise itself is what the winners pay. Where room is held for
-        quotes and some have none, the choice is made again without them.
+        when the lead is posted, the promise itself is what the winners pay. Without those who have
+        no room for good, or where room is held for quotes none now, the choice is made again.
         """
         sharing = sharing_of(self._lead, stage)
         while True:
@@ -141,12 +142,13 @@ class Quoting:
             ttl_s = min(longest_s, *(bid.ttl_s or longest_s for bid in choice.bids))
             now_us = self._stations.now_us()
             until_us = now_us + ttl_s * US_PER_S
-            if self._campaign.hold_quotes:
+            full = self._room.spent(made, now_us)
+            if not full and self._campaign.hold_quotes:
                 full = await self._room.hold(made, now_us, until_us)
-                if full:
-                    self._course.full_at_award += len(full)
-                    bids = tuple(bid for bid in bids if bid.offer.id not in full)
-                    continue
+            if full:
+                self._course.full_at_award += len(full)
+                bids = tuple(remaining(bids, choice, full))
+                continue
             return Promise(
                 stage=stage,
                 bids=(*choice.bids, *others),

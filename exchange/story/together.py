@@ -6,9 +6,7 @@ is; each award is durable before its post; the posts run side by side.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-
-import msgspec
+from collections.abc import Iterable, Sequence
 
 from exchange.domain.bid import Bid
 from exchange.domain.campaign import Method, Stage
@@ -21,6 +19,7 @@ from exchange.domain.legs import Kept
 from exchange.domain.moment import MomentKind
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
+from exchange.domain.remaining import Full, remaining
 from exchange.market.errors import MarketUnavailable
 from exchange.story.awarding import Awarding
 from exchange.story.chain import Chain
@@ -36,8 +35,6 @@ NOT_KNOWN = "whether it has room is not known: market state does not answer"
 
 Posts = dict["asyncio.Task[Sold | None]", Taken]
 """Sales under way, with what their buyers were promised."""
-Full = Mapping[str, Reason]
-"""Offers that had no room at the award, and whether they lacked a place or money."""
 
 
 class Together:
@@ -210,22 +207,14 @@ class Together:
             raise failed[0]
         return full
 
-    def _remaining(
-        self, left: Iterable[Bid], stage: Stage, choice: Choice, full: Full
-    ) -> list[Bid]:
+    def _remaining(self, left: list[Bid], stage: Stage, choice: Choice, full: Full) -> list[Bid]:
         """Return what may still be chosen after some of a choice had no room.
 
-        Who has not the money that it bid for being alone may have what it bid for sharing, unless
-        it was quoted to be alone.
+        Who was quoted to be alone does not share instead.
         """
-        kept, remaining = self._kept_in(stage), []
-        for bid in left:
-            why = full.get(bid.offer.id)
-            if why is None:
-                remaining.append(bid)
-            elif choice.alone and why is Reason.BUDGET_AT_AWARD and bid.price and kept is None:
-                remaining.append(msgspec.structs.replace(bid, exclusive_price=None))
-        return remaining
+        if self._kept_in(stage) is None:
+            return remaining(left, choice, full)
+        return [bid for bid in left if bid.offer.id not in full]
 
     # What is written down
 

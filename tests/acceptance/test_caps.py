@@ -9,7 +9,7 @@ import pytest
 from bidders.fleet import BuyerSpec, Fixed, Fleet, PostFault
 from tests.acceptance.audit import audit, by_state, settled, standing
 from tests.acceptance.buyers import bidding
-from tests.acceptance.house import person
+from tests.acceptance.house import ANN, person
 from tests.acceptance.market import buyer, campaign, market
 from tests.acceptance.timelines import of, offers, reasons
 
@@ -218,7 +218,7 @@ async def test_a_bid_above_what_is_left_is_not_payable_and_the_next_wins(house):
 
 
 async def test_a_bid_for_which_nothing_is_left_for_good_is_passed_over_without_a_call(house):
-    """Three have 10, 11 and 12 left and bid more: no hold can succeed, and none is asked for."""
+    """Three have 10, 11 and 12 left and bid more: no hold could succeed; none is quoted."""
     bids = {"acme": "20.00", "bravo": "19.00", "cargo": "18.00", "delta": "5.00"}
     budget = caps('spend = 30.00, per = "day"')
     async with Fleet(bidding(bids)) as fleet:
@@ -228,6 +228,8 @@ async def test_a_bid_for_which_nothing_is_left_for_good_is_passed_over_without_a
         told = [(await sell(house, 1, first=number))[0] for number in range(3)]
         assert [body["price"] for body in told] == [17, 16.15, 15.3]
         await worker._state.market.read_rooms()
+        ping = {name: ANN[name] for name in ("zip", "birth_date", "currently_insured")}
+        quote = await house.post(ping, path="/v1/pings")
         (last,) = await sell(house, 1, first=3)
         timeline = await house.timeline(last["lead_id"])
         await audit(house, fleet)
@@ -237,6 +239,7 @@ async def test_a_bid_for_which_nothing_is_left_for_good_is_passed_over_without_a
     details = {line["offer"]: line["detail"] for line in of(timeline, "hold_failed")}
     assert list(details) == ["acme", "bravo", "cargo"]
     assert all(detail.endswith("|spent") for detail in details.values())
+    assert quote.body["price"] == 4.25
 
 
 async def test_what_is_concurrent_is_free_again_with_the_end_of_its_sale(house):

@@ -13,7 +13,7 @@ from tests.acceptance.audit import audit, by_state, keys_of, standing
 from tests.acceptance.buyers import bidding, bodies, let_answer
 from tests.acceptance.cables import cables
 from tests.acceptance.hooked import a_hook
-from tests.acceptance.house import person, until
+from tests.acceptance.house import ANN, person, until
 from tests.acceptance.market import AUTO, buyer, campaign, market
 from tests.acceptance.timelines import events, of, offers, reasons, verdicts
 
@@ -230,6 +230,22 @@ async def test_a_full_budget_releases_all_and_the_set_is_chosen_anew(house):
     assert reasons(timeline, "hold_failed") == {"bravo": "budget_at_award"}
     assert offers(timeline, "released") == ["acme", "cargo"]
     assert offers(timeline, "posted") == ["acme", "cargo", "delta"]
+
+
+async def test_who_cannot_pay_for_being_alone_is_quoted_for_sharing(house):
+    """The same of a ping: what a quote promises is what its buyers have money for."""
+    async with Fleet(bidding({"acme": "5.00", "bravo": "4.00"})) as fleet:
+        bids(fleet, acme=b'{"bid": 5.00, "exclusive_bid": 20.00}')
+        budget = 'caps = [ { spend = 10, per = "day" } ]'
+        await opened(house, fleet, shared(2), offers={"acme": budget})
+        ping = {name: ANN[name] for name in ("zip", "birth_date", "currently_insured")}
+        quote = await house.post(ping, path="/v1/pings")
+        assert [leg["price"] for leg in quote.body["legs"]] == [4.25, 3.4]
+        rest = {name: ANN[name] for name in ("first_name", "last_name", "phone", "email")}
+        path = f"/v1/pings/{quote.body['ping_id']}/post"
+        answer = await house.post(rest, path=path, campaign=None, source=None)
+        await audit(house, fleet)
+    assert bought(answer.body) == [4.25, 3.4]
 
 
 async def test_nothing_is_released_of_who_needs_no_room(house):
