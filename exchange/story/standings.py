@@ -10,6 +10,7 @@ from exchange.contract.seller import Original
 from exchange.contract.standing import Standing
 from exchange.domain.events import Event
 from exchange.domain.ids import LeadId, SaleId
+from exchange.domain.moment import QuoteRow
 from exchange.domain.snapshot import Snapshot
 from exchange.ledger.stored import Capture, Part, StoredLead
 from exchange.story.captures import published
@@ -30,7 +31,7 @@ class Archive(Protocol):
     async def lead(self, lead_id: LeadId) -> StoredLead | None:
         """Return a lead with its end and its sales."""
 
-    async def quote(self, lead_id: LeadId) -> object | None:
+    async def quote(self, lead_id: LeadId) -> QuoteRow | None:
         """Return a quote's row, or None."""
 
     async def is_used(self, lead_id: LeadId) -> bool:

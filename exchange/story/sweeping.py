@@ -96,8 +96,5 @@ class Sweeping:
 
         A quote is not used up for the sake of what is held: whoever heard 503 may post it again.
         """
-        quote = await self._archive.quote(lead_id)
-        holds_until_us = 0 if quote is None else quote.expires_at_us or 0
-        if self._stations.now_us() < holds_until_us + quoted_room.SLACK_US:
-            return False
-        return await fence(self._archive, self._stations.ledger, lead_id, self._stations.now_us())
+        now_us, spared_us = self._stations.now_us(), quoted_room.SLACK_US
+        return await fence(self._archive, self._stations.ledger, lead_id, now_us, spared_us)
