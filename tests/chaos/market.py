@@ -76,10 +76,11 @@ def buyers() -> list[BuyerSpec]:
     ]
 
 
-def text(base_url: str, most: int = 1) -> str:
+def text(base_url: str, most: int = 1, action: str = "reject") -> str:
     """Return the market file, for buyers that are reached at this address.
 
     `most`: so many of those who are asked share a lead; two of them with fewer, or with none.
+    `action`: what becomes of a duplicate.
     """
     told = {"ping_ms": 250, "post_ms": POST_MS, "in_doubt_s": DOUBT_S}
 
@@ -109,7 +110,7 @@ def text(base_url: str, most: int = 1) -> str:
         ),
         buyer("house", offer=unasked.format(post.format("house"), DOUBT_S, "2.00")),
         campaign(
-            lines='duplicates = { window_hours = 24, on = ["phone"] }\n'
+            lines=f'duplicates = {{ window_hours = 24, on = ["phone"], action = "{action}" }}\n'
             "auction_deadline_ms = 2000\nanswer_deadline_ms = 5000",
             stages=(
                 f'method = "auction"\noffers = [{ASKED}]\ntimeout_ms = 300\nmax_buyers = {most}',

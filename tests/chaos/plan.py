@@ -52,6 +52,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     strikes: tuple[Strike, ...]
     buyers_max: int = 1
     """So many buyers share a lead."""
+    merges: bool = False
+    """Who posts a person again adds to the first lead, and brings none."""
 
 
 def plan(seed: int, number: int, leads: int = LEADS) -> Plan:
@@ -82,5 +84,10 @@ def plan(seed: int, number: int, leads: int = LEADS) -> Plan:
     )
     most = 3 if number % 4 in {2, 3} else 1
     return Plan(
-        seed=1000 * seed + number, leads=leads, per_s=PER_S, strikes=tuple(strikes), buyers_max=most
+        seed=1000 * seed + number,
+        leads=leads,
+        per_s=PER_S,
+        strikes=tuple(strikes),
+        buyers_max=most,
+        merges=number % 3 == 0,
     )

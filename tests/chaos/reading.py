@@ -14,6 +14,8 @@ LOOK_S = 0.25
 
 LEADS = """
 SELECT lead_id::text, seller_ref, status, price FROM lead LEFT JOIN lead_end USING (lead_id)
+UNION ALL
+SELECT lead_id::text, seller_ref, 'duplicate', NULL FROM submission
 """
 AWARDS = """
 SELECT sale_id::text, lead_id::text, number, offer, buyer, price, payout, state,

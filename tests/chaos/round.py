@@ -65,7 +65,7 @@ async def run(
             stack.callback(copy_logs, data.path, keep_logs)
         near = StoreUrls(*lines.urls)
         exchange = Exchange(environment(data.path, *near), free_port(), log)
-        key = await opened(exchange, data, lines, plan.buyers_max)
+        key = await opened(exchange, data, lines, plan)
         keeping = asyncio.ensure_future(exchange.keep())
         stack.callback(exchange.kill)
         stack.callback(keeping.cancel)
@@ -97,10 +97,12 @@ def copy_logs(data: Path, folder: Path) -> None:
         shutil.copy(log, folder)
 
 
-async def opened(exchange: Exchange, data: DataFolder, lines: "Proxies", most: int) -> str:
+async def opened(exchange: Exchange, data: DataFolder, lines: "Proxies", plan: Plan) -> str:
     """Make the market and return the seller's key."""
     path = data.path.parent / "market.toml"
-    path.write_text(market.text(f"http://127.0.0.1:{lines.by_name['buyers'].port}", most))
+    buyers_url = f"http://127.0.0.1:{lines.by_name['buyers'].port}"
+    action = "merge" if plan.merges else "reject"
+    path.write_text(market.text(buyers_url, plan.buyers_max, action))
     await exchange.command("apply", str(path))
     create = ("keys", "create", "--role", "seller", "--account", "fastquotes")
     return await exchange.command(*create)

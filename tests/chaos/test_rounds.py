@@ -13,7 +13,7 @@ LEADS = 60
 async def test_a_round_of_crashes_breaks_no_promise(number):
     """A worker, then PostgreSQL, is killed while a buyer has the lead; other faults beside it.
 
-    In the last of them leads are shared by up to three.
+    In the last of them leads are shared by up to three. In both duplicates are merged.
 
     What the seller was told, what the buyers received and what the ledger says agree; all of it
     has come to rest, and nothing is held.
