@@ -8,31 +8,17 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Protocol
 
 from exchange.wire.call import Call, Detail, Outcome
 from exchange.wire.connection import Connection, Head, Limits
-from exchange.wire.dialer import Unreachable
 from exchange.wire.drains import TIMER_SLACK_S, Drains
-from exchange.wire.endpoint import Endpoint
 from exchange.wire.fan_out import FanOut, OnAnswer
-from exchange.wire.pool import Pool
+from exchange.wire.stock import Dials, Stock, send, unsent
 
 WAITING = Outcome.WAITING
 ANSWERED = Outcome.ANSWERED
-SWEEP_S = 1.0
 
 by_due = attrgetter("due_at")
-
-
-class Dials(Protocol):
-    """Who opens connections."""
-
-    async def dial(self, endpoint: Endpoint, connection: asyncio.Protocol) -> float:
-        """Connect `connection` to the host and return the round trip in ms; else `Unreachable`."""
-
-    def close(self) -> None:
-        """Open no connection any more."""
 
 
 class Wire:
@@ -48,22 +34,14 @@ class Wire:
         on_late: Callable[[Call], None] | None = None,
     ) -> None:
         self.loop = loop
-        self.dialer = dialer
         self.limits = limits or Limits()
         self.clock = clock
         self.on_late = on_late
         self.closing = False
-        self.sweep_s = min(SWEEP_S, self.limits.connection_idle_max_s)
-        self.pools: dict[str, Pool[Connection]] = {}
-        self.standing: set[Connection] = set()
-        self.dialing: set[asyncio.Task[None]] = set()
+        self.stock = Stock(loop, dialer, self.limits, clock, self)
         self.batches: set[FanOut] = set()
         self.drains = Drains(loop, clock, self.limits.late_grace_ms / 1000.0)
-        self.sweep_timer: asyncio.TimerHandle | None = None
-        self.emptied: asyncio.Future[None] | None = None
         # Counted since the start, for the metrics page
-        self.opened_count = 0
-        self.refused_count = 0  # connections that could not be opened
         self.reused_count = 0
         self.repeated_count = 0
         self.late_count = 0
@@ -108,25 +86,7 @@ class Wire:
         for batch in list(self.batches):
             self.end(batch, Detail.WIRE_CLOSED)
         self.drains.close()
-        if self.sweep_timer is not None:
-            self.sweep_timer.cancel()
-            self.sweep_timer = None
-        for task in list(self.dialing):
-            task.cancel()
-        if self.dialing:
-            await asyncio.wait(self.dialing)
-        for connection in list(self.standing):
-            connection.shut()
-        if self.standing:
-            self.emptied = self.loop.create_future()
-            await self.emptied
-        self.dialer.close()
-        self.pools.clear()
-
-    @property
-    def connections_open(self) -> int:
-        """How many connections stand, idle or busy."""
-        return len(self.standing)
+        await self.stock.close()
 
     # The way of a call
 
@@ -140,7 +100,7 @@ class Wire:
         """
         ready: list[Call] = []
         others: list[Call] = []
-        pools = self.pools
+        pools = self.stock.pools
         for call in batch.calls:
             assert call.outcome is WAITING, "a call is sent once; make a new one to send again"
             call.batch = batch
@@ -170,13 +130,11 @@ class Wire:
         if call.due_at <= now:
             self.settle(call, unsent(call), Detail.NO_TIME, now)
             return
-        pool = self.pools.get(call.endpoint.key)
-        if pool is None:
-            pool = self.pools[call.endpoint.key] = Pool()
+        pool = self.stock.pool_of(call.endpoint.key)
         connection = None if fresh else pool.take(now, repeatable=call.repeatable)
         if connection is not None:
             self.reused_count += 1
-            self.send(call, connection, now)
+            send(call, connection, now)
             return
         if pool.open >= self.limits.connections_per_host_max:
             self.throttled_count += 1
@@ -185,59 +143,7 @@ class Wire:
             else:
                 self.settle(call, Outcome.THROTTLED, Detail.NONE, now)
             return
-        pool.open += 1
-        pool.waiting.append(call)
-        task = self.loop.create_task(self.connect(pool, call))
-        self.dialing.add(task)
-        task.add_done_callback(self.dialing.discard)
-
-    def send(self, call: Call, connection: Connection, now: float) -> None:
-        """Hand the request to the connection."""
-        assert connection.transport is not None, "a connection carries calls once it stands"
-        call.line = connection
-        call.sent_at = now
-        connection.call = call
-        connection.transport.write(call.request)
-
-    async def connect(self, pool: Pool[Connection], call: Call) -> None:
-        """Open one connection: for this call, else for whoever waits, else for later."""
-        connection = Connection(self, pool, self.limits)
-        why = Detail.CONNECT_FAILED
-        try:
-            connection.round_trip_ms = await self.dialer.dial(call.endpoint, connection)
-        except Unreachable as refusal:
-            why = refusal.why
-        finally:
-            pool.wait_no_more(call)
-            if not connection.made:
-                pool.open -= 1
-        now = self.clock()
-        waits = call.outcome is WAITING and call.line is None
-        if connection.closing:
-            self.refused_count += 1
-            if not pool.open:
-                self.pools.pop(call.endpoint.key, None)
-            if waits:
-                self.settle(call, unsent(call), why, now)
-            return
-        self.opened_count += 1
-        if waits and call.due_at > now:
-            self.send(call, connection, now)
-        else:
-            self.release(connection, now)
-
-    def release(self, connection: Connection, now: float) -> None:
-        """Give a free connection to the call that has waited longest, else keep it idle."""
-        pool = connection.pool
-        if pool.waiting:
-            call = pool.next_waiting(now)
-            if call is not None:
-                self.send(call, connection, now)
-                return
-        connection.idle_since = now
-        pool.idle.append(connection)
-        if self.sweep_timer is None:
-            self.sweep_timer = self.loop.call_later(self.sweep_s, self.sweep)
+        self.stock.open(pool, call)
 
     def settle(self, call: Call, outcome: Outcome, why: Detail, now: float) -> None:
         """Decide the call's outcome, once, and tell the fan-out that waits for it."""
@@ -323,23 +229,12 @@ class Wire:
             self.drains.add(call.line, call, now)
             call.line = None
 
-    def sweep(self) -> None:
-        """Close connections that were idle for too long, and forget hosts that have none."""
-        now = self.clock()
-        self.sweep_timer = None
-        for key, pool in list(self.pools.items()):
-            pool.drop_stale(now)
-            if pool.idle and self.sweep_timer is None:
-                self.sweep_timer = self.loop.call_later(self.sweep_s, self.sweep)
-            if not pool.open:
-                del self.pools[key]
-
     # What connections say
 
     def made(self, connection: Connection) -> None:
         """The connection stands; whoever dials it hears so."""
         connection.stand(self.clock())
-        self.standing.add(connection)
+        self.stock.standing.add(connection)
 
     def answered(self, connection: Connection, call: Call, head: Head, body: bytes) -> None:
         """A whole answer came: in time, or late."""
@@ -355,8 +250,8 @@ class Wire:
             self.note_late(call, now)
         if not head.keep or now >= connection.old_at or self.closing:
             connection.shut()
-        elif connection.pool.waiting or self.sweep_timer is None:
-            self.release(connection, now)
+        elif connection.pool.waiting or self.stock.sweep_timer is None:
+            self.stock.release(connection, now)
         else:  # the everyday way of `release`
             connection.idle_since = now
             connection.pool.idle.append(connection)
@@ -383,13 +278,7 @@ class Wire:
 
     def gone(self, connection: Connection) -> None:
         """The connection is closed; its place is free."""
-        pool = connection.pool
-        pool.open -= 1
-        if connection in pool.idle:
-            pool.idle.remove(connection)
-        self.standing.discard(connection)
-        if self.emptied is not None and not self.standing:
-            self.emptied.set_result(None)
+        self.stock.lose(connection)
 
     def note_late(self, call: Call, now: float) -> None:
         """Count an answer that came after its call had ended, and tell how long it took."""
@@ -397,8 +286,3 @@ class Wire:
         call.late_ms = (now - call.begun_at) * 1000.0
         if self.on_late is not None:
             self.on_late(call)
-
-
-def unsent(call: Call) -> Outcome:
-    """How a call ends that cannot be sent: in doubt where it was sent once already."""
-    return Outcome.BROKEN if call.sent_at else Outcome.UNREACHABLE

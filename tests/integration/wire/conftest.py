@@ -155,11 +155,11 @@ async def open_wire(secure, trusting):
         async with asyncio.timeout(5):
             await wire.close()
             await resolver.close()
-        assert wire.connections_open == 0
-        assert not wire.dialing
+        assert len(wire.stock.standing) == 0
+        assert not wire.stock.dialing
         assert not wire.batches
         assert not wire.drains.waiting
-        assert wire.sweep_timer is None
+        assert wire.stock.sweep_timer is None
         assert wire.drains.timer is None
 
 

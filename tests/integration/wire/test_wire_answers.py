@@ -173,7 +173,7 @@ async def test_a_refused_connection_means_nothing_was_sent(open_wire, make_call)
         await wire.request(call)
     assert (call.outcome, call.detail) == (Outcome.UNREACHABLE, Detail.CONNECT_REFUSED)
     assert call.sent_at == 0
-    assert wire.refused_count == 1
+    assert wire.stock.refused_count == 1
 
 
 @pytest.fixture

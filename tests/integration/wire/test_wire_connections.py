@@ -53,7 +53,7 @@ async def test_a_connection_is_used_again(serve, open_wire, make_call):
         await wire.request(call)
         assert call.body == b"%d" % n
     assert server.accepted == 1
-    assert (wire.opened_count, wire.reused_count, wire.connections_open) == (1, 9, 1)
+    assert (wire.stock.opened_count, wire.reused_count, len(wire.stock.standing)) == (1, 9, 1)
 
 
 async def test_pings_and_posts_to_one_host_share_connections(serve, open_wire, make_call):
@@ -156,7 +156,7 @@ async def test_a_connection_closed_while_idle_is_not_used(
         call = make_call(server.url, b"%d" % n, repeatable=repeatable)
         await wire.request(call)
         assert call.body == b"%d" % n
-        await until(lambda: not wire.connections_open)
+        await until(lambda: not len(wire.stock.standing))
     assert server.accepted == 3
     assert wire.repeated_count == 0
 
@@ -172,7 +172,7 @@ async def test_a_post_sees_a_close_that_the_loop_has_not_seen_yet(
     server = await serve(once)
     wire = open_wire()
     await wire.request(make_call(server.url))
-    (connection,) = wire.standing
+    (connection,) = wire.stock.standing
     await until(lambda: connection.closing or not connection.transport.quiet())
     call = make_call(server.url, b"post", repeatable=False)
     await wire.request(call)
@@ -241,7 +241,7 @@ async def test_connections_to_a_host_are_bounded_and_nothing_queues(
     assert [call.outcome for call in calls[:8]] == [Outcome.ANSWERED] * 8
     assert [call.outcome for call in calls[8:]] == [Outcome.THROTTLED] * 42
     assert not any(call.sent_at for call in calls[8:])
-    await until(lambda: not wire.dialing)
+    await until(lambda: not wire.stock.dialing)
     await until(lambda: server.accepted == 8)
     assert wire.throttled_count == 42
     again = [make_call(server.url) for _ in range(8)]
@@ -257,20 +257,20 @@ async def test_a_freed_connection_goes_to_who_waits(serve, open_wire, make_call,
     await wire.request(make_call(server.url))
     second = make_call(server.url, b"second")
     late_dials = asyncio.Event()
-    dial = wire.dialer.dial
+    dial = wire.stock.dialer.dial
 
     async def slow_dial(endpoint, connection):
         await late_dials.wait()
         return await dial(endpoint, connection)
 
-    wire.dialer.dial = slow_dial
+    wire.stock.dialer.dial = slow_dial
     first = make_call(server.url, b"first")
     await wire.fan_out([first, second], wire.clock() + 5)
     assert (first.body, second.body) == (b"first", b"second")
     assert server.accepted == 1
     late_dials.set()
-    await until(lambda: not wire.dialing)
-    assert len(next(iter(wire.pools.values())).idle) == 2
+    await until(lambda: not wire.stock.dialing)
+    assert len(next(iter(wire.stock.pools.values())).idle) == 2
 
 
 async def test_a_connection_that_comes_too_late_is_kept_for_the_next(
@@ -280,18 +280,18 @@ async def test_a_connection_that_comes_too_late_is_kept_for_the_next(
     server = await serve(answers)
     wire = open_wire()
     gate = asyncio.Event()
-    dial = wire.dialer.dial
+    dial = wire.stock.dialer.dial
 
     async def slow_dial(endpoint, connection):
         await gate.wait()
         return await dial(endpoint, connection)
 
-    wire.dialer.dial = slow_dial
+    wire.stock.dialer.dial = slow_dial
     call = make_call(server.url, timeout_ms=30)
     await wire.request(call)
     assert (call.outcome, call.detail) == (Outcome.UNREACHABLE, Detail.CONNECT_TIMEOUT)
     gate.set()
-    await until(lambda: not wire.dialing)
+    await until(lambda: not wire.stock.dialing)
     await wire.request(make_call(server.url, b"next"))
     assert server.requests == [b"next"]
     assert server.accepted == 1
@@ -302,8 +302,8 @@ async def test_the_warmest_connection_is_used_first(serve, open_wire, make_call,
     server = await serve(answers)
     wire = open_wire()
     await wire.fan_out([make_call(server.url) for _ in range(3)], wire.clock() + 5)
-    await until(lambda: not wire.dialing)  # one that comes late would be the warmest then
-    (pool,) = wire.pools.values()
+    await until(lambda: not wire.stock.dialing)  # one that comes late would be the warmest then
+    (pool,) = wire.stock.pools.values()
     warmest = pool.idle[-1]
     for _ in range(5):
         await wire.request(make_call(server.url))
@@ -315,13 +315,13 @@ async def test_idle_connections_are_closed_after_a_while(serve, open_wire, make_
     server = await serve(answers)
     wire = open_wire(connection_idle_max_s=0.05)
     await wire.fan_out([make_call(server.url) for _ in range(3)], wire.clock() + 5)
-    await until(lambda: not wire.dialing)
-    assert wire.opened_count == 3
+    await until(lambda: not wire.stock.dialing)
+    assert wire.stock.opened_count == 3
     async with asyncio.timeout(5):
         await server.all_closed()
-    wire.sweep()
-    assert not wire.pools
-    assert wire.connections_open == 0
+    wire.stock.sweep()
+    assert not wire.stock.pools
+    assert len(wire.stock.standing) == 0
 
 
 async def test_an_old_connection_is_not_used_again(serve, open_wire, make_call):
@@ -352,7 +352,7 @@ async def test_a_host_that_is_down_leaves_nothing_behind(open_wire, make_call):
         calls = [make_call(f"http://127.0.0.1:{free.getsockname()[1]}/") for _ in range(50)]
         await wire.fan_out(calls, wire.clock() + 5)
     assert {call.detail for call in calls} == {Detail.CONNECT_REFUSED}
-    assert not wire.pools
+    assert not wire.stock.pools
 
 
 async def test_calls_that_gave_up_are_not_remembered(serve, open_wire, make_call, until):
@@ -363,9 +363,9 @@ async def test_calls_that_gave_up_are_not_remembered(serve, open_wire, make_call
     quick = [make_call(server.url) for _ in range(5)]
     waiting = asyncio.create_task(wire.fan_out(quick, wire.clock() + 5))
     await asyncio.sleep(0)
-    (pool,) = wire.pools.values()
+    (pool,) = wire.stock.pools.values()
     waiting.cancel()
-    await until(lambda: not wire.dialing)
+    await until(lambda: not wire.stock.dialing)
     assert not pool.waiting
     assert len(pool.idle) == pool.open == 5
 
@@ -377,10 +377,10 @@ async def test_a_post_that_wants_a_fresh_connection_leaves_the_others(
     server = await serve(answers)
     wire = open_wire(idle_unrepeatable_max_s=-1.0)
     await wire.fan_out([make_call(server.url) for _ in range(3)], wire.clock() + 5)
-    await until(lambda: not wire.dialing)
+    await until(lambda: not wire.stock.dialing)
     post = make_call(server.url, repeatable=False)
     await wire.request(post)
     assert post.outcome is Outcome.ANSWERED
-    assert server.accepted == wire.connections_open == 4
+    assert server.accepted == len(wire.stock.standing) == 4
     await wire.fan_out([make_call(server.url) for _ in range(4)], wire.clock() + 5)
     assert server.accepted == 4

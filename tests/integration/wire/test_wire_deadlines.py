@@ -150,7 +150,7 @@ async def test_draining_has_an_end(serve, open_wire, make_call):
     server = await serve(silent)
     wire = open_wire(late_grace_ms=30)
     await wire.fan_out([make_call(server.url, timeout_ms=400) for _ in range(3)], wire.clock() + 5)
-    assert wire.connections_open == 3
+    assert len(wire.stock.standing) == 3
     async with asyncio.timeout(5):
         await server.all_closed()
     assert wire.drains.timer is None
@@ -207,8 +207,8 @@ async def test_cancelling_while_connecting_leaves_nothing_behind(
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert (call.outcome, call.sent_at) == (Outcome.ABANDONED, 0)
-    await until(lambda: not wire.dialing)
-    assert wire.connections_open == 1
+    await until(lambda: not wire.stock.dialing)
+    assert len(wire.stock.standing) == 1
     assert server.requests == []
 
 
@@ -238,7 +238,7 @@ async def test_no_task_is_made_for_a_ping(serve, open_wire, make_call, until):
     server = await serve(answers)
     wire = open_wire()
     await wire.fan_out([make_call(server.url) for _ in range(10)], wire.clock() + 5)
-    await until(lambda: not wire.dialing)
+    await until(lambda: not wire.stock.dialing)
     made = []
     loop = asyncio.get_running_loop()
     tasks, timers, futures = loop.create_task, loop.call_later, loop.create_future

@@ -172,7 +172,7 @@ async def test_keys_that_change_in_the_middle_of_a_call_are_followed(
         call = make_call(url, body, timeout_ms=5000)
         waiting = asyncio.create_task(wire.request(call))
         await told(process, body)
-        (connection,) = wire.standing
+        (connection,) = wire.stock.standing
         if not connection.met:  # the server's tickets come first
             await until(partial(more_than, connection.transport, 0))
         before = connection.transport.wordless
@@ -181,7 +181,7 @@ async def test_keys_that_change_in_the_middle_of_a_call_are_followed(
         process.stdin.write(b"HTTP/1.1 200 OK\nContent-Length: 5\n\n" + body + b"\n")
         await waiting
         assert (call.outcome, call.body) == (Outcome.ANSWERED, body + b"\r\n")
-    assert wire.opened_count == 1
+    assert wire.stock.opened_count == 1
 
 
 async def test_a_second_handshake_is_refused(openssl, open_wire, make_call, trusting):
@@ -220,7 +220,7 @@ async def test_a_wrong_certificate_is_never_sent_anything(
     await wire.request(call)
     assert (call.outcome, call.detail) == (Outcome.UNREACHABLE, Detail.CERTIFICATE_REFUSED)
     assert server.requests == []
-    assert wire.connections_open == 0
+    assert len(wire.stock.standing) == 0
 
 
 async def test_a_server_that_speaks_no_tls_is_unreachable(serve, open_wire, make_call):
