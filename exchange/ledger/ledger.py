@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from itertools import count
 
 from exchange.domain.ids import ENTROPY_BYTES, uuid7
 from exchange.domain.moment import Moment
@@ -13,6 +12,7 @@ from exchange.ledger.errors import LedgerError, MomentRefused, RejectionRefused
 from exchange.ledger.keys import LeadKeys
 from exchange.ledger.lanes import GroupCommit
 from exchange.ledger.rows import Rejection, pack, pack_rejection
+from exchange.ledger.unheard import Unheard
 from exchange.ledger.vault import Vault
 
 US_PER_S = 1_000_000
@@ -25,13 +25,20 @@ UNENCODABLE = (TypeError, ValueError, OverflowError)
 class Ledger(Archive):
     """Writes moments and reads them back; open it before use, after its worker was registered."""
 
-    def __init__(self, connections: Connections, worker_id: str, vault: Vault) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        worker_id: str,
+        vault: Vault,
+        unheard: Unheard | None = None,
+    ) -> None:
+        """Write as this worker; `unheard` is its leases', where somebody is to take over."""
         super().__init__(connections, vault)
         limits = connections.limits
         self._keys = LeadKeys(vault)
         self._capture_keep_us = limits.capture_keep_s * US_PER_S
         self._group = GroupCommit(connections.dsn, worker_id, limits)
-        self._writes = count(1)
+        self._unheard = unheard or Unheard()
         self._doubtful = Doubtful(DOUBTFUL_MAX)
 
     @property
@@ -82,10 +89,12 @@ class Ledger(Archive):
             packed = pack_rejection(rejection_id, rejection)
         except UNENCODABLE as error:
             raise RejectionRefused(problem=problem(error)) from None
-        await self._group.put(Entry(next(self._writes), None, packed, self._doubtful))
+        await self._group.put(Entry(self._unheard.count(), None, packed, self._doubtful))
 
     def _entry(self, moment: Moment) -> Entry:
-        write = next(self._writes)
+        write = self._unheard.count()
+        if moment.lead_end is not None:
+            self._unheard.ends(moment.lead_id, write)
         try:
             packed = pack(moment, write, self._keys, self._capture_keep_us)
         except UNENCODABLE as error:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from typing import Any
 
@@ -10,12 +10,15 @@ import msgspec
 import structlog
 
 from exchange.domain.ids import LeadId
+from exchange.domain.message import MessageRow
+from exchange.domain.moment import LeadEnd
 from exchange.ledger import sql
 from exchange.ledger.archive import STATEMENTS as READING
 from exchange.ledger.connections import Connections
 from exchange.ledger.errors import LeaseLost, LedgerUnavailable
 from exchange.ledger.stored import OpenLead
-from exchange.ledger.stored_rows import open_leads
+from exchange.ledger.stored_rows import lead_end, open_leads
+from exchange.ledger.unheard import Unheard
 from exchange.ledger.vault import Vault
 
 STATEMENTS = sql.read("worker.sql")
@@ -25,6 +28,9 @@ SLACK_US = 600_000_000
 and carry a time that is long past where the worker's clock was set back meanwhile."""
 
 TAKE_OVER_TIMEOUT_S = 30.0
+
+Owed = Callable[[str, LeadEnd], MessageRow | None]
+"""Makes the message in which this seller is told such an end; None where it asks for none."""
 
 logger = structlog.get_logger(__name__)
 
@@ -65,6 +71,8 @@ class Leases:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.worker_id = worker_id
+        self.unheard = Unheard()
+        """To be given to this worker's ledger, which says what it writes."""
         self.in_question: set[LeadId] = set()
         """Leads of a take-over whose answer was lost: they may be ours, and are answered for."""
         self._connections = connections
@@ -84,8 +92,9 @@ class Leases:
         self._open[lead_id] = received_at_us
 
     def closed(self, lead_id: LeadId) -> None:
-        """Answer for it no more: its end is written."""
+        """Answer for it no more: its end is written, and told or on its way to be."""
         self._open.pop(lead_id, None)
+        self.unheard.heard(lead_id)
 
     @property
     def open_since_us(self) -> int:
@@ -100,6 +109,7 @@ class Leases:
                 self.worker_id,
                 self._lease_s,
                 self.open_since_us,
+                self.unheard.since,
                 version,
                 list(addresses),
             )
@@ -110,7 +120,11 @@ class Leases:
         try:
             async with self._turn, self._connections.use() as connection:
                 mine = await connection.fetchval(
-                    STATEMENTS["renew"], self.worker_id, self._lease_s, self.open_since_us
+                    STATEMENTS["renew"],
+                    self.worker_id,
+                    self._lease_s,
+                    self.open_since_us,
+                    self.unheard.since,
                 )
         except LedgerUnavailable:
             self._trusting_from = inf
@@ -147,7 +161,9 @@ class Leases:
         """Give the lease back; leads that are still open are anybody's at once."""
         async with self._turn, self._connections.use() as connection:
             if self._open:
-                await connection.execute(STATEMENTS["abandon"], self.worker_id, self.open_since_us)
+                await connection.execute(
+                    STATEMENTS["abandon"], self.worker_id, self.open_since_us, self.unheard.since
+                )
             else:
                 await connection.execute(STATEMENTS["leave"], self.worker_id)
 
@@ -187,21 +203,25 @@ class Leases:
             return False
         return all(one.is_dead for one in await self.workers() if one.worker_id == worker_id)
 
-    async def take_over(self, dead_id: str) -> list[OpenLead] | None:
+    async def take_over(self, dead_id: str, owed: Owed | None = None) -> list[OpenLead] | None:
         """Answer for a dead worker's open leads from now on; None if it lives, or is another's.
 
         Of all who try, one succeeds. The dead worker is forgotten: should it wake up, it can
-        write nothing more. Raises LeaseLost if this worker has no lease itself; after any other
-        failure its leads may be `in_question`.
+        write nothing more. `owed` makes the messages of the ends that it may have written without
+        having heard so, for it may have told `pending`; they stand or fall with the take-over.
+        Raises LeaseLost if this worker has no lease itself; after any other failure its leads may
+        be `in_question`.
         """
         leads: list[OpenLead] = []
         try:
-            return await self._take(dead_id, leads)
+            return await self._take(dead_id, leads, owed)
         except LedgerUnavailable:
             self.in_question |= {lead.lead_id for lead in leads}
             raise
 
-    async def _take(self, dead_id: str, leads: list[OpenLead]) -> list[OpenLead] | None:
+    async def _take(
+        self, dead_id: str, leads: list[OpenLead], owed: Owed | None
+    ) -> list[OpenLead] | None:
         """Take over in one transaction; `leads` has what may be ours from before its commit."""
         async with (
             self._turn,
@@ -216,9 +236,25 @@ class Leases:
             relabelled = await connection.fetch(
                 STATEMENTS["relabel"], dead_id, self.worker_id, since_us
             )
+            if owed is not None:
+                unheard = await connection.fetch(STATEMENTS["unheard"], dead_id, since_us)
+                await self._tell(connection, unheard, owed)
             lead_ids = [row["lead_id"] for row in relabelled]
             rows = await connection.fetch(READING["open_leads"], lead_ids)
             await connection.execute(STATEMENTS["leave"], dead_id)
             leads += open_leads(rows, self._vault)
             self._open |= {lead.lead_id: lead.received_at_us for lead in leads}
         return leads
+
+    async def _tell(self, connection: Any, unheard: Iterable[Any], owed: Owed) -> None:
+        """Write the messages of these ends: the worker's seller may have heard `pending`."""
+        told = []
+        for row in unheard:
+            end = lead_end(row)
+            assert end is not None, "it was found by its end"
+            message = owed(row["seller"], end)
+            if message is not None:
+                told.append((message.id, message.recipient, message.topic, row["lead_id"]))
+        if told:
+            await connection.execute(STATEMENTS["tell"], *zip(*told, strict=True))
+            logger.info("ends told after all", messages=len(told))

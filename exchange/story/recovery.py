@@ -29,7 +29,7 @@ from exchange.domain.states import LeadStatus, SaleState
 from exchange.domain.trials import Trials, trials_of
 from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.stored import OpenLead, StoredLead, StoredSale
-from exchange.ledger.worker import Worker
+from exchange.ledger.worker import Owed, Worker
 from exchange.market.errors import MarketUnavailable
 from exchange.story.asking import asking_of, reference_told
 from exchange.story.chain import Chain, Fenced
@@ -60,8 +60,11 @@ class Leases(Protocol):
     async def dead_workers(self) -> list[Worker]:
         """Return those whose lease ran out and whom nobody took over yet."""
 
-    async def take_over(self, dead_id: str) -> list[OpenLead] | None:
-        """Answer for a dead worker's open leads; None where another one does."""
+    async def take_over(self, dead_id: str, owed: Owed) -> list[OpenLead] | None:
+        """Answer for a dead worker's open leads; None where another one does.
+
+        What it ended without having heard so is told in the messages that `owed` makes.
+        """
 
     def closed(self, lead_id: LeadId) -> None:
         """Answer for this lead no more: its end is written."""
@@ -128,7 +131,7 @@ class Recovery:
 
     async def _take_over(self) -> None:
         for worker in await self._leases.dead_workers():
-            leads = await self._leases.take_over(worker.worker_id)
+            leads = await self._leases.take_over(worker.worker_id, self._owed)
             if leads is not None:
                 logger.warning("took over", worker_id=worker.worker_id, leads=len(leads))
                 self._begin(leads)
@@ -153,10 +156,14 @@ class Recovery:
         stored = await self._archive.lead(lead_id)
         if stored is None or stored.end is None:
             return
-        tells = self._teller(stored.row.seller_id)
-        message = None if tells is None else tells(stored.end, True)
+        message = self._owed(stored.row.seller_id, stored.end)
         if message is not None:
             await self._archive.owe(lead_id, message)
+
+    def _owed(self, seller_id: str, end: LeadEnd) -> MessageRow | None:
+        """Return the message of an end of which the seller may have heard `pending`."""
+        tells = self._teller(seller_id)
+        return None if tells is None else tells(end, True)
 
     def _teller(self, seller_id: str) -> Tells | None:
         return teller(self._stations, self._market().sellers.get(seller_id))

@@ -57,7 +57,7 @@ async def open_books(
     await connections.open()
     ground.stack.push_async_callback(connections.close)
     leases = await take_lease(ground, connections, addresses, lease_lost)
-    ledger = Ledger(connections, ground.worker_id, ground.vault)
+    ledger = Ledger(connections, ground.worker_id, ground.vault, leases.unheard)
     await ledger.open()
     ground.stack.push_async_callback(ledger.close)
     moved, decided = Waiting(), Waiting()

@@ -183,7 +183,7 @@ async def a_ghost(house: House, *, lease_s: float = 0.3) -> AsyncIterator[Ghost]
     await connections.open()
     leases = Leases(connections, str(uuid.uuid4()), house.vault, now_us, lease_s=lease_s)
     await leases.register("ghost", ["127.0.0.1:1"])
-    ledger = Ledger(connections, leases.worker_id, house.vault)
+    ledger = Ledger(connections, leases.worker_id, house.vault, leases.unheard)
     await ledger.open()
     try:
         async with market_state(house, terms=Terms(lease_s=0)) as market:

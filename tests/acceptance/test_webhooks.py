@@ -5,9 +5,12 @@ import asyncio
 import pytest
 
 from bidders.fleet import BuyerSpec, Fixed, Fleet, PostFault
+from exchange.domain.moment import LeadEnd, MomentKind
+from exchange.domain.states import LeadStatus
 from exchange.notify import retrying
 from tests.acceptance.audit import audit
 from tests.acceptance.buyers import bidding
+from tests.acceptance.ghost import a_ghost
 from tests.acceptance.hooked import a_hook
 from tests.acceptance.house import person, until
 from tests.acceptance.market import AUTO, buyer, campaign
@@ -156,6 +159,24 @@ async def test_what_is_written_and_not_sent_when_its_worker_dies_is_sent_by_anot
 
 async def is_written(house):
     return bool(await house.fetch("SELECT FROM message"))
+
+
+async def test_an_end_that_its_worker_died_without_having_heard_of_is_told_once(house):
+    """It may have said `pending`, for its ledger did not answer, and owed the message."""
+    async with a_hook() as hook, Fleet(bidding({"auto-us": "9.00"})) as fleet:
+        await house.apply(a_market(hook, fleet, "auto-us"))
+        await house.key("operator", "tests")
+        async with a_ghost(house) as ghost:
+            left = ghost.lead(1)
+            assert await left.write()
+            assert await left.write(MomentKind.OUTCOME, lead_end=LeadEnd(status=LeadStatus.UNSOLD))
+        await house.open(webhook_look_every_s=0.1)
+        [told] = await hook.until_told(1)
+        assert told.says["type"] == "lead.resolved"
+        assert told.says["data"] == await seen(house, left.lead_id)
+        assert told.says["data"]["status"] == "unsold"
+        await ended(house, "delivered")
+        assert len(hook.told) == 1
 
 
 async def test_what_was_sent_and_not_noted_when_its_worker_dies_is_sent_again_under_its_id(house):

@@ -5,7 +5,6 @@ is imported here; what a cap or a window is, is written down a second time.
 """
 
 from collections import defaultdict
-from math import inf
 from typing import Any
 
 from tests.simulation.bids import amounts
@@ -17,12 +16,6 @@ ANSWER_SLACK_S = 0.1
 
 OUTAGE_SLACK_S = 3.5
 """The same where a store was away, or a worker stood still: its limits of time come on top."""
-
-OWED_S = 4.0
-"""How long a worker may take to write down that a seller is to be told of an end."""
-
-GOING_S = 6.0
-"""How long one may take that was told to go home."""
 
 FINAL = {"sold", "unsold", "duplicate", "rejected"}
 SLOW = ("ledger", "market", "stop")
@@ -49,10 +42,6 @@ class Auditor:
         self._keys: dict[str, int] = {}
         self._written_under: dict[int, str] = {}
         self._asked: dict[str, float] = {}
-        self._askers: dict[str, str] = {}
-        """Through which worker a lead was asked for last."""
-        self._gone: dict[str, float] = {}
-        self._all_gone: list[float] = []
         self._slow: list[tuple[float, float]] = []
         self._heard: set[str] = set()
         self._marks: tuple[bytes, ...] = ()
@@ -104,18 +93,10 @@ class Auditor:
         self._persons[lead_id], self._keys[lead_id] = person, key
         self._of_person[person].append(lead_id)
 
-    def _on_asked(self, lead_id: str, worker: str) -> None:
+    def _on_asked(self, lead_id: str, _worker: str) -> None:
         self._asked[lead_id] = self._at_s
-        self._askers[lead_id] = worker
-
-    def _on_lease_lost(self, worker: str) -> None:
-        self._gone[worker] = self._at_s
 
     def _on_fault(self, name: str, *what: Any) -> None:
-        if name in {"crash", "restart"}:
-            self._gone[what[0]] = self._at_s
-        elif name == "all crash":
-            self._all_gone.append(self._at_s)
         # What was being brought in the moment of a loss may be missing until it is repaired.
         self._lost |= name in {"market lost", "market older"}
         if name.startswith(SLOW):
@@ -351,7 +332,7 @@ class Auditor:
     def _on_learnt(self, lead_id: str, status: str, price: int | None, sales: int) -> None:
         lead = self._leads[lead_id]
         if status == "pending":
-            lead.heard_pending_s = min(lead.heard_pending_s, self._at_s)
+            lead.heard_pending = True
         if status not in FINAL:
             if not lead.is_written:
                 self._wrong("4 nothing lost", f"{lead_id} was told {status}, the ledger lacks it")
@@ -399,15 +380,8 @@ class Auditor:
             if lead.end is not None:
                 self._turned_away(lead_id, lead)
                 self._explained(lead_id, lead)
-                if lead.heard_pending_s < inf and not (lead.is_told or self._owes(lead_id, lead)):
+                if lead.heard_pending and not lead.is_told:
                     self._wrong("4 nothing lost", f"{lead_id} was told pending, and then nothing")
-
-    def _owes(self, lead_id: str, lead: Lead) -> bool:
-        """Tell whether who said `pending` as its lead ended was gone before it wrote so."""
-        said_s = lead.heard_pending_s
-        gone = (self._gone.get(self._askers.get(lead_id, ""), -inf), *self._all_gone)
-        soon = any(said_s - GOING_S <= at_s <= said_s + OWED_S for at_s in gone)
-        return soon and lead.ended_s <= said_s + OWED_S
 
     def _kept_promises(self) -> None:
         """Ask whether every buyer's word became what it was told of it.

@@ -70,6 +70,8 @@ class Registered(msgspec.Struct):
     addresses: tuple[str, ...]
     epoch: int
     """Up to which epoch of market state it holds."""
+    unheard_since: int
+    """From which of its writes on it may not have heard of an end."""
 
 
 class AsNow(NamedTuple):
@@ -264,6 +266,21 @@ class Books:
     def is_used(self, lead_id: str) -> bool:
         """Tell whether a quote cannot be posted any more."""
         return any(moment.number == 2 for moment in self._moments(lead_id))
+
+    def unheard(self, worker_id: str, since_us: int) -> list[tuple[str, Lead]]:
+        """Return leads whose end this worker may not have heard of, and nobody is told."""
+        since = self.workers[worker_id].unheard_since
+        found = []
+        for lead_id, lead in self.leads.items():
+            if lead.worker_id != worker_id or lead.received_at_us < since_us:
+                continue
+            if lead.end is None or lead.part_of is not None or lead.message is not None:
+                continue
+            number = next(one.number for one in lead.moments if one.lead_end is not None)
+            writer, write = self.numbers[lead_id, number]
+            if writer == worker_id and write >= since:
+                found.append((lead_id, lead))
+        return found
 
     def quote(self, lead_id: str) -> Any:
         rows = [moment.quote for moment in self._moments(lead_id) if moment.quote is not None]

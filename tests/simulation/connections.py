@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from exchange.domain.message import MessageRow
 from exchange.domain.moment import LeadRow
 from exchange.ledger import worker
 from exchange.ledger.connections import Limits
@@ -142,7 +143,7 @@ class Connection:
 
     # The statements of worker.sql
 
-    def _register(self, worker_id, lease_s, open_since_us, version, addresses):
+    def _register(self, worker_id, lease_s, open_since_us, unheard_since, version, addresses):
         books = self.server.books
         known = books.workers.get(worker_id)
         books.workers[worker_id] = Registered(
@@ -153,23 +154,25 @@ class Connection:
             version,
             tuple(addresses),
             known.epoch if known else NOT_SELLING,
+            unheard_since,
         )
 
-    def _renew(self, worker_id, lease_s, open_since_us):
+    def _renew(self, worker_id, lease_s, open_since_us, unheard_since):
         known = self.server.books.workers.get(worker_id)
         if known is None:
             return None
         known.lease_until_us = self.server.books.now_us() + int(lease_s * 1e6)
-        known.open_since_us = open_since_us
+        known.open_since_us, known.unheard_since = open_since_us, unheard_since
         return worker_id
 
     def _leave(self, worker_id):
         self._later(self.server.books.workers.pop, worker_id, None)
 
-    def _abandon(self, worker_id, open_since_us):
+    def _abandon(self, worker_id, open_since_us, unheard_since):
         known = self.server.books.workers.get(worker_id)
         if known is not None:
             known.lease_until_us, known.open_since_us = self.server.books.now_us(), open_since_us
+            known.unheard_since = unheard_since
 
     def _expire(self, worker_id):
         known = self.server.books.workers.get(worker_id)
@@ -225,6 +228,18 @@ class Connection:
 
         self._later(relabel)
         return [{"lead_id": lead_id} for lead_id in lead_ids]
+
+    def _unheard(self, dead_id, since_us):
+        return [
+            {"lead_id": lead_id, "seller": lead.row.seller_id, **msgspec.structs.asdict(lead.end)}
+            for lead_id, lead in self.server.books.unheard(dead_id, since_us)
+        ]
+
+    def _tell(self, message_ids, recipients, topics, lead_ids):
+        for message_id, recipient, topic, lead_id in zip(
+            message_ids, recipients, topics, lead_ids, strict=True
+        ):
+            self._later(self.server.books.owe, lead_id, MessageRow(message_id, recipient, topic))
 
 
 def rows_of(lead: OpenLead) -> list[dict[str, Any]]:

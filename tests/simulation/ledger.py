@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from functools import partial
-from itertools import count
 from typing import Any
 
 import msgspec
@@ -13,6 +12,7 @@ from exchange.domain.moment import Moment
 from exchange.ledger.connections import Limits
 from exchange.ledger.errors import LeaseLost, LedgerUnavailable, MomentRefused
 from exchange.ledger.stored import OpenLead, Part, StoredLead
+from exchange.ledger.unheard import Unheard
 from tests.simulation.books import Refused
 from tests.simulation.connections import asked
 from tests.simulation.loop import Process
@@ -35,7 +35,12 @@ class SimulatedLedger:
     """Writes moments in flushes, reads them back; each call succeeds or fails in its time."""
 
     def __init__(
-        self, process: Process, server: Server, worker_id: str, limits: Limits | None = None
+        self,
+        process: Process,
+        server: Server,
+        worker_id: str,
+        limits: Limits | None = None,
+        unheard: Unheard | None = None,
     ) -> None:
         self.up = asyncio.Event()
         self.up.set()
@@ -44,7 +49,7 @@ class SimulatedLedger:
         self._server = server
         self._worker_id = worker_id
         self._limits = limits or Limits()
-        self._writes = count(1)
+        self._unheard = unheard or Unheard()
         self._queue: deque[Entry] = deque()
         self._doubtful: dict[tuple[LeadId, int], tuple[Moment, int]] = {}
         self._lanes = 0
@@ -78,7 +83,9 @@ class SimulatedLedger:
             return waiter
         tried, write = self._doubtful.pop((moment.lead_id, moment.number), (None, 0))
         if tried is not moment:
-            write = next(self._writes)
+            write = self._unheard.count()
+            if moment.lead_end is not None:
+                self._unheard.ends(moment.lead_id, write)
         self._queue.append(Entry(write, moment, waiter, self._process.time(), tried is moment))
         self._plan()
         return waiter

@@ -43,7 +43,7 @@ class Lead:
         self.ended_s = inf
         self.asked_s = 0.0
         """When it was asked for last before its end; it may be asked for again long afterwards."""
-        self.heard_pending_s = inf
+        self.heard_pending = False
         self.is_part = False
         """It was merged into another lead."""
         self.is_told = False

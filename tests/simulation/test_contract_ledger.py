@@ -128,7 +128,9 @@ class Simulated:
     def make_ledger(self):
         async def make(dsn="", limits=None, leases=None):
             leases = leases or await self.make_leases()()
-            return SimulatedLedger(self.process, self.servers[dsn], leases.worker_id, limits)
+            return SimulatedLedger(
+                self.process, self.servers[dsn], leases.worker_id, limits, leases.unheard
+            )
 
         return make
 

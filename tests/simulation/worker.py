@@ -112,7 +112,7 @@ class Worker:
             monotonic=process.time,
         )
         await self._registered()
-        self.ledger = SimulatedLedger(process, server, self.name)
+        self.ledger = SimulatedLedger(process, server, self.name, unheard=self.leases.unheard)
         self.waiting, self.awaited = Waiting(), Waiting()
         for channel, waiting in (("lead", self.waiting), ("decision", self.awaited)):
             server.listeners.append(

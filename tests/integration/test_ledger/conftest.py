@@ -282,7 +282,9 @@ def make_ledger(
         dsn: str = "", limits: Limits | None = None, leases: Leases | None = None
     ) -> Ledger:
         leases = leases or await make_leases()
-        ledger = Ledger(await make_connections(dsn, limits), leases.worker_id, vault)
+        ledger = Ledger(
+            await make_connections(dsn, limits), leases.worker_id, vault, leases.unheard
+        )
         await ledger.open()
         closing.push_async_callback(ledger.close)
         return ledger

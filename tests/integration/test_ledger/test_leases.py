@@ -5,6 +5,8 @@ import uuid
 
 import pytest
 
+from exchange.domain.ids import LeadId
+from exchange.domain.message import MessageRow, Topic
 from exchange.domain.moment import MomentKind
 from exchange.ledger.connections import Limits
 from exchange.ledger.errors import LeaseLost, LedgerUnavailable
@@ -219,6 +221,120 @@ async def test_a_lead_and_its_end_in_one_moment_is_nobodys_to_take(make_leases, 
     rescuer = await make_leases()
 
     assert await rescuer.take_over(leases.worker_id) == []
+
+
+class Sellers:
+    """Asks for a message of every end, or for none; remembers of what it was asked."""
+
+    def __init__(self, story, *, wants=True):
+        self.asked = []
+        self.wants = wants
+        self._story = story
+
+    def __call__(self, seller_id, end):
+        self.asked.append((seller_id, end))
+        if not self.wants:
+            return None
+        return MessageRow(self._story.new_id(), f"seller/{seller_id}", Topic.LEAD_RESOLVED)
+
+
+async def ending(leases, ledger, story, *, known):
+    """A lead that this worker ends; what it does not hear of it goes on answering for."""
+    lead_id = LeadId(story.new_id())
+    leases.opened(lead_id, story.lead.received_at_us)
+    assert await ledger.commit(story.received(lead_id, seller_id=lead_id))
+    assert await ledger.commit(story.unsold(lead_id))
+    if known:
+        leases.closed(lead_id)
+    return lead_id
+
+
+async def test_ends_that_a_dead_worker_may_not_have_heard_of_are_told(
+    make_leases, make_ledger, story
+):
+    """Those in doubt, however many renewals ago, and all since the last one; no others."""
+    lost, rescuer = await make_leases(lease_s=OUT), await make_leases()
+    ledger = await make_ledger(leases=lost)
+    await ending(lost, ledger, story, known=True)
+    await lost.renew()
+    doubtful = await ending(lost, ledger, story, known=False)
+    for _ in range(2):
+        await lost.renew()
+    latest = await ending(lost, ledger, story, known=True)
+    sellers = Sellers(story)
+
+    assert await rescuer.take_over(lost.worker_id, sellers) == []
+    assert {seller_id for seller_id, _ in sellers.asked} == {doubtful, latest}
+    assert {end for _, end in sellers.asked} == {story.unsold(latest).lead_end}
+
+
+async def test_a_worker_that_goes_in_order_leaves_its_doubts_to_be_told_and_nothing_else(
+    make_leases, make_ledger, story
+):
+    """What it heard since its last renewal is settled."""
+    leaving, rescuer = await make_leases(), await make_leases()
+    ledger = await make_ledger(leases=leaving)
+    await ending(leaving, ledger, story, known=True)
+    doubtful = await ending(leaving, ledger, story, known=False)
+    await leaving.deregister()
+    sellers = Sellers(story)
+
+    assert await rescuer.take_over(leaving.worker_id, sellers) == []
+    assert [seller_id for seller_id, _ in sellers.asked] == [doubtful]
+
+
+async def test_what_was_taken_over_and_ended_by_another_is_not_told_by_a_third(
+    make_leases, make_ledger, story
+):
+    """Each end is of the worker that wrote it, by that one's own count."""
+    lost, rescuer, third = [await make_leases(lease_s=OUT) for _ in range(3)]
+    ledger, of_rescuer = await make_ledger(leases=lost), await make_ledger(leases=rescuer)
+    lead_id = LeadId(story.new_id())
+    await ledger.commit(story.received(lead_id))
+    await rescuer.take_over(lost.worker_id)
+    assert await of_rescuer.commit(story.unsold(lead_id))
+    rescuer.closed(lead_id)
+    await rescuer.renew()
+    sellers = Sellers(story)
+
+    assert await third.take_over(rescuer.worker_id, sellers) == []
+    assert sellers.asked == []
+
+
+@pytest.mark.parametrize("wants", [True, False])
+async def test_an_end_is_told_once_to_whom_asks_for_it(
+    make_leases, make_ledger, story, database, wants
+):
+    """Of all who would take over one does; what has its message is left alone."""
+    lost = await make_leases(lease_s=OUT)
+    ledger = await make_ledger(leases=lost)
+    rescuers = [await make_leases() for _ in range(4)]
+    untold = await ending(lost, ledger, story, known=False)
+    told = await ending(lost, ledger, story, known=False)
+    await ledger.owe(told, Sellers(story)(told, None))
+    sellers = Sellers(story, wants=wants)
+
+    await asyncio.gather(*(one.take_over(lost.worker_id, sellers) for one in rescuers))
+
+    assert [seller_id for seller_id, _ in sellers.asked] == [untold]
+    rows = await database.fetch("SELECT lead_id, recipient, topic, state FROM message")
+    assert {tuple(map(str, row)) for row in rows} == {
+        (lead_id, f"seller/{lead_id}", "lead.resolved", "waiting")
+        for lead_id in ([told, untold] if wants else [told])
+    }
+
+
+async def test_a_worker_of_an_older_version_leaves_no_end_to_be_told(
+    make_leases, make_ledger, story, database
+):
+    """It does not say what it heard of: nobody is told what may be hours old."""
+    lost, rescuer = await make_leases(lease_s=OUT), await make_leases()
+    await ending(lost, await make_ledger(leases=lost), story, known=False)
+    await database.execute("UPDATE worker SET unheard_since = NULL WHERE id = $1", lost.worker_id)
+    sellers = Sellers(story)
+
+    assert await rescuer.take_over(lost.worker_id, sellers) == []
+    assert sellers.asked == []
 
 
 async def test_an_outage_longer_than_a_lease_ends_no_healthy_worker(
