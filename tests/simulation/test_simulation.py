@@ -10,7 +10,7 @@ from tests.simulation.mutants import MUTANTS
 
 REGRESSIONS = [
     *((20, 200), (39, 200), (11, 80), (17, 80), (60, 80)),
-    *((2017, 300), (3016, 500), (5004, 300), (152, 1000), (230, 1000)),
+    *((2017, 300), (3016, 500), (5004, 300), (152, 1000), (163, 1000), (230, 1000)),
     *((435, 1000), (724, 1000), (810, 1000), (518, 1000)),
 ]
 """Seeds, and numbers of leads, that once failed.
@@ -24,6 +24,8 @@ had been emptied meanwhile.
 nothing, and hid the second one, which the books knew.
 152: a worker whose clock had been set back by more than a minute was killed, and nobody looked for
 leads as old as its newest ones seemed to be.
+163: a worker that told `pending` of a lead whose end was being written stood still and was killed
+before it had written that its seller was to be told of it.
 230: a claim of a lead that never came to be was given up, a second one of that kind had taken its
 place meanwhile, and the person's third lead was called the duplicate of it.
 435: a worker stood still while it asked for prices; what that ping held ran out, it was seen to
