@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from exchange.commands.try_door import ending, lines, try_door
+from exchange.commands.try_door import Asking, ending, lines, try_door
 from exchange.contract.door import DoorPart
 from exchange.domain.door import Fault, Format, Outcome, Told
 from exchange.intake.doors.answering import LISTS, NAMES
@@ -177,8 +177,9 @@ def test_a_try_of_the_page_shows_what_the_page_shows():
 def test_every_option_of_a_try_is_told():
     told = OWN[OWN.index("### Try a request") :].split("\n### ")[0]
     options = set(re.findall(r"^\| `--([a-z-]+)", told, re.MULTILINE))
-    known = {name.replace("_", "-") for name in inspect.signature(try_door).parameters}
-    assert options == known - {"file", "settings", "as-json"} | {"json"}
+    own = {*inspect.signature(try_door).parameters, *inspect.signature(Asking).parameters}
+    known = {name.replace("_", "-") for name in own}
+    assert options == known - {"file", "settings", "as-json", "asking"} | {"json"}
 
 
 def test_all_that_an_answer_may_name_is_told():
