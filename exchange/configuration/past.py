@@ -111,6 +111,7 @@ def as_it_was(version: int, market: MarketFile, hash_key: bytes = b"") -> Snapsh
         keys={},
         credited={},
         plans=plans,
+        test_campaigns={one.id: one for one in tried},
         test_plans=plans_of(version, tried, offers, verticals),
     )
 

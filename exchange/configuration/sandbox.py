@@ -2,11 +2,11 @@
 
 from zoneinfo import ZoneInfo
 
-import msgspec
+from msgspec.structs import replace
 
 from exchange.configuration.compiling.conditions import Read
 from exchange.domain import sandbox
-from exchange.domain.campaign import Campaign
+from exchange.domain.campaign import Campaign, Method, Stage
 from exchange.domain.money import Micros
 from exchange.domain.offer import (
     Billing,
@@ -71,8 +71,17 @@ def offers_of(
 
 
 def opened(campaign: Campaign, offers: dict[str, Offer]) -> Campaign:
-    """Return the campaign as test leads meet it: with these offers behind its first stage's."""
-    first, *others = campaign.stages
-    stage = msgspec.structs.replace(first, offer_ids=(*first.offer_ids, *offers))
-    changed: Campaign = msgspec.structs.replace(campaign, stages=(stage, *others))
+    """Return the campaign as test leads meet it: an auction of these offers after its stages.
+
+    One buyer gets the lead there, at what it bid, whatever the campaign's own stages are like.
+    """
+    last = Stage(
+        number=len(campaign.stages) + 1,
+        method=Method.AUCTION,
+        offer_ids=tuple(offers),
+        timeout_ms=campaign.auction_deadline_ms,
+        floor=campaign.floor,
+        by_rules=campaign.floors is not None,
+    )
+    changed: Campaign = replace(campaign, stages=(*campaign.stages, last))
     return changed

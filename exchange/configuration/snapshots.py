@@ -204,6 +204,7 @@ class Compiler:
             doors=doors,
             noticed=frozenset(name for name, offer in offers.items() if offer.notices),
             plans=plans,
+            test_campaigns={one.id: one for one in tried},
             test_plans=plans_of(stored.version, tried, offers, self._verticals),
         )
 

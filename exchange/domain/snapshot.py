@@ -36,10 +36,18 @@ class Snapshot(msgspec.Struct, frozen=True):
     """Ways in for sellers who speak their own words."""
     plans: dict[str, Plan] = {}
     """By campaign: the offers of each of its stages, prepared."""
+    test_campaigns: dict[str, Campaign] = {}
+    """Campaigns with a sandbox as test leads meet them: its auction comes after their stages."""
     test_plans: dict[str, Plan] = {}
-    """Of campaigns with a sandbox the same for test leads: with offers of the exchange's own."""
+    """The plans of those."""
     noticed: frozenset[str] = frozenset()
     """Offers that ask for notices of their bids."""
+
+    def campaign(self, campaign_id: str, *, test: bool) -> Campaign:
+        """Return a campaign as its leads meet it, real ones or test leads; errors: KeyError."""
+        if test and campaign_id in self.test_campaigns:
+            return self.test_campaigns[campaign_id]
+        return self.campaigns[campaign_id]
 
     def plan(self, campaign_id: str, *, test: bool) -> Plan:
         """Return the plan of a campaign's leads, real ones or test leads; errors: KeyError.

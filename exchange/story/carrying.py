@@ -61,7 +61,7 @@ def stage_now(quote: Quote, snapshot: Snapshot) -> Stage | None:
 
     Of several on the same terms the one with most of the buyers who were quoted.
     """
-    stages = snapshot.campaigns[quote.campaign_id].stages
+    stages = snapshot.campaign(quote.campaign_id, test=quote.test).stages
     if quote.version == snapshot.version:
         return stages[quote.stage - 1]
     quoted = {leg.offer_id for leg in quote.legs} & snapshot.offers.keys()

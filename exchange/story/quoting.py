@@ -69,7 +69,7 @@ class Quoting:
         self._snapshot = snapshot
         self._submission = submission
         self._lead = submission.lead
-        self._campaign = snapshot.campaigns[self._lead.campaign_id]
+        self._campaign = snapshot.campaign(self._lead.campaign_id, test=self._lead.test)
         self._course = Course()
         self._chain = Chain(stations.ledger, self._lead.lead_id, stations.now_us)
         self._chain.noticing = noticing(snapshot, stations.notice, test=self._lead.test)

@@ -49,7 +49,7 @@ class LeadSale:
     ) -> None:
         """Take the stations, the market as it is now, and the lead; nothing happens yet."""
         self.lead = submission.lead
-        self.campaign = snapshot.campaigns[self.lead.campaign_id]
+        self.campaign = snapshot.campaign(self.lead.campaign_id, test=self.lead.test)
         self.ending: Ending | None = None
         self._on_books = asyncio.Event()
         """Set once the lead's own row is on its way to the ledger, or will never be."""

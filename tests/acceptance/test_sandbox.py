@@ -142,6 +142,36 @@ async def test_a_floor_is_reached_whatever_it_is(house):
     assert (await tried(house, "78721", 2, campaign="dear"))["price"] == 52.7
 
 
+ODD_PLANS = {
+    "a waterfall": ['method = "waterfall"\noffers = ["acme"]'],
+    "a rule for others": ['method = "rule"\nwhen = \'state == "AK"\'\noffers = ["acme"]'],
+    "second price": ['method = "auction"\nprice_rule = "second_price"'],
+    "shared": ['method = "auction"\nmax_buyers = 3'],
+    "turns": ['method = "round_robin"\noffers = ["acme"]', 'method = "waterfall"\noffers = ["*"]'],
+}
+
+
+@pytest.mark.parametrize("plan", ODD_PLANS.values(), ids=ODD_PLANS)
+async def test_the_table_is_the_same_whatever_the_campaigns_plan_is(house, plan):
+    """Answers are fixed by the ZIP code: test leads meet an auction of their own in the end."""
+    tried_in = campaign(lines="sandbox = true\nfloor = 2.00", stages=plan)
+    await house.apply(market(buyer("acme", offer="price = 9.00"), tried_in))
+    await house.open(**UNHURRIED)
+    told = [await tried(house, zip_code, number) for number, (zip_code, _) in enumerate(AT_ONCE)]
+    assert [summed(body) for body in told] == [wanted for _, wanted in AT_ONCE]
+    lines = of(await house.timeline((await house.post(person(50))).body["lead_id"]), "stage")
+    assert len(lines) <= len(plan), "a real lead goes through the campaign's stages, and no other"
+
+
+async def test_test_offers_of_the_campaign_come_before_the_sandbox(house):
+    """What they do not buy meets it; what it refuses is a test lead that nobody buys."""
+    mine = buyer("mine", offer="price = 3.00\ntest = true\nwhere = 'state == \"TX\"'")
+    await open_house(house, mine)
+    assert summed(await tried(house, "78705")) == ("sold", None, 2.55)
+    assert summed(await tried(house, "10001", 2)) == ("sold", None, 8.5)
+    assert summed(await tried(house, "27509", 3)) == ("unsold", "all_refused", None)
+
+
 async def test_it_touches_neither_real_leads_nor_other_campaigns(house):
     """A real lead never meets a test offer; a campaign without a sandbox has none."""
     plain = campaign("plain")
@@ -207,7 +237,7 @@ async def test_a_test_lead_is_explained_as_long_as_anybody_asks(house):
 
     async def told():
         lines = of(await house.timeline(lead_id), "offer_left_out")
-        return {line["offer"]: line["detail"] for line in lines}
+        return {line["offer"]: line.get("detail") for line in lines}
 
     before = await told()
     assert before["sandbox.auto-us.declines"] == 'zip in ["27508"]'
