@@ -34,20 +34,7 @@ def stored_part(row: Any) -> StoredLead:
     return StoredLead(
         lead_id=LeadId(str(row["lead_id"])),
         received_at_us=row["received_at"],
-        row=LeadRow(
-            seller_id=row["seller"],
-            campaign_id=row["campaign"],
-            source_id=row["source"],
-            channel=row["channel"],
-            source_declared=row["source_declared"],
-            vertical_id=row["vertical"],
-            seller_ref=row["seller_ref"],
-            test=row["test"],
-            version=row["version"],
-            received_at_us=row["received_at"],
-            answer_by_us=row["answer_by"],
-            idempotency_key=row["idempotency_key"],
-        ),
+        row=LeadRow(**as_it_came(row)),
         last_number=row["in_moment"],
         pending=False,
         end=LeadEnd(status=LeadStatus.DUPLICATE, reason=Reason.DUPLICATE, original=first),
@@ -112,22 +99,29 @@ def opened_redirect(row: Any, vault: Vault) -> str | None:
 def lead_row(row: Any) -> LeadRow:
     """Return the lead of a row as it was written."""
     return LeadRow(
-        seller_id=row["seller"],
-        campaign_id=row["campaign"],
-        source_id=row["source"],
-        channel=row["channel"],
-        source_declared=row["source_declared"],
-        vertical_id=row["vertical"],
-        seller_ref=row["seller_ref"],
-        test=row["test"],
-        version=row["version"],
-        received_at_us=row["received_at"],
-        answer_by_us=row["answer_by"],
-        idempotency_key=row["idempotency_key"],
+        **as_it_came(row),
         claim=row["claim"],
         state=row["state"],
         score=row["score"],
     )
+
+
+def as_it_came(row: Any) -> dict[str, Any]:
+    """Return what a row says of a lead from the moment it came, by the names of a `LeadRow`."""
+    return {
+        "seller_id": row["seller"],
+        "campaign_id": row["campaign"],
+        "source_id": row["source"],
+        "channel": row["channel"],
+        "source_declared": row["source_declared"],
+        "vertical_id": row["vertical"],
+        "seller_ref": row["seller_ref"],
+        "test": row["test"],
+        "version": row["version"],
+        "received_at_us": row["received_at"],
+        "answer_by_us": row["answer_by"],
+        "idempotency_key": row["idempotency_key"],
+    }
 
 
 def lead_end(row: Any) -> LeadEnd | None:
