@@ -15,6 +15,7 @@ from exchange.domain.campaign import Stage
 from exchange.domain.lead import Lead
 from exchange.domain.money import Micros
 from exchange.domain.offer import Offer
+from exchange.domain.rivals import Rivals, rivals_of
 
 Worth = Callable[[Bid, Micros], int]
 """What a bid is expected to bring at this price; only compared and added up."""
@@ -180,7 +181,7 @@ def best_together(found: Sequence[Candidate], room: int) -> list[Candidate]:
     # Stable: of equal worth, who stands better.
     ranked = sorted(found, key=lambda one: -one.worth)
     if any(one.bid.offer.not_with for one in ranked):
-        return Rivals(ranked, room).best()
+        return worth_something(among_rivals(ranked, room))
     size = best_size(ranked, room)
     chosen: list[Candidate] = []
     seen: set[str] = set()
@@ -191,6 +192,17 @@ def best_together(found: Sequence[Candidate], room: int) -> list[Candidate]:
             if len(chosen) == size:
                 break
     return worth_something(chosen)
+
+
+def among_rivals(ranked: Sequence[Candidate], room: int) -> list[Candidate]:
+    """Return the set of most worth where some name competitors; `ranked` by worth, the most first.
+
+    Of sets that bring the same, one of fewer buyers.
+    """
+    buyers = [one.buyer_id for one in ranked]
+    rivals = rivals_of(buyers, [one.bid.offer.not_with for one in ranked])
+    search = Rivals([one.worth for one in ranked], rivals)
+    return [ranked[place] for place in search.best([one.limit for one in ranked], room)]
 
 
 def best_size(ranked: Sequence[Candidate], room: int) -> int:
@@ -220,76 +232,6 @@ def best_size(ranked: Sequence[Candidate], room: int) -> int:
         if total >= best_total:
             best, best_total = size, total
     return best
-
-
-class Rivals:
-    """The exact search where offers name competitors: branch and bound over sets of bits.
-
-    What is left can bring no more than the best of each of so many groups of mutual rivals as there
-    is room for (Tomita and Seki 2003 bound the maximum clique so); a branch that cannot reach the
-    best set so far is not followed.
-    """
-
-    def __init__(self, ranked: Sequence[Candidate], room: int) -> None:
-        """Take the candidates, those of most worth first."""
-        self._ranked = ranked
-        self._room = room
-        self._worths = [one.worth for one in ranked]
-        self._rivals = rivals_of(ranked)
-        self._best: tuple[int, ...] = ()
-        self._best_total = -1
-
-    def best(self) -> list[Candidate]:
-        """Return the set of most worth, its best first."""
-        # From the smallest on, and only more worth replaces what was found: fewer buyers stay.
-        for size in sorted({one.limit for one in self._ranked}):
-            able = sum(1 << n for n, one in enumerate(self._ranked) if one.limit >= size)
-            self._search(able, min(size, self._room), 0, ())
-        return worth_something([self._ranked[place] for place in self._best])
-
-    def _search(self, able: int, left: int, total: int, chosen: tuple[int, ...]) -> None:
-        if chosen and total > self._best_total:
-            self._best, self._best_total = chosen, total
-        while able and left and self._bound(able, left, total) > self._best_total:
-            place = (able & -able).bit_length() - 1
-            able ^= 1 << place
-            beside = able & ~self._rivals[place]
-            worth = total + self._worths[place]
-            if beside == able:  # nobody left minds the best one: no best set is without it
-                left, total, chosen = left - 1, worth, (*chosen, place)
-                if total > self._best_total:
-                    self._best, self._best_total = chosen, total
-            else:
-                self._search(beside, left - 1, worth, (*chosen, place))
-
-    def _bound(self, able: int, left: int, total: int) -> int:
-        while able and left:
-            place = (able & -able).bit_length() - 1
-            total += self._worths[place]
-            left -= 1
-            able ^= 1 << place
-            together = able & self._rivals[place]
-            while together:
-                other = (together & -together).bit_length() - 1
-                able ^= 1 << other
-                together &= self._rivals[other]
-        return total
-
-
-def rivals_of(ranked: Sequence[Candidate]) -> list[int]:
-    """Return for each candidate the places of its rivals, as bits."""
-    of_buyer: dict[str, int] = {}
-    for place, one in enumerate(ranked):
-        of_buyer[one.buyer_id] = of_buyer.get(one.buyer_id, 0) | 1 << place
-    rivals = [of_buyer[one.buyer_id] & ~(1 << place) for place, one in enumerate(ranked)]
-    for place, one in enumerate(ranked):
-        for name in one.bid.offer.not_with:
-            named = of_buyer.get(name, 0)
-            rivals[place] |= named
-            while named:
-                rivals[(named & -named).bit_length() - 1] |= 1 << place
-                named &= named - 1
-    return rivals
 
 
 def worth_something(chosen: list[Candidate]) -> list[Candidate]:

@@ -1,13 +1,15 @@
 """Who gets a lead together: the best set, exactly, whoever has it already."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exchange.domain import rivals
 from exchange.domain.choice import (
     Choice,
-    Rivals,
     Sharing,
     Taken,
+    among_rivals,
     are_rivals,
     at_price,
     candidates,
@@ -51,6 +53,27 @@ def test_no_set_is_expected_to_bring_more(bids, sharing, chances):
     is_exact(bids, sharing, worth)
 
 
+@given(st.lists(rows, max_size=8).map(made), sharings)
+def test_no_set_brings_more_where_groups_are_searched_apart(bids, sharing):
+    """As with room for many: each group that rivalry connects by itself, then put together."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(rivals, "APART_FROM", 0)
+        is_exact(bids, sharing)
+
+
+def test_room_for_many_does_not_make_it_a_search_without_end():
+    """Thirty rings of five, each minding the next: two of each, and no product of all there are."""
+    rings = [
+        a_bid(f"r{ring}n{n}-1", 1000 - ring, not_with=frozenset({f"r{ring}n{(n + 1) % 5}"}))
+        for ring in range(30)
+        for n in range(5)
+    ]
+    choice = choose(rings, Sharing(buyers_max=100))
+    assert sum(bid.price for bid in choice.bids) == sum(2 * (1000 - ring) for ring in range(30))
+    few = choose(rings, Sharing(buyers_max=20))
+    assert sum(bid.price for bid in few.bids) == sum(2 * (1000 - ring) for ring in range(10))
+
+
 @given(st.lists(plain_rows, max_size=8).map(made), sharings)
 def test_no_set_brings_more_without_competitors(bids, sharing):
     """The short way: limits alone."""
@@ -63,7 +86,7 @@ def test_the_short_way_and_the_search_agree(bids, sharing):
     ranked = sorted(candidates(bids, sharing, at_price), key=lambda one: -one.worth)
     choice = choose([m for m in bids if m.price], sharing)
     if choice is not None and not choice.alone:
-        searched = Rivals([one for one in ranked if one.worth], sharing.room).best()
+        searched = among_rivals([one for one in ranked if one.worth], sharing.room)
         assert sum(one.worth for one in searched) == sum(bid.price for bid in choice.bids)
 
 
