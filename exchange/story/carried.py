@@ -25,5 +25,7 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
     wanted_later: Micros
     """The same of the stages after its own: there somebody takes the best leg's place."""
     kept: Kept
+    asked: tuple[Bid, ...] = ()
+    """Those whose offers are not to have it as well: they hear what became of it, too."""
     left_out: tuple[tuple[str, Reason, str], ...] = ()
     """Offers whose bids stood and that are not to have it: why, and in words."""

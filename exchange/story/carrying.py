@@ -1,5 +1,7 @@
 """What a quote brings into its post: the bids that may still buy, and what is insisted on."""
 
+from collections.abc import Collection
+
 from exchange.domain.campaign import Stage
 from exchange.domain.legs import Kept, QuotedLeg, chosen
 from exchange.domain.quote import Quote, StandingBid, terms_of
@@ -8,6 +10,7 @@ from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
 from exchange.story.carried import CHANGED, Carried
 
+US_PER_S = 1_000_000
 NOT_NAMED = "the consent does not name this buyer"
 NOT_POSTED = "not among the legs that were posted"
 
@@ -21,15 +24,20 @@ def carried_by(quote: Quote, submission: Submission, snapshot: Snapshot) -> Carr
     insists = wanted >= quote.least
     best = max((leg.payout for leg in legs), default=quote.payout)
     least = min((leg.payout for leg in legs), default=quote.payout)
-    posted = {leg.offer_id for leg in legs}
+    posted = {leg.offer_id for leg in legs} if is_chosen else None
     stage = stage_now(quote, snapshot)
-    here = [bid for bid in quote.bids if stands(bid, quote, stage, snapshot)]
+    asked = [
+        (bid.bid(snapshot.offers[bid.offer_id]), why_not(bid, quote, submission, posted))
+        for bid in quote.bids
+        if bid.offer_id in snapshot.offers
+    ]
+    if quote.version != snapshot.version:
+        here = frozenset(() if stage is None else stage.offer_ids)
+        gone = Reason.QUOTE_PROMISE, CHANGED
+        asked = [(bid, why or (None if bid.offer.id in here else gone)) for bid, why in asked]
     return Carried(
-        bids=tuple(
-            bid.bid(snapshot.offers[bid.offer_id])
-            for bid in here
-            if not is_chosen or bid.offer_id in posted
-        ),
+        bids=tuple(bid for bid, why in asked if why is None),
+        asked=tuple(bid for bid, _ in asked),
         stage=None if stage is None else stage.number,
         floor=quote.floor,
         promised=quote.payout,
@@ -43,16 +51,7 @@ def carried_by(quote: Quote, submission: Submission, snapshot: Snapshot) -> Carr
             insists=insists,
             held=tuple(leg for leg in quote.legs if leg.offer_id in snapshot.offers),
         ),
-        left_out=tuple(
-            (bid.offer_id, *why_not(bid.offer_id, quote, submission))
-            for bid in quote.bids
-            if is_chosen and bid.offer_id not in posted
-        )
-        + tuple(
-            (bid.offer_id, Reason.QUOTE_PROMISE, CHANGED)
-            for bid in quote.bids
-            if bid not in here and (not is_chosen or bid.offer_id in posted)
-        ),
+        left_out=tuple((bid.offer.id, *why) for bid, why in asked if why is not None),
     )
 
 
@@ -77,13 +76,6 @@ def stage_now(quote: Quote, snapshot: Snapshot) -> Stage | None:
     return found
 
 
-def stands(bid: StandingBid, quote: Quote, stage: Stage | None, snapshot: Snapshot) -> bool:
-    """Tell whether a bid's offer is still in the market, and in the stage that it was made in."""
-    if stage is None or bid.offer_id not in snapshot.offers:
-        return False
-    return quote.version == snapshot.version or bid.offer_id in stage.offer_ids
-
-
 def is_named(quote: Quote, named: tuple[str, ...]) -> bool:
     """Tell whether a consent chooses by names, of which the quote told the seller some."""
     return bool(named) and any(leg.buyer for leg in quote.legs)
@@ -98,10 +90,21 @@ def names_of(quote: Quote, snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
     }
 
 
-def why_not(offer_id: str, quote: Quote, submission: Submission) -> tuple[Reason, str]:
-    """Return why an offer whose bid stood does not get what the seller posts."""
-    leg: QuotedLeg | None = next((one for one in quote.legs if one.offer_id == offer_id), None)
-    is_posted = submission.legs is None or (leg is not None and leg.leg_id in submission.legs)
-    if leg is not None and is_posted:
-        return Reason.CONSENT, NOT_NAMED
-    return Reason.SUPPRESSED, NOT_POSTED
+def why_not(
+    bid: StandingBid, quote: Quote, submission: Submission, posted: Collection[str] | None
+) -> tuple[Reason, str] | None:
+    """Return why an offer whose bid stood does not get what the seller posts; None: it may.
+
+    `posted` are the offers that the seller chose. The quote ends before a bid of its legs does.
+    """
+    leg: QuotedLeg | None = next((one for one in quote.legs if one.offer_id == bid.offer_id), None)
+    if posted is not None and bid.offer_id not in posted:
+        is_posted = submission.legs is None or (leg is not None and leg.leg_id in submission.legs)
+        if leg is not None and is_posted:
+            return Reason.CONSENT, NOT_NAMED
+        return Reason.SUPPRESSED, NOT_POSTED
+    if leg is None and bid.ttl_s is not None:
+        ends_us = quote.quoted_at_us + bid.ttl_s * US_PER_S
+        if submission.lead.received_at_us >= ends_us:
+            return Reason.QUOTE_PROMISE, f"its bid held for {bid.ttl_s} s"
+    return None

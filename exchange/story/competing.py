@@ -285,8 +285,6 @@ class Competing:
                     EventName.OFFER_LEFT_OUT, offer=bid.offer.id, reason=Reason.QUOTE_PROMISE
                 )
         self._course.above_floor += len(standing)
-        if self._chain.noticing is not None:
-            self._chain.noticing.stand_again(bids)
         self._results.ranking(standing)
         return tuple(standing)
 

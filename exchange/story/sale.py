@@ -269,6 +269,8 @@ class LeadSale:
                 self._chain.note(
                     EventName.OFFER_LEFT_OUT, offer=offer_id, reason=why, detail=detail
                 )
+            if self._chain.noticing is not None:
+                self._chain.noticing.stand_again(carried.asked)
             standing = competing.stand_again(
                 carried.bids, stage, carried.floor, carried.kept.held_of
             )

@@ -1,5 +1,6 @@
 """Limits of a buyer beyond plain caps: accounts under it, a pace, and persons it has already."""
 
+import hashlib
 from datetime import datetime
 
 from bidders.fleet import Fleet
@@ -191,6 +192,27 @@ async def test_a_buyer_that_has_a_person_is_not_pinged_for_it_again(house):
     assert fleet.books["acme"].pings == 2
     held = " ".join(await house.market_keys())
     assert person(1)["phone"] not in held
+
+
+async def test_a_buyer_is_pinged_for_a_person_again_once_its_window_is_over(house, clock):
+    """An hour: by lead or by ping, in clear or as a digest, the person is known until then."""
+    async with Fleet(bidding({"acme": "9.00"})) as fleet:
+        acme = buyer("acme", fleet.base_url, own="duplicates = { window_hours = 1 }")
+        await house.apply(market(acme, campaign()))
+        clock.set(datetime.fromisoformat("2026-11-04T12:00:00-06:00"))
+        await house.open(**UNHURRIED)
+        assert (await house.post(person(1))).body["status"] == "sold"
+        clock.set(datetime.fromisoformat("2026-11-04T12:59:00-06:00"))
+        assert (await house.post(person(1))).body["status"] == "unsold"
+        digest = hashlib.sha256(person(1)["phone"].encode()).hexdigest()
+        of_nobody = {"zip": "78701", "currently_insured": True}
+        for known in ({"email": person(1)["email"]}, {"phone_sha256": digest}):
+            ping = await house.post({**of_nobody, **known}, path="/v1/pings")
+            assert ping.body["reason"]["reason"] == "no_eligible_offer"
+        assert fleet.books["acme"].pings == 1
+        clock.set(datetime.fromisoformat("2026-11-04T13:01:00-06:00"))
+        assert (await house.post(person(1))).body["status"] == "sold"
+        assert fleet.books["acme"].pings == 2
 
 
 async def test_a_refusal_for_another_reason_is_forgotten(house):

@@ -1,6 +1,7 @@
 """Methods that choose by fit, by speed, by rule or by turn; each holds and falls back alike."""
 
 import asyncio
+import re
 from decimal import Decimal
 
 import pytest
@@ -129,6 +130,15 @@ async def test_an_auction_ends_when_nobody_silent_can_outbid_the_best(house):
         }  # fmt: skip
         [closed] = of(timeline, "closed_early")
         assert "could change who wins; up to" in closed["detail"]
+        # What is said to be saved is what was left of its time.
+        saved = float(re.search(r"up to (\d+) ms saved", closed["detail"])[1])
+        left = await house.call("GET", "/metrics")
+        name = 'exchange_early_close_left_seconds_{}{{campaign="auto-us"}} (.*)'
+        count, total = (
+            float(re.search(name.format(what), left.body)[1]) for what in ("count", "sum")
+        )
+        assert count == 1
+        assert total == pytest.approx(saved / 1000, abs=0.001)
         # The one that may bid more than the best is waited for.
         fleet.change(bidding({"big": "50.00"}, latency_ms=Fixed(150.0))[0])
         body, timeline = await sold(house, person(1))

@@ -123,6 +123,29 @@ async def test_a_quote_tells_what_is_known_at_once_and_the_rest_when_it_is_poste
         }
 
 
+async def test_who_was_quoted_and_not_chosen_hears_that_it_was_outbid(house):
+    """The seller posts one leg of three, or a consent names its buyer: the others' bids stood."""
+    specs = bidding({"high": "12.00", "second": "9.00", "third": "8.00", "low": "7.00"})
+    async with a_hook() as hook, Fleet(specs) as fleet:
+        names = ("high", "second", "third", "low")
+        plan = 'method = "auction"\nmax_buyers = 3'
+        sellable = (noticed(name, fleet, hook) for name in names)
+        await house.apply(market(*sellable, campaign(stages=[plan])))
+        await house.open(**SOON)
+        ping = {"zip": "78701", "currently_insured": True}
+        quote = await house.post(ping, path="/v1/pings")
+        path = f"/v1/pings/{quote.body['ping_id']}/post"
+        sold = await house.post(path=path, legs=["2"])
+        assert sold.body["price"] == 7.65
+        found = await heard(hook, 4)
+        assert results(found) == {
+            "high": ["outbid"],
+            "second": ["won"],
+            "third": ["outbid"],
+            "low": ["outbid"],
+        }
+
+
 async def test_many_leads_leave_few_messages_and_an_endpoint_that_is_down_stops_no_sale(house):
     """Batched; what could not be told waits in the outbox, and is there when it is back."""
     async with a_hook() as hook, Fleet(bidding({"high": "12.00", "second": "9.00"})) as fleet:

@@ -1,6 +1,7 @@
 """A ping is answered with a price that binds; its post, once and in time, sells at no less."""
 
 import asyncio
+import base64
 import hashlib
 from collections import Counter
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import pytest
 from bidders.fleet import Fleet, PostFault
 from bidders.fleet.reply import message
 from tests.acceptance.buyers import bidding, bodies, let_answer
+from tests.acceptance.cables import cables
 from tests.acceptance.house import ANN, phone
 from tests.acceptance.market import buyer, campaign, market
 
@@ -216,6 +218,71 @@ async def test_a_fallback_sells_at_no_less_than_was_quoted_unless_the_seller_per
         not_enough = await posted(house, await quoted(house), min_price=8.51)
         assert not_enough.body["status"] == "unsold"
         assert pings(fleet) == 6
+
+
+async def test_a_bid_that_holds_no_longer_takes_no_ones_place(house):
+    """Its buyer bound itself for a second; the quote, which rests on another one, goes on."""
+    fleet_of = [*bidding({"acme": "12.00"}, **REFUSING), *bidding({"bravo": "12.00"})]
+    async with Fleet(fleet_of) as fleet:
+        let_answer(fleet, {"bravo": message(b'{"bid":12,"bid_id":"b1","ttl_s":99}')})
+        await house.apply(
+            market(
+                buyer("acme", fleet.base_url, offer="priority = 1"),
+                buyer("bravo", fleet.base_url, offer="priority = 2"),
+                campaign(),
+            )
+        )
+        await house.open()
+        ping = await house.post(PING, path="/v1/pings")
+        ends = datetime.fromisoformat(ping.body["expires_at"])
+        assert (ends - datetime.now(UTC)).total_seconds() > 200
+        in_time = await posted(house, ping.body["ping_id"])
+        assert (in_time.body["status"], fleet.books["bravo"].posts) == ("sold", 1)
+        let_answer(fleet, {"bravo": message(b'{"bid":12,"bid_id":"b1","ttl_s":1}')})
+        token = await quoted(house)
+        await asyncio.sleep(1.0)  # only time ends it
+        late = await posted(house, token)
+        assert (late.body["status"], fleet.books["bravo"].posts) == ("unsold", 1)
+        lines = await house.timeline(late.body["lead_id"])
+        left_out = [line for line in lines if line.get("offer") == "bravo"][-1]
+        assert left_out["reason"]["reason"] == "quote_promise"
+        assert left_out["detail"] == "its bid held for 1 s"
+
+
+async def test_a_token_is_judged_without_any_store(house):
+    """Forged, another seller's, or expired: said while neither ledger nor market state is there."""
+    async with Fleet(bidding(PRICES)) as fleet:
+        line = await house.stack.enter_async_context(cables(house.urls))
+        buyers = (buyer(name, fleet.base_url) for name in fleet.specs)
+        lines = "quote_ttl_s = 1"
+        await house.apply(market(*buyers, campaign(sellers='"fastquotes", "other"', lines=lines)))
+        await house.key("seller", "other")
+        await house.key("seller", "fastquotes")
+        await house.open(line.urls)
+        token = await quoted(house)
+        await line.market.cut()
+        await line.database.cut()
+        assert (await posted(house, token[:-4] + "AAAA")).status == 404
+        assert (await posted(house, token, seller="other")).status == 404
+        await asyncio.sleep(1.0)  # only time ends it
+        assert (await posted(house, token)).status == 410
+
+
+async def test_a_quote_is_kept_over_the_change_of_its_days_key(house, clock):
+    """Sealed just before midnight under one day's key, posted after it; the next has another."""
+    async with Fleet(bidding(PRICES)) as fleet:
+        clock.set(datetime(2027, 3, 1, 23, 59, 58, tzinfo=UTC))
+        await opened(house, fleet)
+        await house.open()
+        before = await quoted(house)
+        clock.set(datetime(2027, 3, 2, 0, 0, 30, tzinfo=UTC))
+        after = await quoted(house, seller_ref="another")
+        heads = [base64.urlsafe_b64decode(token[:12])[:7] for token in (before, after)]
+        assert heads[0][:4] == heads[1][:4]
+        assert int.from_bytes(heads[0][4:]) + 1 == int.from_bytes(heads[1][4:])
+        for base, token in enumerate((before, after)):
+            answer = await posted(house, token, base=base)
+            assert (answer.body["status"], answer.body["price"]) == ("sold", 10.2)
 
 
 async def test_a_quotes_fallback_reaches_down_the_waterfall(house):
