@@ -215,6 +215,26 @@ async def test_the_best_fit_wins_whatever_it_pays(house):
         assert body["price"] == 34
 
 
+async def test_the_best_fits_share_a_lead_whatever_others_pay_for_it_alone(house):
+    """Two may have it: the two whom it fits best, the third and its price for being alone not."""
+    async with Fleet(bidding({"rich": "40.00", "near": "8.00", "next": "6.00"})) as fleet:
+        plan = stage("best_match", more="max_buyers = 2")
+        fits = {"rich": 0, "near": 30, "next": 20}
+        await house.apply(
+            market(
+                *(asked(fleet, name, offer=f'fit = "{points}"') for name, points in fits.items()),
+                campaign(lines=LONG, stages=[plan]),
+            )
+        )
+        await house.open()
+        body, timeline = await sold(house)
+        assert body["price"] == 11.9
+        assert sorted(offers(timeline, "accepted")) == ["near", "next"]
+        fleet.change(bidding({"near": "8.00"}, post_faults=REFUSING)[0])
+        body, timeline = await sold(house, person(1))
+        assert sorted(offers(timeline, "accepted")) == ["next", "rich"]
+
+
 # Rules, and the own team
 
 
