@@ -6,6 +6,7 @@ alternate between what is compared (formats, checkouts), so that a noisy machine
 medians and ratios are told, and how long an answer took. `--against` takes the exchange of another
 checkout of this project; `--per-buyer` measures with few buyers too, and tells what one buyer more
 costs; with `--spent` everybody bids, and nobody has enough left of its budget for what it bids.
+`--pilots` measures the same with a seller and a campaign in pilots, too.
 """
 
 import argparse
@@ -27,13 +28,22 @@ from bench.progress import progress
 from bench.rounds import spread
 from bench.serving import HERE, fleet, serving
 
+PILOTS = {
+    "seller": "pilot = { leads = 900000, payout = 9000000.00 }",
+    "campaign": "pilot = { leads = 900000, spend = 9000000.00 }",
+}
+"""That nobody comes to the end of."""
+NO_PILOTS = {"seller": "", "campaign": ""}
+
 QUICK = {"leads": 20, "warm": 20, "rounds": 1, "buyers": 3}
 
 MARKET = """
 [[seller]]
 id = "bench"
+{seller}
 [[campaign]]
 id = "bench"
+{campaign}
 vertical = "auto_insurance"
 sellers = ["bench"]
 floor = 1.00
@@ -150,17 +160,18 @@ FEW = 2
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """One exchange, how its buyers speak, and how many there are."""
+    """One exchange, how its buyers speak, how many there are, and whether it is for pilots."""
 
     checkout: Path
     speaking: str
     buyers: int
+    pilots: bool = False
 
     @property
     def name(self) -> str:
         """Which it is, for people."""
         place = "here" if self.checkout == HERE else "there"
-        return f"{self.speaking} ({place}, {self.buyers} buyers)"
+        return f"{self.speaking} ({place}, {self.buyers} buyers{', pilots' * self.pilots})"
 
     @property
     def with_few(self) -> str:
@@ -212,6 +223,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--speaking", nargs="+", choices=list(FORMATS), default=["standard"])
     parser.add_argument("--per-buyer", action="store_true", help="tell what one buyer more costs")
     parser.add_argument("--spent", action="store_true", help="nobody can pay what it bids")
+    parser.add_argument("--pilots", action="store_true", help="and with seller and campaign in one")
     parser.add_argument("--against", type=Path, help="another checkout of this project")
 
 
@@ -250,10 +262,11 @@ def candidates(options: argparse.Namespace) -> list[Candidate]:
     checkouts = [HERE] if options.against is None else [options.against.resolve(), HERE]
     sizes = [options.buyers, FEW] if options.per_buyer else [options.buyers]
     return [
-        Candidate(one, speech, size)
+        Candidate(one, speech, size, pilots)
         for size in sizes
         for speech in options.speaking
         for one in checkouts
+        for pilots in ([False, True] if options.pilots else [False])
     ]
 
 
@@ -277,7 +290,8 @@ def one_round(
     buyers = "".join(
         BUYER.format(number=number, **alike) for number in range(1, candidate.buyers + 1)
     )
-    market = MARKET.format(mapping=speech.mapping, buyers=buyers)
+    limits = PILOTS if candidate.pilots else NO_PILOTS
+    market = MARKET.format(mapping=speech.mapping, buyers=buyers, **limits)
     with serving(market, checkout=candidate.checkout) as own:
         warm = range(options.warm)
         asyncio.run(send(own.url, own.key, warm, options.concurrency, bars.counted("warm", warm)))

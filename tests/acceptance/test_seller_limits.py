@@ -209,6 +209,39 @@ async def test_a_ping_budget_is_never_passed_and_what_is_left_goes_by_priority(h
         assert (await compared(house))["differences"] == []
 
 
+async def test_a_source_has_a_ping_budget_of_its_own(house, clock):
+    """Four pings an hour, three buyers: three, the one that is left, then 429 until the next hour.
+
+    The seller's other source goes on, and what both sent counts for the seller.
+    """
+    async with Fleet(bidding(NAMES)) as fleet:
+        buyers = [buyer(name, fleet.base_url) for name in NAMES]
+        limits = '{ pings = 50, per = "day" }'
+        own = '{ pings = 4, per = "hour" }'
+        await house.apply(market(limits, *buyers, campaign(), source=own))
+        clock.set(datetime.fromisoformat("2026-11-20T10:30:00+00:00"))
+        await house.open(**UNHURRIED)
+        told = [await house.post(person(number), source="search") for number in range(2)]
+        assert [answer.body["status"] for answer in told] == ["sold", "sold"]
+        assert sum(book.pings for book in fleet.books.values()) == 4
+        timeline = await house.timeline(told[1].body["lead_id"])
+        (counters,) = {line["detail"] for line in of(timeline, "offer_left_out")}
+        assert counters.startswith("source/fastquotes:search|pings|hour|")
+        await look_ahead(house)
+        full = await house.post(person(2), source="search")
+        assert (full.status, full.headers["Retry-After"]) == (429, "1800")
+        assert "this source's limit of 4 pings per hour" in full.body["detail"]
+        quoted = await house.post(person(3), source="search", path="/v1/pings")
+        assert (quoted.status, quoted.headers["Retry-After"]) == (429, "1800")
+        assert (await house.post(person(4), source="social")).body["status"] == "sold"
+        await settled(house)
+        assert await used(house, "pings") == {
+            "seller/fastquotes": 7,
+            "source/fastquotes:search": 4,
+        }
+        assert (await compared(house))["differences"] == []
+
+
 async def test_a_ping_budget_is_exact_under_two_workers(house):
     """60 leads and quotes at once, three buyers, 100 pings: exactly 100, on every book."""
     async with Fleet(bidding(NAMES)) as fleet:
