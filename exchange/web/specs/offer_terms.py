@@ -6,6 +6,7 @@ from itertools import groupby
 from exchange.domain.counting import counted
 from exchange.domain.money import Micros, to_text
 from exchange.domain.offer import Cap, CapKind, Offer, OnLowerPrice, OnNoAnswer, Per
+from exchange.domain.pilot import OFFER_SCOPE, is_of_pilot
 from exchange.domain.schedule import Schedule
 from exchange.web.specs.terms import duration
 
@@ -58,7 +59,7 @@ def amount(price: Micros, currency: str) -> str:
 
 def cap_text(cap: Cap, offer: Offer) -> str:
     """Return one limit; what reaches it is not sent any more."""
-    whose = "This offer" if cap.scope.startswith("offer/") else "All your offers together"
+    whose, end = whose_limit(cap, offer)
     if cap.kind is CapKind.CONCURRENT:
         return f"{whose}: at most {counted(cap.limit, 'lead')} posted and not answered at a time."
     limit = (
@@ -67,7 +68,17 @@ def cap_text(cap: Cap, offer: Offer) -> str:
         else amount(Micros(cap.limit), offer.buyer.currency)
     )
     per = "in all" if cap.per in {None, Per.TOTAL} else f"per {cap.per} ({offer.buyer.zone.key})"
-    return f"{whose}: at most {limit} {per}."
+    return f"{whose}: at most {limit} {per}{end}."
+
+
+def whose_limit(cap: Cap, offer: Offer) -> tuple[str, str]:
+    """Return of what a limit is, and what its end means where it is a pilot's."""
+    is_pilot = is_of_pilot(cap.scope)
+    if cap.scope.startswith(("offer/", OFFER_SCOPE)):
+        return "This offer", ", on trial: then it is paused" if is_pilot else ""
+    if cap.scope.startswith("account/"):
+        return f'Your offers of the account "{offer.account}" together', ""
+    return "All your offers together", ", on trial: then they are paused" if is_pilot else ""
 
 
 def opening(schedule: Schedule | None) -> str:
