@@ -20,11 +20,18 @@ def dealt(
     """
     bids = [at_its_price(bid, choice) for bid in choice.bids]
     never = {*sent, *(one.offer.buyer.id for one in sharing.taken)}
-    if choice.alone:
+    if has_it_alone(choice, sharing):
         own = choice.bids[0].offer.buyer.id
         able = [bid for bid in others if bid.offer.buyer.id not in {*never, own}]
         others = as_one(choose(able, sharing))
     return deals(bids, others, terms, never)
+
+
+def has_it_alone(choice: Choice, sharing: Sharing) -> bool:
+    """Tell whether a choice keeps others out who could share: by its bid, or by its offer."""
+    if choice.alone or sharing.buyers_max == 1 or len(choice.bids) > 1:
+        return choice.alone
+    return sharing.buyers_max_of(choice.bids[0].offer) == 1
 
 
 def at_its_price(bid: Bid, choice: Choice) -> Bid:

@@ -212,6 +212,17 @@ async def test_who_is_alone_pays_what_the_others_would_have_brought(house):
         assert (award["offer"], award["price"], sold.body["price"]) == ("delta", 25, 21.25)
 
 
+async def test_an_offer_that_never_shares_pays_what_those_it_keeps_out_would_have_brought(house):
+    """40.00 for what two would have had for 13 and 12 together: 25.00."""
+    async with Fleet(bidding(BIDS | {"delta": "40.00"})) as fleet:
+        plan = campaign(stages=[f"{SECOND}\nmax_buyers = 2"])
+        await opened(house, fleet, plan, delta="share_with_max = 0")
+        sold = await house.post()
+        (award,) = await awarded(house, sold)
+        await audit(house, fleet)
+    assert (award["offer"], award["price"], sold.body["price"]) == ("delta", 25, 21.25)
+
+
 async def test_a_second_offer_of_who_is_alone_does_not_set_its_price(house):
     """Its own 12 would share with bravo's 10 for 22 together; it pays the 10 of the other buyer."""
     async with Fleet(bidding({"acme": "1.00", "twin": "12.00", "bravo": "10.00"})) as fleet:

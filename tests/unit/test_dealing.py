@@ -60,11 +60,12 @@ def test_nobody_pays_more_than_it_bid_and_who_is_alone_what_the_others_bring(
     assert [deal.bid.offer.id for deal in deals] == [bid.offer.id for bid in choice.bids]
     for bid, deal in zip(choice.bids, deals, strict=True):
         assert deal.price <= choice.price_of(bid)
-    if choice.alone:
+    never_shares = choice.bids[0].offer.share_with_max == 0 and sharing.buyers_max > 1
+    if choice.alone or never_shares:
         (winner,), (deal,) = choice.bids, deals
         own = winner.offer.buyer.id
         rest = best_of_all([bid for bid in able if bid.offer.buyer.id != own], sharing) or 0
-        assert deal.price == min(winner.exclusive_price, max(floor, rest))
+        assert deal.price == min(choice.price_of(winner), max(floor, rest))
 
 
 def test_a_buyers_other_offers_neither_raise_nor_lower_what_it_pays_for_being_alone():
@@ -74,6 +75,13 @@ def test_a_buyers_other_offers_neither_raise_nor_lower_what_it_pays_for_being_al
     choice, prices = paid([alone, *others], Sharing(buyers_max=2), terms(floor=2))
     assert choice == Choice((alone,), alone=True)
     assert prices == [10]
+
+
+def test_an_offer_that_never_shares_pays_what_those_would_have_brought_who_would():
+    """It bids 20 for having it alone, and keeps out two who would have paid 7 and 6."""
+    bids = [a_bid("acme-1", 20, share_with_max=0), a_bid("bravo-1", 7), a_bid("cargo-1", 6)]
+    choice, prices = paid(bids, Sharing(buyers_max=2), terms())
+    assert (choice, prices) == (Choice((bids[0],)), [13])
 
 
 def test_who_was_sent_the_lead_sets_no_price_for_who_is_alone():
