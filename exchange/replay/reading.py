@@ -118,7 +118,7 @@ class Reader:
                 STATEMENTS["pings"],
                 pings_from_us,
                 after[0] + 1,
-                uuid7(pings_from_us - ASKED_WITHIN_US, b"\x00" * ENTROPY_BYTES),
+                uuid7(max(0, pings_from_us - ASKED_WITHIN_US), b"\x00" * ENTROPY_BYTES),
                 uuid7(after[0] + ASKED_WITHIN_US, b"\xff" * ENTROPY_BYTES),
                 holding,
                 since_us,

@@ -31,7 +31,7 @@ async def ended(house, leads):
 async def test_room_that_pings_held_is_held_again_posted_or_not(house, printed):
     """A ping that nobody posts takes the last place; one that is posted keeps its own.
 
-    Also where both came before the time that is looked at.
+    Also where both came before the time that is looked at, and from the first second there is.
     """
     prices = {"acme": "9.00", "bravo": "7.00"}
     async with Fleet(bidding(prices)) as fleet:
@@ -52,7 +52,7 @@ async def test_room_that_pings_held_is_held_again_posted_or_not(house, printed):
         sold = await house.post(IDENTITY, path=path, campaign=None, source=None)
         assert sold.body["price"] == 7.65
         await ended(house, 2)
-        for since in (LONG_AGO, asked):
+        for since in (datetime.fromtimestamp(0, UTC), LONG_AGO, asked):
             found = await printed(replay_command, since=since)
             assert (found["leads"], found["left_out"]) == (2, {})
             as_recorded(found)
