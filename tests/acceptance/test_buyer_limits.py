@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime
 
-from bidders.fleet import Fleet
+from bidders.fleet import Fleet, PostFault
 from bidders.fleet.fleet import Desk
 from bidders.fleet.reply import STATUS_LINES, Reply
 from tests.acceptance.audit import audit, standing
@@ -213,6 +213,81 @@ async def test_a_buyer_is_pinged_for_a_person_again_once_its_window_is_over(hous
         clock.set(datetime.fromisoformat("2026-11-04T13:01:00-06:00"))
         assert (await house.post(person(1))).body["status"] == "sold"
         assert fleet.books["acme"].pings == 2
+
+
+BY_CODE = """
+[[mapping]]
+id = "by-code"
+idempotent = false
+[mapping.post]
+body = { json = { phone = "{lead.phone}" } }
+accepted = { path = "accepted", equals = [true] }
+refused = { path = "accepted", equals = [false] }
+duplicate = { path = "reason", equals = ["E17"] }
+"""
+
+
+async def left_out_next(house, number):
+    """Why offers are left out of the next lead of a person."""
+    again = await house.post(person(number))
+    return reasons(await house.timeline(again.body["lead_id"]), "offer_left_out")
+
+
+async def test_a_buyer_in_its_own_words_is_not_asked_again_either(house):
+    """By its mapping's rule `duplicate`, which no word of a reason would have told."""
+    fleet = Fleet(bidding({"acme": "12.00"}))
+    await house.stack.enter_async_context(fleet)
+    body = b'{"accepted": false, "reason": "E17"}'
+    reply = Reply(STATUS_LINES[200] + b"content-length: %d\r\n\r\n%b" % (len(body), body))
+    fleet.desks["/acme/post"] = Desk(fleet.books["acme"], lambda *_: reply)
+    post = f'post = {{ url = "{fleet.post_url("acme")}", on_no_answer = "wait" }}'
+    offer = f'price = 12.00\nformat = "by-code"\n{post}'
+    await house.apply(market(BY_CODE, buyer("acme", own=KNOWS, offer=offer), campaign()))
+    await house.open(**UNHURRIED)
+    first = await house.post(person(1))
+    (line,) = of(await house.timeline(first.body["lead_id"]), "refused")
+    assert line["reason"]["reason"] == "duplicate_for_buyer"
+    assert await left_out_next(house, 1) == {"acme": "duplicate_for_buyer"}
+
+
+async def test_a_sale_in_doubt_that_is_decided_as_a_duplicate_is_remembered(house):
+    """Its buyer did not answer the post, and says later that it has the person already."""
+    mute = {"post_faults": {PostFault.MUTE: 1.0}}
+    async with Fleet(bidding({"acme": "12.00"}, **mute)) as fleet:
+        acme = buyer("acme", fleet.base_url, own=KNOWS, post_ms=100)
+        await house.apply(market(acme, campaign()))
+        await house.open(**UNHURRIED)
+        for number, why in ((1, "no agent free"), (2, "Duplicate lead")):
+            told = await house.post(person(number), timeout_ms=300)
+            assert told.body["status"] == "pending"
+            [award] = await house.fetch(
+                "SELECT sale_id FROM award WHERE lead_id = $1", told.body["lead_id"]
+            )
+            key = await house.key("buyer", "acme")
+            word = {"accepted": False, "reason": why}
+            path = f"/v1/sales/{award['sale_id']}/confirm"
+            assert (await house.call("POST", path, key=key, json=word)).status == 200
+
+        async def is_remembered():
+            return bool(await house.market_keys("{person:*}:buyers"))
+
+        await until(is_remembered)  # market state follows the books
+        assert await left_out_next(house, 2) == {"acme": "duplicate_for_buyer"}
+        fleet.change(bidding({"acme": "12.00"})[0])
+        assert await left_out_next(house, 1) == {}
+
+
+async def test_test_leads_are_never_remembered(house):
+    """The same person is bought twice in a trial; of a real lead it is remembered."""
+    async with Fleet(bidding({"acme": "12.00"})) as fleet:
+        acme = buyer("acme", fleet.base_url, own=KNOWS)
+        trial = acme.replace('id = "acme"', 'id = "trial"') + "test = true\n"
+        await house.apply(market(acme, trial, campaign()))
+        await house.open(**UNHURRIED)
+        for test in (True, True, False):
+            assert (await house.post(person(1), test=test)).body["status"] == "sold"
+        left_out = await left_out_next(house, 1)
+        assert left_out == {"acme": "duplicate_for_buyer", "trial": "filtered"}
 
 
 async def test_a_refusal_for_another_reason_is_forgotten(house):
