@@ -51,6 +51,8 @@ class LeadSale:
         self.lead = submission.lead
         self.campaign = snapshot.campaign(self.lead.campaign_id, test=self.lead.test)
         self.ending: Ending | None = None
+        self.owes_its_end = False
+        """Its seller heard `pending` while its end was written: that knows nothing of it."""
         self._on_books = asyncio.Event()
         """Set once the lead's own row is on its way to the ledger, or will never be."""
         self._stations = stations

@@ -78,7 +78,7 @@ class Story:
         self._broke_off: set[LeadId] = set()
         """Leads of which one story broke off while another one is under way."""
         self.left_open: set[LeadId] = set()
-        """Leads whose story broke off; recovery ends them."""
+        """Leads whose story broke off, or whose end is not told yet: recovery sees to both."""
         self.asking: dict[LeadId, LeadId] = {}
         """Requests that have their Idempotency-Key, or may: what the lead of each is called."""
 
@@ -192,6 +192,9 @@ class Story:
                 now = await self.standing(sale.lead.lead_id)
                 if now is not None and not now.is_open:
                     return now.answer
+            if sale.ending is not None:
+                return await self._answer(sale, sale.ending)
+            sale.owes_its_end = True
             return await self._answer(sale, sale.so_far)
         if isinstance(outage, Broken):
             raise LedgerUnavailable from None
@@ -220,9 +223,12 @@ class Story:
             return  # shutting down: the lease goes, and whoever takes over finishes the lead
         error = task.exception()
         if error is None:
-            self._leases.closed(lead_id)
             self._volume.keep(sale.lead, self._market())
             self._broke_off.discard(lead_id)
+            if sale.owes_its_end:
+                self.left_open.add(lead_id)
+            else:
+                self._leases.closed(lead_id)
             return
         if not isinstance(error, Fenced):
             if sale.may_be_written:  # else a quote would be used up by what never came to be

@@ -7,8 +7,10 @@ import pytest
 from exchange.delivery.answer import Accepted, InDoubt, Refused
 from exchange.domain.events import EventName
 from exchange.domain.offer import OnNoAnswer
+from exchange.domain.states import LeadStatus
 from exchange.ledger.errors import LedgerUnavailable
 from tests.making_story import IN_DOUBT_S, POST_MS, Scene
+from tests.story_journal import lead_end
 
 DOUBT, NO = InDoubt("status 500, not understood"), Refused("no")
 LATE_S = POST_MS / 1000 + 0.01
@@ -169,3 +171,34 @@ async def turns_until(true):
             return
         await asyncio.sleep(0)
     raise AssertionError("it never came true")
+
+
+class Hanging(Scene):
+    """Stores that hang as soon as an end is written, until they go on."""
+
+    def __init__(self, *answers, wait_s):
+        super().__init__(*answers, wait_s=wait_s)
+        self.goes_on = asyncio.Event()
+
+    async def market(self, what, sale_id=None, answer=None):
+        if lead_end(self.journal):
+            await self.goes_on.wait()
+        return await super().market(what, sale_id, answer)
+
+    async def lead(self, lead_id):
+        if not self.goes_on.is_set():
+            raise LedgerUnavailable
+        return await super().lead(lead_id)
+
+
+async def test_an_end_that_knows_nothing_of_pending_is_told_by_recovery():
+    """It was written before its seller's time was up, and cannot be read when that is."""
+    scene = Hanging(NO, NO, NO, wait_s=0.3)
+    heard = await scene.sell()
+    assert heard.status == "pending"
+    assert lead_end(scene.journal).status is LeadStatus.UNSOLD
+    scene.goes_on.set()
+    await scene.end()
+    lead_id = scene.submission.lead.lead_id
+    assert scene.story.left_open == {lead_id}
+    assert lead_id in scene.answering_for, "else nobody tells it where this worker is killed now"
