@@ -31,11 +31,12 @@ def arrivals(order: Order) -> Iterator[Arrival]:
     while order.seconds is None or after_s < order.seconds:
         number += 1
         (feed,) = chance.choices(order.feeds, shares)
+        usual = way(order.mix, chance.random())
         yield Arrival(
             number,
             after_s,
             feed,
-            way(order.mix, chance.random()),
+            Way.PING if feed.asks_first else usual,
             oddity(order.mix, chance.random()),
         )
         after_s += chance.expovariate(order.rate)

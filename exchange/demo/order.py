@@ -51,6 +51,8 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     """What its requests say beside the lead."""
     lead: dict[str, Any] = {}
     """What all its leads have, in place of what would be invented."""
+    asks_first: bool = False
+    """Every lead of it comes by a quote, whatever the mix says."""
 
 
 class Mix(msgspec.Struct, frozen=True, kw_only=True):

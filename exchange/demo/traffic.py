@@ -23,6 +23,8 @@ class FeedPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What its requests say beside the lead, such as `min_price`."""
     lead: dict[str, Any] = {}
     """What all its leads have, such as a `zip`; the rest is invented."""
+    asks_first: bool = False
+    """Its seller pings each lead, and posts what is quoted."""
 
 
 class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,6 +47,7 @@ class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 door=part.door,
                 also=part.also,
                 lead=part.lead,
+                asks_first=part.asks_first,
             )
             for part in self.feed
         )

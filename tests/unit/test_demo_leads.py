@@ -243,6 +243,19 @@ def test_ways_and_oddities_come_in_the_shares_of_the_mix():
     assert {a.feed.source for a in came} == {feed.source for feed in FEEDS}
 
 
+def test_a_seller_that_asks_first_pings_every_lead():
+    """And it changes nothing of when leads arrive, or of the others' ways."""
+    first, *others = FEEDS
+    asking = msgspec.structs.replace(first, asks_first=True)
+    came = list(arrivals(an_order(seconds=60.0, feeds=(asking, *others))))
+    assert {one.way for one in came if one.feed is asking} == {Way.PING}
+    usual = list(arrivals(an_order(seconds=60.0, feeds=(first, *others))))
+    assert [one.after_s for one in came] == [one.after_s for one in usual]
+    assert [one.way for one in came if one.feed is not asking] == [
+        one.way for one in usual if one.feed is not first
+    ]
+
+
 def test_a_seed_brings_the_same_arrivals_again_and_another_one_others():
     """Runs can be repeated."""
     assert list(arrivals(an_order())) == list(arrivals(an_order()))
