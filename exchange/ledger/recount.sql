@@ -85,16 +85,18 @@ WITH counter AS (
       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[],
                   $6::timestamptz[], $7::boolean[])
            AS counter (name, seller, source, campaign, began, until, test)
-), sent AS (
+), since AS (
+    SELECT min(began) AS began FROM counter
+), sent AS NOT MATERIALIZED (
     SELECT seller, campaign, source, test, received_at FROM lead
     UNION ALL
     SELECT seller, campaign, source, test, received_at FROM submission
 ), brought AS (
     SELECT seller, NULL AS campaign, source, test, received_at FROM sent
-     WHERE seller = ANY($2::text[])
+     WHERE seller = ANY($2::text[]) AND received_at >= (SELECT began FROM since)
     UNION ALL
     SELECT NULL, campaign, source, test, received_at FROM sent
-     WHERE campaign = ANY($4::text[])
+     WHERE campaign = ANY($4::text[]) AND received_at >= (SELECT began FROM since)
 )
 SELECT name, count(*) AS amount
   FROM counter

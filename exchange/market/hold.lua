@@ -3,6 +3,8 @@
 -- Idempotent by sale id: a sale that is or was held gets the first answer and changes nothing. A
 -- refusal leaves nothing behind, so asking again is a new question. A sale that was released before
 -- it was ever held (its caller gave up, and the release overtook the hold) is never held any more.
+-- A lead's own place, whose sale id is the lead's, is held anew where it was given back: its quote
+-- may be posted again.
 -- KEYS     1 counters, 2 holds, 3 leases of the buyer, 4 how the sale ended, 5 the buyer's epoch
 -- ARGV     1 sale id, 2 lead id, 3 worker, 4 end of the lease in µs, 5 the epoch that the caller
 --          knows, '' for any, then for each line: counter, amount, limit, kind (n: a number,
@@ -37,7 +39,8 @@ local answer = {0}
 for i = 1, lines do
   answer[i + 1] = tonumber(counts[2 * i - 1] or 0) + tonumber(counts[2 * i] or 0)
 end
-if ended or redis.call('HEXISTS', KEYS[2], sale) == 1 then
+local again = ended == 'released' and sale == ARGV[2]
+if (ended and not again) or redis.call('HEXISTS', KEYS[2], sale) == 1 then
   return answer
 end
 
@@ -71,4 +74,7 @@ if lines > 0 then
 end
 redis.call('HSET', KEYS[2], sale, table.concat(record, '\n'))
 redis.call('ZADD', KEYS[3], ARGV[4], sale)
+if again then
+  redis.call('DEL', KEYS[4])
+end
 return answer

@@ -143,7 +143,7 @@ class Market:
                 if loop.time() >= until:
                     raise
 
-    async def settle_again(self, buyer_id: str, sale_id: SaleId, price: Micros | None) -> None:
+    async def settle_again(self, buyer_id: str, sale_id: SaleId, price: Micros | None) -> bool:
         """Settle where the buyer was closed for a moment, as soon as it is open again.
 
         Errors: MarketUnavailable; what fails for good is the sweeper's, as after every outage.
@@ -153,12 +153,10 @@ class Market:
         while True:
             await asyncio.sleep(AGAIN_S)
             try:
-                await self.settle(buyer_id, sale_id, price)
+                return await self.settle(buyer_id, sale_id, price)
             except MarketStale:
                 if asyncio.get_running_loop().time() >= until:
                     raise
-            else:
-                return
 
     def doubt(self, holder: str) -> None:
         """Let somebody's counters be counted anew: something may be missing in them."""

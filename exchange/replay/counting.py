@@ -142,9 +142,10 @@ class Counting:
                 changes.append((line.counter, amount - line.amount))
         self._add(buyer_id, changes)
 
-    async def settle_again(self, buyer_id: str, sale_id: SaleId, price: Micros | None) -> None:
+    async def settle_again(self, buyer_id: str, sale_id: SaleId, price: Micros | None) -> bool:
         """Settle; nothing is ever being rebuilt here."""
         self.count(buyer_id, sale_id, price)
+        return True
 
     async def release(self, _buyer_id: str, sale_id: SaleId) -> bool:
         """Give the hold back."""

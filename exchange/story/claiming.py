@@ -49,6 +49,8 @@ async def stands(stations: Stations, first: LeadId, wanted: Claim) -> bool:
     for pause_s in stations.limits.written_within_s:
         await asyncio.sleep(pause_s)
         lead = await stations.ledger.lead(first)
+        if lead is not None and lead.part_of is not None:
+            return False  # what was merged into another lead has no person of its own
         if lead is not None:
             has_lost = lead.end is not None and lead.end.status is not LeadStatus.SOLD
             return not (has_lost and wanted.until_end)

@@ -136,8 +136,17 @@ class Rebuilding:
         if not doubted:
             return
         async with self._books() as recount:
-            if await self.parts.restore_buyers(recount, self._present(), sorted(doubted)):
-                self._market.doubted -= doubted
+            if not await recount.try_turn():
+                return  # whoever closes what another one reads undoes it: the next look comes soon
+            # Who is doubted again meanwhile stays so: that may be of what was not read any more.
+            self._market.doubted -= doubted
+            done = False
+            try:
+                done = await self.parts.restore_buyers(recount, self._present(), sorted(doubted))
+            finally:
+                if not done:
+                    self._market.doubted |= doubted
+                await recount.end_turn()
 
     async def _is_unchanged(self) -> bool:
         """Tell whether it is the server that was seen whole, and says the same epoch still."""

@@ -68,7 +68,7 @@ class Market(Protocol):
     ) -> Awaitable[bool]:
         """Make the hold count; `amount` where the buyer pays less than was held."""
 
-    async def settle_again(self, buyer_id: str, sale_id: SaleId, price: Micros | None) -> None:
+    async def settle_again(self, buyer_id: str, sale_id: SaleId, price: Micros | None) -> bool:
         """Make the hold count once its buyer is open, which was just being put right."""
 
     async def release(self, buyer_id: str, sale_id: SaleId) -> bool:

@@ -20,7 +20,7 @@ from exchange.domain.snapshot import Snapshot
 from exchange.domain.volume import Sent
 from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.stored import StoredLead
-from exchange.market.errors import MarketUnavailable
+from exchange.market.errors import MarketStale, MarketUnavailable
 from exchange.market.holds import Lapsed
 from exchange.story.stations import Market, Stations
 
@@ -121,7 +121,10 @@ async def settle(market: Market, holder: str, sale_id: SaleId, amount: Micros | 
     the moment between hold and ledger leaves nothing missing.
     """
     try:
-        counts_now = await market.settle(holder, sale_id, amount)
+        try:
+            counts_now = await market.settle(holder, sale_id, amount)
+        except MarketStale:  # closed for a moment, while it is counted anew: that is no loss
+            counts_now = await market.settle_again(holder, sale_id, amount)
     except MarketUnavailable:
         counts_now = False
         logger.warning("a seller's hold left to the sweeper", sale_id=sale_id)
@@ -137,7 +140,8 @@ def sent_of(lead: Lead, snapshot: Snapshot, at_us: int) -> Sent:
 
 def refused_by(refused: HoldRefused, wanted: list[tuple[Cap, HoldLine]]) -> Cap:
     """Return the limit that a hold had no room in."""
-    return next(cap for cap, line in wanted if line.counter == refused.counter)
+    cap, _ = wanted[0]  # where none is named its place was given back before it was ever held
+    return next((one for one, line in wanted if line.counter == refused.counter), cap)
 
 
 def denial(cap: Cap, sent: Sent) -> Denial:

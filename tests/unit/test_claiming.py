@@ -114,3 +114,12 @@ async def test_one_that_claims_in_between_and_is_being_sold_keeps_its_person():
     stores.stored = msgspec.structs.replace(stores.stored, end=None)
     assert await claiming.claim(stores.stations, WANTED) == "first"
     assert [moment.lead_id for moment in stores.moments] == ["ghost"]
+
+
+async def test_what_was_merged_into_another_lead_keeps_nobody():
+    """It has no person of its own: the next lead is not merged into a part."""
+    stores = Stores(LeadStatus.DUPLICATE)
+    stores.stored = msgspec.structs.replace(stores.stored, part_of="zeroth")
+    wanted = msgspec.structs.replace(WANTED, until_end=False)
+    assert await claiming.claim(stores.stations, wanted) is None
+    assert stores.holder == "second"

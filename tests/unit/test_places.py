@@ -5,8 +5,11 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
+from exchange.domain.caps import HoldRefused
 from exchange.domain.offer import Cap, CapKind, Per
+from exchange.domain.reason import Reason
 from exchange.domain.volume import holder_of
+from exchange.market.errors import MarketStale
 from exchange.story.volume import Volume
 from tests.making import NOW_US, a_lead
 from tests.making_intake import SELLER, a_snapshot
@@ -27,6 +30,7 @@ class Stores:
         self.written_us = written_us
         self.settled, self.released, self.doubted = [], [], set()
         self.beside = []
+        self.is_closed = False
         self.volume = Volume(SimpleNamespace(market=self, spawn=self.beside.append))
 
     async def written(self, lead_id):
@@ -35,8 +39,14 @@ class Stores:
 
     async def settle(self, holder, sale_id, amount):
         assert (sale_id, amount) == (a_lead().lead_id, None)
+        if self.is_closed:
+            raise MarketStale(address="here", problem="being put right")
         self.settled.append(holder)
         return True
+
+    async def settle_again(self, holder, sale_id, amount):
+        self.is_closed = False
+        return await self.settle(holder, sale_id, amount)
 
     async def release(self, holder, sale_id):
         assert sale_id == a_lead().lead_id
@@ -71,3 +81,24 @@ async def test_a_lead_that_never_came_to_be_gives_its_place_back():
     await stores.meets_another()
     assert stores.released == [holder_of("fastquotes")]
     assert not stores.settled
+
+
+async def test_who_is_closed_for_a_moment_has_lost_nothing():
+    """It is being counted anew: to count it once more for that would never end under load."""
+    stores = Stores(BEFORE_US)
+    stores.is_closed = True
+    await stores.meets_another()
+    assert stores.settled == [holder_of("fastquotes")]
+    assert not stores.doubted
+
+
+async def test_a_place_that_was_given_back_before_it_was_held_is_refused_like_a_full_one():
+    """The release overtook the hold: its post hears 429, and no error."""
+
+    async def hold(_hold):
+        return HoldRefused("", Reason.VOID)
+
+    stores = Stores(None)
+    stores.hold, stores.used = hold, lambda _holder: {}
+    denied = await stores.volume.admit(a_lead(received_at_us=BEFORE_US), SNAPSHOT)
+    assert denied.status == 429

@@ -161,3 +161,69 @@ async def test_a_new_epoch_is_announced_before_anybody_is_waited_for():
     await stores.asked_whether_behind.wait()
     assert stores.done == ["begun", "announced"]
     ensuring.cancel()
+
+
+class Doubted(Stores):
+    """A seller of whom something may be missing, whom another worker may be counting just now."""
+
+    def __init__(self):
+        super().__init__()
+        self.go_on.set()
+        self.is_free = True
+        self.done = []
+        self.counts = True
+        self.meanwhile = set()
+        self.rebuilding.parts.restore_buyers = self.restore
+
+    @asynccontextmanager
+    async def books(self):
+        yield SimpleNamespace(
+            epoch=self.of_books, acknowledge=self.acknowledge, try_turn=self.try_turn,
+            end_turn=self.end_turn,
+        )  # fmt: skip
+
+    async def try_turn(self):
+        return self.is_free
+
+    async def end_turn(self):
+        self.done.append("ended")
+
+    async def restore(self, _recount, _snapshot, holders):
+        self.done.append(holders)
+        self.market.doubted |= self.meanwhile
+        return self.counts
+
+
+@pytest.fixture
+async def doubted(monkeypatch):
+    """One that is whole, and doubts somebody."""
+    monkeypatch.setattr("exchange.story.rebuilding.limited", lambda _: {"seller"})
+    stores = Doubted()
+    assert not await stores.rebuilding.ensure()
+    stores.market.doubted.add("seller")
+    return stores
+
+
+async def test_one_worker_at_a_time_counts_somebody_anew(doubted):
+    """Two that close the same one undo each other's work, for as long as both go on."""
+    doubted.is_free = False
+    assert not await doubted.rebuilding.ensure()
+    assert (doubted.done, doubted.market.doubted) == ([], {"seller"})
+    doubted.is_free = True
+    assert not await doubted.rebuilding.ensure()
+    assert doubted.done == [["seller"], "ended"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "meanwhile", "left"),
+    [
+        (True, set(), set()),
+        (True, {"seller"}, {"seller"}),
+        (False, set(), {"seller"}),
+    ],
+)
+async def test_who_is_doubted_while_it_is_counted_stays_so(doubted, counts, meanwhile, left):
+    """What came to be after the books were read is in no count; what was not done is done again."""
+    doubted.counts, doubted.meanwhile = counts, meanwhile
+    assert not await doubted.rebuilding.ensure()
+    assert doubted.market.doubted == left

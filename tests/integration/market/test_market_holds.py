@@ -2,9 +2,11 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from exchange.domain.caps import HoldRefused
+from exchange.domain.ids import LeadId
 from exchange.domain.reason import Reason
 from exchange.market import keys
 from tests.integration.market.making import a_hold, a_line, a_spend, time_left_ms
@@ -239,3 +241,21 @@ async def test_everything_but_counters_and_buyers_ends_with_its_sale_or_by_time(
         assert 0 < await time_left_ms(link, key) <= 120_000
     for key in gone:
         assert await time_left_ms(link, key) == -2, "no key is left where nothing is held"
+
+
+async def test_a_leads_own_place_that_was_given_back_is_held_anew(market, other):
+    """A quote whose post met another limit may be posted again; somebody has its room by then."""
+    line = a_line(DAY, limit=1)
+    place = a_hold(line)
+    place = msgspec.structs.replace(place, lead_id=LeadId(place.sale_id))
+    assert await market.hold(place) is None
+    assert await market.release("acme", place.sale_id)
+    another = a_hold(line)
+    assert await market.hold(another) is None
+    assert await other.hold(place) == HoldRefused(DAY, Reason.CAP_AT_AWARD)
+    assert await market.release("acme", another.sale_id)
+    assert await other.hold(place) is None
+    assert await used(market) == {DAY: 1}
+    assert await market.settle("acme", place.sale_id)
+    assert await other.hold(place) is None, "what counts is not counted again"
+    assert await used(market) == {DAY: 1}
