@@ -56,7 +56,7 @@ class LeadSale:
         self._on_books = asyncio.Event()
         """Set once the lead's own row is on its way to the ledger, or will never be."""
         self._stations = stations
-        self._snapshot = snapshot
+        self.snapshot = snapshot
         self._submission = submission
         self._carried = carried
         self._course = Course(
@@ -294,12 +294,12 @@ class LeadSale:
         carried, lead = self._carried, self.lead
         return Competing(
             self._stations,
-            self._snapshot,
+            self.snapshot,
             self._submission,
             self._chain,
             self._course,
             score=self.score,
-            bought_by=await bought_by(self._stations, self._snapshot, self._submission),
+            bought_by=await bought_by(self._stations, self.snapshot, self._submission),
             payout_wanted=lead.min_price if carried is None else carried.payout_wanted,
         )
 

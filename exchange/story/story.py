@@ -11,6 +11,7 @@ import structlog
 from exchange.contract.denial import Denial
 from exchange.contract.seller import LeadAnswer, QuoteAnswer
 from exchange.domain.ids import LeadId
+from exchange.domain.newly_limited import newly_limited
 from exchange.domain.quote import Quote
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.submission import Submission
@@ -75,6 +76,8 @@ class Story:
         self.captures, self.ended = standings.captures, standings.ended
         self._volume = Volume(stations)
         self._under_way: dict[asyncio.Task[Ending], LeadSale] = {}
+        self._limited_since: tuple[tuple[int, int], set[str]] = (0, 0), set()
+        """Between which two versions of the market who was limited newly, as last asked."""
         self._broke_off: set[LeadId] = set()
         """Leads of which one story broke off while another one is under way."""
         self.left_open: set[LeadId] = set()
@@ -224,6 +227,7 @@ class Story:
         error = task.exception()
         if error is None:
             self._volume.keep(sale.lead, self._market())
+            self._count_anew(sale.snapshot)
             self._broke_off.discard(lead_id)
             if sale.owes_its_end:
                 self.left_open.add(lead_id)
@@ -241,6 +245,20 @@ class Story:
             self.left_open.add(lead_id)
         else:
             self._leases.closed(lead_id)
+
+    def _count_anew(self, sold_under: Snapshot) -> None:
+        """Let what is limited only since this lead came be counted anew: its sales hold none of it.
+
+        That was counted as soon as it was applied, when the lead was still being sold.
+        """
+        market = self._market()
+        if sold_under.version == market.version:
+            return
+        if self._limited_since[0] != (sold_under.version, market.version):
+            versions = sold_under.version, market.version
+            self._limited_since = versions, newly_limited(sold_under, market)
+        for holder in self._limited_since[1]:
+            self._stations.market.doubt(holder)
 
     # Going home
 

@@ -2,14 +2,15 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from exchange.delivery.answer import Accepted, InDoubt, Refused
 from exchange.domain.events import EventName
-from exchange.domain.offer import OnNoAnswer
+from exchange.domain.offer import Cap, CapKind, OnNoAnswer, Per
 from exchange.domain.states import LeadStatus
 from exchange.ledger.errors import LedgerUnavailable
-from tests.making_story import IN_DOUBT_S, POST_MS, Scene
+from tests.making_story import BUYERS, IN_DOUBT_S, POST_MS, Scene
 from tests.story_journal import lead_end
 
 DOUBT, NO = InDoubt("status 500, not understood"), Refused("no")
@@ -202,3 +203,22 @@ async def test_an_end_that_knows_nothing_of_pending_is_told_by_recovery():
     lead_id = scene.submission.lead.lead_id
     assert scene.story.left_open == {lead_id}
     assert lead_id in scene.answering_for, "else nobody tells it where this worker is killed now"
+
+
+@pytest.mark.parametrize("is_limited", [True, False])
+async def test_who_is_limited_while_a_lead_is_sold_is_counted_anew_at_its_end(is_limited):
+    """The sale holds nothing of what was not there when it began."""
+    scene = Scene(Accepted())
+    before = scene.snapshot
+    selling = asyncio.create_task(scene.story.sell(scene.submission, before))
+    await asyncio.sleep(0)
+    offer = before.offers[BUYERS[0]]
+    cap = Cap(f"offer/{offer.id}", CapKind.LEADS, 9, Per.HOUR)
+    limited = msgspec.structs.replace(offer, caps=(*offer.caps, cap) if is_limited else offer.caps)
+    scene.snapshot = msgspec.structs.replace(
+        before, version=2, offers={**before.offers, offer.id: limited}
+    )
+    assert (await selling).status == "sold"
+    await scene.end()
+    doubted = {done.sale_id for done in scene.journal if done.what == "doubt"}
+    assert doubted == ({offer.buyer.id} if is_limited else set())
