@@ -117,9 +117,11 @@ def bool_of(value: object) -> bool | None:
 def to_json(value: object) -> bytes:
     """Return a value as JSON; what JSON cannot say in it is left out of it."""
     try:
-        return encode(value)
+        said = encode(value)
     except (ValueError, TypeError, RecursionError, InvalidOperation):
         return encode(_sayable(value, 0))
+    # Of a decimal that is no number the encoder writes the name, which JSON does not know.
+    return encode(_sayable(value, 0)) if b"NaN" in said or b"Infinity" in said else said
 
 
 JSON_DEPTH_MAX = 64
