@@ -9,6 +9,7 @@ import base64
 import hashlib
 import io
 import json
+import re
 from collections.abc import Iterable
 from urllib.parse import quote, urlencode
 
@@ -281,8 +282,14 @@ async def exchanged(host: str, port: int, raw: bytes) -> bytes:
 # What stays
 
 
+def stored(row: str) -> bytes:
+    """Return a row with its bytes as they are: hex digits of what is sealed may say anything."""
+    return re.sub(rb"\\+x((?:[0-9a-f]{2})+)", lambda m: bytes.fromhex(m[1].decode()), row.encode())
+
+
 async def test_at_rest_a_person_is_sealed(house):
     """No table and no key of market state holds a value in clear, of a lead, a ping or a 422."""
+    assert leaks(stored(f'(1,"\\\\x00{NEEDLES[0].encode().hex()}")')) == [NEEDLES[0]]
     async with Fleet(bidding({"acme": "13.00"}), keep=9) as fleet:
         rule = 'duplicates = { window_hours = 1, on = ["phone", "email"] }'
         own = "duplicates = { window_hours = 24 }"
@@ -307,7 +314,7 @@ async def test_at_rest_a_person_is_sealed(house):
             if table == "market_object":
                 continue  # the market file itself, whose vertical names its choices
             for (row,) in await house.fetch(f'SELECT t::text FROM "{table}" t'):
-                assert not leaks(row, [*NEEDLES, CHOICE, REFERENCE]), table
+                assert not leaks(stored(row), [*NEEDLES, CHOICE, REFERENCE]), table
     async with redis.asyncio.from_url(house.urls.market_url) as client:
         keys = await client.keys("*")
         assert len(keys) > 3
