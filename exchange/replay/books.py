@@ -1,7 +1,5 @@
 """What a replay writes down of one lead, and what it keeps of a quote: as far as sums need it."""
 
-from typing import Any
-
 import msgspec
 
 from exchange.domain.events import Event
@@ -20,8 +18,10 @@ REFUSED = "refused"
 class Former(msgspec.Struct, frozen=True):
     """A lead that came first, as far as who comes later asks of it."""
 
-    end: None = None
+    end: LeadEnd | None = None
     """Whether it had lost the person again was decided then."""
+    part_of: LeadId | None = None
+    """What was merged into another lead has no claim that others meet."""
 
 
 FORMER = Former()
@@ -46,7 +46,7 @@ class Books:
         self.moments.append(moment)
         return True
 
-    async def lead(self, _lead_id: LeadId) -> Any:
+    async def lead(self, _lead_id: LeadId) -> Former:
         """Know every former lead: whoever came first was written, and has the person."""
         return FORMER
 

@@ -4,15 +4,26 @@ from collections.abc import Awaitable
 from typing import Protocol
 
 from exchange.domain.ids import LeadId
-from exchange.domain.moment import Moment, MomentKind, QuoteRow
-from exchange.ledger.stored import StoredLead
+from exchange.domain.moment import LeadEnd, Moment, MomentKind, QuoteRow
+
+
+class Known(Protocol):
+    """A lead that is written, as far as who meets its claim asks of it."""
+
+    @property
+    def end(self) -> LeadEnd | None:
+        """How it ended, if it has."""
+
+    @property
+    def part_of(self) -> LeadId | None:
+        """The lead that it was merged into, if it was."""
 
 
 class Written(Protocol):
     """What is known of a lead."""
 
-    async def lead(self, lead_id: LeadId) -> StoredLead | None:
-        """Return a lead with its end and its sales."""
+    async def lead(self, lead_id: LeadId) -> Known | None:
+        """Return a lead that is written."""
 
     async def quote(self, lead_id: LeadId) -> QuoteRow | None:
         """Return a quote's row, or None."""

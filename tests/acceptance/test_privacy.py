@@ -57,7 +57,7 @@ REFERENCE = "kestrel-ref"
 CHOICE = "zq-plate"
 """A value that an error may name among all that are allowed; nothing else may."""
 IDENTITY = {
-    "first_name": "Zyxcanary",
+    "first_name": "Zyxwvcanary",
     "last_name": "Quux O'Canary",
     "phone": "(512) 555-0147",
     "mobile": "512.555.0199",
@@ -68,7 +68,7 @@ IDENTITY = {
     "home_zip": "99501",
     "born": "1947-03-09",
     "ip_address": "203.0.113.77",
-    "profile": "https://canary.example/who?id=zyx",
+    "profile": "https://canary.example/who?id=zyxwv",
     "ssn": "987-65-4321",
     "member": 7700123456,
     "income": 123456.78,
@@ -91,7 +91,7 @@ BESIDE = {
 }
 LEAD = {**IDENTITY, **QUASI, "currently_insured": True, "unknown": "canary-extra"}
 NEEDLES = (
-    *("canary", "zyx", "5125550147", "555-0147", "5125550199", "555.0199", "canary.mail"),
+    *("canary", "zyxwv", "5125550147", "555-0147", "5125550199", "555.0199", "canary.mail"),
     *("99501", "1947-03-09", "203.0.113.77", "203.0.113.78", "987-65-4321", "7700123456"),
     *("123456.78", "78744", "1947-03-10", "apt ü"),
 )
