@@ -10,6 +10,7 @@ from exchange.cli import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in ROOT.glob("docs/*.md"))]
+METHODS = sorted(f"docs/methods/{page.name}" for page in ROOT.glob("docs/methods/*.md"))
 
 
 def read(page):
@@ -48,6 +49,21 @@ def test_links_lead_somewhere(page):
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", read(page))
     missing = [name for name in targets if not ((ROOT / page).parent / name).exists()]
     assert missing == []
+
+
+def headings(page):
+    """What a link may name behind `#`: each heading in small letters, its spaces as dashes."""
+    titles = re.findall(r"^#+ (.+)$", re.sub(r"(?ms)^```.*?^```$", "", read(page)), re.MULTILINE)
+    shown = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title).lower() for title in titles)
+    return {re.sub(r"[^\w\- ]", "", title).strip().replace(" ", "-") for title in shown}
+
+
+@pytest.mark.parametrize("page", [*PAGES, *METHODS, "bench/README.md"])
+def test_links_into_a_page_lead_to_one_of_its_headings(page):
+    """Of this page, and of others."""
+    for name, heading in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", read(page)):
+        target = (ROOT / page).parent / name if name else ROOT / page
+        assert heading in headings(target.resolve().relative_to(ROOT)), (name, heading)
 
 
 @pytest.mark.parametrize("page", [*PAGES, "CHANGELOG.md"])

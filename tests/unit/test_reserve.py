@@ -81,7 +81,7 @@ def found(tops: Iterable[Tops], *, least: int = 200) -> int:
 
 
 def tell(figure: str) -> None:
-    """Say a figure of docs/methods/learned-floors.md; `pytest -rP` shows it."""
+    """Say a figure of bench/README.md; `pytest -rP` shows it."""
     print(figure)  # noqa: T201
 
 
