@@ -51,6 +51,8 @@ class Awarding:
         self._awards = 0
         self._used: set[SaleId] = set()
         """Sales that go on with what their quote holds."""
+        self._outgrown: set[SaleId] = set()
+        """Of what their quote held what was given back: nothing is held under these any more."""
         self._written: set[SaleId] = set()
         """Sales whose award is on the books, or may be."""
         self.held: set[SaleId] = set()
@@ -100,7 +102,7 @@ class Awarding:
         now_us = self._stations.now_us()
         sale_id = SaleId(uuid7(now_us, self._stations.entropy(ENTROPY_BYTES)))
         leg = None if self.kept is None else self.kept.held_for(deal)
-        if leg is not None and leg.sale_id is not None:
+        if leg is not None and leg.sale_id is not None and leg.sale_id not in self._outgrown:
             # Room was held for it, at that moment, and is until this lead has its end.
             sale_id, now_us = leg.sale_id, leg.held_at_us
             self._used.add(sale_id)
@@ -201,12 +203,15 @@ class Awarding:
     async def _give_back_outgrown(self, won: Won) -> None:
         """Release the room of a leg whose buyer pays more than was quoted: it is held anew.
 
-        Where it fills the last place, its buyer would have none beside it.
+        Where it fills the last place, its buyer would have none beside it. Whatever its buyer pays
+        when it is chosen again, that room is no longer there.
         """
         leg = None if self.kept is None else self.kept.leg_of(won.bid)
-        if leg is None or leg.sale_id is None or leg.sale_id in self._used:
+        if leg is None or leg.sale_id is None or leg.sale_id == won.sale_id:
             return
-        self._used.add(leg.sale_id)
+        if leg.sale_id in self._outgrown or leg.sale_id in self._written:
+            return
+        self._outgrown.add(leg.sale_id)
         await self._concluding.following.give_back(won.bid.offer.buyer.id, leg.sale_id)
 
     async def _holds_still(self, won: Won) -> bool:
