@@ -23,6 +23,24 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     until_end: bool
     """True: given back when the lead ends unsold (`against = "sold"`)."""
 
+    def beside(self, written: bytes | None) -> "Claim":
+        """Return what of it is not in the claim that was written with its lead, `packed`.
+
+        Another post of the same quote may have claimed another person, and come too late.
+        """
+        if written is None:
+            return self
+        kept = unpacked(written)
+        if kept.scope != self.scope:
+            return self
+        others = tuple(key for key in self.keys if key not in kept.keys)
+        return msgspec.structs.replace(self, keys=others)
+
+
+packed = msgspec.msgpack.Encoder().encode
+"""A claim as it is written with its lead."""
+unpacked = msgspec.msgpack.Decoder(Claim).decode
+
 
 def claim(
     fingerprint: Fingerprint, campaign: Campaign, lead_id: LeadId, secret: bytes, *, test: bool

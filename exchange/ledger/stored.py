@@ -3,6 +3,7 @@
 import msgspec
 
 from exchange.domain.events import Merged
+from exchange.domain.exclusivity import Claim
 from exchange.domain.ids import LeadId
 from exchange.domain.moment import AwardRow, LeadEnd, LeadRow, SaleEnd
 from exchange.domain.money import Micros
@@ -41,6 +42,10 @@ class StoredLead(msgspec.Struct, frozen=True, kw_only=True):
         if self.accepted:
             return LeadStatus.SOLD
         return LeadStatus.PENDING if self.pending else LeadStatus.OPEN
+
+    def others(self, claim: Claim) -> Claim:
+        """Return what of a claim under its id is not its own: it was written with another one."""
+        return claim.beside(self.row.claim)
 
     @property
     def accepted(self) -> tuple[StoredSale, ...]:

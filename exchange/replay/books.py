@@ -3,6 +3,7 @@
 import msgspec
 
 from exchange.domain.events import Event
+from exchange.domain.exclusivity import Claim
 from exchange.domain.ids import LeadId
 from exchange.domain.moment import LeadEnd, Moment, MomentKind
 from exchange.domain.money import Micros
@@ -22,6 +23,10 @@ class Former(msgspec.Struct, frozen=True):
     """Whether it had lost the person again was decided then."""
     part_of: LeadId | None = None
     """What was merged into another lead has no claim that others meet."""
+
+    def others(self, claim: Claim) -> Claim:
+        """Return nothing: whatever claim it was met by is its own."""
+        return msgspec.structs.replace(claim, keys=())
 
 
 FORMER = Former()

@@ -2,8 +2,9 @@
 
 A claim may stand without a lead: its worker died before it wrote anything, or market state hung
 and did what it was asked after its caller had given up. And one may stand that should have been
-given back, of a lead that ended unsold while market state was away. Such a claim must not turn away
-the person whom its seller sends again, so whoever meets a claim asks the ledger for its lead.
+given back: of a lead that ended unsold while market state was away, or of a second post of a quote
+that named another person and came too late. Such a claim must not turn away the person whom its
+seller sends again, so whoever meets a claim asks the ledger for its lead.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from exchange.domain.campaign import Against, DuplicateRule
 from exchange.domain.exclusivity import Claim
 from exchange.domain.ids import LeadId
 from exchange.domain.states import LeadStatus
+from exchange.ledger.errors import LedgerUnavailable
 from exchange.market.errors import MarketUnavailable
 from exchange.story.fencing import fence
 from exchange.story.stations import Stations
@@ -53,7 +55,8 @@ async def stands(stations: Stations, first: LeadId, wanted: Claim) -> bool:
             return False  # what was merged into another lead has no person of its own
         if lead is not None:
             has_lost = lead.end is not None and lead.end.status is not LeadStatus.SOLD
-            return not (has_lost and wanted.until_end)
+            is_its_own = lead.others(wanted) != wanted
+            return is_its_own and not (has_lost and wanted.until_end)
     return not await fence(stations.ledger, stations.ledger, first, stations.now_us())
 
 
@@ -86,6 +89,25 @@ class Claims:
         """Give it back, where there is one."""
         if self.held is not None:
             await self.ended(self._stations.market.unclaim(self.held))
+
+    async def give_back_others(self, *, is_fenced: bool) -> None:
+        """Give back what is not the claim of the lead that was written under this id.
+
+        Two posts of a quote may claim two persons, and where they claim one it is the winner's.
+        Where none is written, and it is not known that none will be, that is for whoever meets it.
+        """
+        if self.held is None:
+            return
+        try:
+            lead = await self._stations.ledger.lead(self.held.lead_id)
+        except LedgerUnavailable:
+            logger.warning("claim left to whoever meets it", lead_id=self.held.lead_id)
+            return
+        if lead is None and not is_fenced:
+            return
+        left = self.held if lead is None else lead.others(self.held)
+        if left.keys:
+            await self.ended(self._stations.market.unclaim(left))
 
     async def ended(self, asked: Awaitable[None] | None) -> None:
         """Return once that is done which was asked for, if anything was; or left to others."""

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable
 from typing import Protocol
 
+from exchange.domain.exclusivity import Claim
 from exchange.domain.ids import LeadId
 from exchange.domain.moment import LeadEnd, Moment, MomentKind, QuoteRow
 
@@ -17,6 +18,9 @@ class Known(Protocol):
     @property
     def part_of(self) -> LeadId | None:
         """The lead that it was merged into, if it was."""
+
+    def others(self, claim: Claim) -> Claim:
+        """Return what of a claim under its id is not its own."""
 
 
 class Written(Protocol):

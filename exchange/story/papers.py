@@ -4,11 +4,10 @@ from typing import Any
 
 import msgspec
 
-from exchange.domain.exclusivity import Claim
+from exchange.domain.exclusivity import Claim, packed
 from exchange.domain.moment import LeadRow
 from exchange.domain.submission import Submission
 
-_pack = msgspec.msgpack.Encoder().encode
 _record = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -42,7 +41,7 @@ class Papers:
             received_at_us=lead.received_at_us,
             answer_by_us=lead.answer_by_us,
             idempotency_key=self._submission.idempotency_key,
-            claim=None if claimed is None else _pack(claimed),
+            claim=None if claimed is None else packed(claimed),
             state=state,
             score=score,
         )

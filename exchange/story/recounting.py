@@ -8,7 +8,7 @@ import msgspec
 
 from exchange.domain import recounting_volume
 from exchange.domain.campaign import Against
-from exchange.domain.exclusivity import Claim, person_keys
+from exchange.domain.exclusivity import person_keys, unpacked
 from exchange.domain.ids import SaleId
 from exchange.domain.recounting import (
     Counter,
@@ -31,8 +31,6 @@ US_PER_S = 1_000_000
 US_PER_MS = 1000
 OPEN = "open"
 SOLD = "sold"
-
-_decode_claim = msgspec.msgpack.Decoder(Claim).decode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +144,7 @@ async def read_claims(recount: Recount, snapshot: Snapshot, now_us: int) -> list
 
 def kept_of(row: ClaimRow, now_us: int, *, keeps_all: bool) -> Kept | None:
     """Return a claim as it should stand now, None where it should not."""
-    claim = _decode_claim(row.packed)
+    claim = unpacked(row.packed)
     if row.status not in {None, SOLD} and (claim.until_end or not keeps_all):
         return None
     left_us = row.since_us + claim.window_s * US_PER_S - now_us

@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Protocol
 
-import msgspec
 import structlog
 
 from exchange.domain.campaign import Campaign
 from exchange.domain.events import Event, EventName
-from exchange.domain.exclusivity import Claim
+from exchange.domain.exclusivity import Claim, unpacked
 from exchange.domain.ids import LeadId
 from exchange.domain.lead import Fingerprint
 from exchange.domain.lineup import Plan
@@ -324,7 +323,4 @@ def _sale(
 
 
 def _claim(lead: OpenLead) -> Claim | None:
-    return None if lead.row.claim is None else _decode_claim(lead.row.claim)
-
-
-_decode_claim = msgspec.msgpack.Decoder(Claim).decode
+    return None if lead.row.claim is None else unpacked(lead.row.claim)

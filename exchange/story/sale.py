@@ -144,8 +144,9 @@ class LeadSale:
                 ending = await self._sell()
             if ending.status is not LeadStatus.SOLD:
                 await self._write_end(ending)
-        except Fenced:
-            raise  # another one has this lead, and its claim with it
+        except Fenced:  # another one has this lead, and its claim with it
+            await self._claims.give_back_others(is_fenced=True)
+            raise
         except Exception:
             await self._unclaim_unsold()
             raise
@@ -341,5 +342,9 @@ class LeadSale:
 
     async def _unclaim_unsold(self) -> None:
         """Give a claim back where the story broke off and no buyer can have the lead."""
-        if not self._awarding.awarded:
+        if self._awarding.awarded:
+            return
+        if self._carried is None:
             await self._claims.give_back()
+        else:  # another post of its quote may have the lead, with the same claim
+            await self._claims.give_back_others(is_fenced=False)

@@ -1,14 +1,17 @@
 """A claim that stands though its lead has the person no more turns nobody away."""
 
 import os
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
-from exchange.domain.exclusivity import Claim
+from exchange.domain.campaign import Against, DuplicateRule, DuplicateScope, MatchOn
+from exchange.domain.exclusivity import Claim, packed
 from exchange.domain.moment import LeadEnd
 from exchange.domain.reason import Reason
 from exchange.domain.states import LeadStatus
+from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.stored import StoredLead
 from exchange.story import claiming
 from exchange.story.stations import Limits, Stations
@@ -20,15 +23,22 @@ WANTED = Claim(
 )
 
 
+def row_of(keys):
+    """What was written of the first lead, whose claim has these keys; None: it claimed nothing."""
+    claim = keys and packed(msgspec.structs.replace(WANTED, lead_id="first", keys=keys))
+    return SimpleNamespace(claim=claim)
+
+
 class Stores:
     """Market state in which `first` has the person, and what the ledger says of that lead."""
 
-    def __init__(self, status=None, *, is_written=True):
+    def __init__(self, status=None, *, is_written=True, keys=("phone",)):
         self.holder = "first"
+        self.given_back = []
         self.moments = []
         end = None if status is None else LeadEnd(status=status, reason=Reason.DEADLINE)
         self.stored = StoredLead(
-            lead_id="first", received_at_us=NOW_US, row=None, last_number=2, pending=False,
+            lead_id="first", received_at_us=NOW_US, row=row_of(keys), last_number=2, pending=False,
             end=end, ended_at_us=NOW_US, sales=(),
         )  # fmt: skip
         self.is_written = is_written
@@ -48,6 +58,7 @@ class Stores:
     look_up = claim
 
     async def unclaim(self, claim):
+        self.given_back += claim.keys
         if self.holder == claim.lead_id:
             self.holder = self.in_between.pop(0) if self.in_between else None
 
@@ -123,3 +134,66 @@ async def test_what_was_merged_into_another_lead_keeps_nobody():
     wanted = msgspec.structs.replace(WANTED, until_end=False)
     assert await claiming.claim(stores.stations, wanted) is None
     assert stores.holder == "second"
+
+
+# Two posts of one quote
+
+
+@pytest.mark.parametrize("keys", [("another",), None])
+async def test_a_claim_of_whoever_was_posted_beside_a_leads_own_person_keeps_nobody(keys):
+    """Two posts of a quote named two persons; the lead has one of them, and the other is free."""
+    stores = Stores(LeadStatus.SOLD, keys=keys)
+    assert await claiming.look_up(stores.stations, WANTED) is None
+    assert await claiming.claim(stores.stations, WANTED) is None
+    assert stores.holder == "second"
+
+
+async def test_who_shares_a_telephone_with_a_leads_person_is_that_person():
+    """The rest of its claim need not be the same."""
+    stores = Stores(LeadStatus.SOLD, keys=("mail of hers", "phone"))
+    wanted = msgspec.structs.replace(WANTED, keys=("phone", "another mail"))
+    assert await claiming.claim(stores.stations, wanted) == "first"
+
+
+RULE = DuplicateRule(3600, ("phone",), MatchOn.ANY, Against.SOLD, DuplicateScope.CAMPAIGN)
+
+
+async def given_back(stores, *, is_fenced):
+    """Return what a post gives back that claimed three keys for `first` and did not get through."""
+    claims = claiming.Claims(stores.stations, RULE)
+    keys = "phone", "mail", "more"
+    claims.held = msgspec.structs.replace(WANTED, lead_id="first", keys=keys)
+    await claims.give_back_others(is_fenced=is_fenced)
+    return stores.given_back
+
+
+@pytest.mark.parametrize("is_fenced", [True, False])
+@pytest.mark.parametrize(
+    ("keys", "left"),
+    [
+        (("phone",), ["mail", "more"]),
+        (("phone", "mail", "more"), []),
+        (None, ["phone", "mail", "more"]),
+    ],
+)
+async def test_a_post_that_came_too_late_gives_back_what_is_not_the_winners(keys, left, is_fenced):
+    """Its person is free, unless that is the winner's, too; and the winner's stays."""
+    assert await given_back(Stores(keys=keys), is_fenced=is_fenced) == left
+
+
+async def test_a_post_that_broke_off_leaves_its_claim_to_a_winner_that_may_still_come():
+    """Of a quote that is posted twice nobody knows that yet; of one that was voided it is sure."""
+    assert await given_back(Stores(is_written=False), is_fenced=False) == []
+    voided = await given_back(Stores(is_written=False), is_fenced=True)
+    assert voided == ["phone", "mail", "more"]
+
+
+async def test_where_the_ledger_is_away_a_claim_is_left_to_whoever_meets_it():
+    """The seller hears of its post at once."""
+    stores = Stores()
+
+    async def away(_lead_id):
+        raise LedgerUnavailable
+
+    stores.lead = away
+    assert await given_back(stores, is_fenced=True) == []

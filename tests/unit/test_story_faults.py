@@ -3,18 +3,22 @@ no false word to the seller, no lead that nobody finishes.
 """
 
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
 from exchange.contract.seller import LeadAnswer
 from exchange.delivery.answer import Accepted, InDoubt, Refused
+from exchange.domain import exclusivity
+from exchange.domain.exclusivity import packed
+from exchange.domain.ids import LeadId
 from exchange.domain.moment import MomentKind
 from exchange.domain.offer import OnNoAnswer
 from exchange.domain.states import LeadStatus, SaleState
 from exchange.ledger.errors import LedgerUnavailable
 from exchange.ledger.stored import StoredLead
-from tests.making import NOW_US
-from tests.making_story import BUYERS, ENDED_BY_ANOTHER, Fault, Scene
+from tests.making import NOW_US, a_submission
+from tests.making_story import BUYERS, ENDED_BY_ANOTHER, Fault, Scene, a_market
 from tests.story_journal import (
     each_step_meets,
     ended,
@@ -118,6 +122,15 @@ def told_the_truth(scene, heard):
     return end is not None and heard.status == end.status
 
 
+CLAIM = exclusivity.claim(
+    a_submission().fingerprint,
+    a_market(OnNoAnswer.WAIT).campaigns["auto-us"],
+    LeadId("another"),
+    b"s",
+    test=False,
+)
+
+
 class QuotingScene(Scene):
     """A story that is asked for a price."""
 
@@ -129,8 +142,8 @@ class QuotingScene(Scene):
 
     async def lead(self, lead_id):
         stored = StoredLead(
-            lead_id=lead_id, received_at_us=NOW_US, row=None, last_number=1, pending=False,
-            end=None, ended_at_us=NOW_US, sales=(),
+            lead_id=lead_id, received_at_us=NOW_US, row=SimpleNamespace(claim=packed(CLAIM)),
+            last_number=1, pending=False, end=None, ended_at_us=NOW_US, sales=(),
         )  # fmt: skip
         return stored if lead_id == self.comes_first else None
 
