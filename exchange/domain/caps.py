@@ -48,6 +48,8 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[HoldLine, ...]
     until_us: int | None = None
     """How long it stays without an award; None: as holds do."""
+    asker: str = ""
+    """Which request of its worker asks for a lead's own place: others may rely on it as well."""
 
 
 class HoldRefused(msgspec.Struct, frozen=True):

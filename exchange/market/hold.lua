@@ -4,9 +4,9 @@
 -- refusal leaves nothing behind, so asking again is a new question. A sale that was released before
 -- it was ever held (its caller gave up, and the release overtook the hold) is never held any more.
 -- A lead's own place, whose sale id is the lead's, is held anew where it was given back: its quote
--- may be posted again.
+-- may be posted again. Posts of one quote at once rely on one place, and it knows all of them.
 -- KEYS     1 counters, 2 holds, 3 leases of the buyer, 4 how the sale ended, 5 the buyer's epoch
--- ARGV     1 sale id, 2 lead id, 3 worker, 4 end of the lease in µs, 5 the epoch that the caller
+-- ARGV     1 sale id, 2 lead id, 3 who asks: a worker, or one of its posts, 4 end of the lease in µs, 5 the epoch that the caller
 --          knows, '' for any, then for each line: counter, amount, limit, kind (n: a number,
 --          m: money, c: concurrent, of which nothing settles)
 -- Returns  {0, used…} held; {i, used…} line i has no room; {-1} released before it was held; error
@@ -40,7 +40,14 @@ for i = 1, lines do
   answer[i + 1] = tonumber(counts[2 * i - 1] or 0) + tonumber(counts[2 * i] or 0)
 end
 local again = ended == 'released' and sale == ARGV[2]
-if (ended and not again) or redis.call('HEXISTS', KEYS[2], sale) == 1 then
+local packed = redis.call('HGET', KEYS[2], sale)
+if packed and sale == ARGV[2] then
+  local lead, who, rest = string.match(packed, '^([^\n]*)\n([^\n]*)(.*)$')
+  if not string.find(' ' .. who .. ' ', ' ' .. ARGV[3] .. ' ', 1, true) then
+    redis.call('HSET', KEYS[2], sale, lead .. '\n' .. who .. ' ' .. ARGV[3] .. rest)
+  end
+end
+if packed or (ended and not again) then
   return answer
 end
 

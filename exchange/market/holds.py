@@ -88,7 +88,7 @@ class Holds:
             return self._link.call(
                 function.HOLD,
                 keys.of_sale(buyer_id, sale_id),
-                (sale_id, hold.lead_id, self._worker, until_us, epoch, *told),
+                (sale_id, hold.lead_id, self._who(hold.asker), until_us, epoch, *told),
                 partial(self._take_held, hold),
             )
 
@@ -116,17 +116,19 @@ class Holds:
             partial(self._take_settled, buyer_id),
         )
 
-    async def release(self, buyer_id: str, sale_id: SaleId) -> bool:
+    async def release(self, buyer_id: str, sale_id: SaleId, asker: str = "") -> bool:
         """Give a hold back; True: it is given back, now or already.
 
-        False: it was settled before, or is not known; then it can no longer be held either.
+        False: it was settled before, or is not known; then it can no longer be held either. Where
+        an `asker` gives a lead's own place back, it stays held for others who asked for it.
         """
+        who = self._who(asker) if asker else ""
 
         def ask(_epoch: str) -> asyncio.Future[int]:
             return self._link.call(
                 function.RELEASE,
                 keys.of_sale(buyer_id, sale_id),
-                (sale_id, self._ended_ms),
+                (sale_id, self._ended_ms, who),
                 partial(self._take_ended, buyer_id),
             )
 
@@ -184,6 +186,10 @@ class Holds:
             for buyer_id, leads in zip(buyer_ids, replies, strict=True)
             for sale_id, lead_id in leads.items()
         )
+
+    def _who(self, asker: str) -> str:
+        """Return by what name a hold knows who asked for it."""
+        return f"{self._worker}/{asker}" if asker else self._worker
 
     def _take_held(self, hold: Hold, reply: Sequence[int]) -> int:
         if len(reply) > 1:

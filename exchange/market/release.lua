@@ -2,11 +2,13 @@
 --
 -- Idempotent: a sale that was released stays so. A sale that was settled is not released by this. A
 -- sale that is not known is remembered as void, so that a hold still under way cannot take hold.
+-- A lead's own place on which other posts of its quote rely stays held for them.
 -- KEYS     1 counters, 2 holds, 3 leases of the buyer, 4 how the sale ended,
 --          5 the buyer's epoch
--- ARGV     1 sale id, 2 how long to remember the end in ms
--- Returns  {code, counter, used…}: 1 released now, 2 released before, 0 not known, -1 settled before;
---          error EPOCH while the buyer is closed.
+-- ARGV     1 sale id, 2 how long to remember the end in ms, 3 who gives it back, as it asked for it;
+--          '' whoever relies on it
+-- Returns  {code, counter, used…}: 1 released now, 2 released before, 3 others rely on it still, 0 not
+--          known, -1 settled before; error EPOCH while the buyer is closed.
 --          used: settled plus held, as it now is
 
 local epoch = redis.call('GET', KEYS[5])
@@ -24,6 +26,20 @@ if not packed then
     return {2}
   end
   return {-1}
+end
+
+if ARGV[3] ~= '' then
+  local lead, who, rest = string.match(packed, '^([^\n]*)\n([^\n]*)(.*)$')
+  local others = {}
+  for one in string.gmatch(who, '[^ ]+') do
+    if one ~= ARGV[3] then
+      others[#others + 1] = one
+    end
+  end
+  if #others > 0 then
+    redis.call('HSET', KEYS[2], sale, lead .. '\n' .. table.concat(others, ' ') .. rest)
+    return {3}
+  end
 end
 
 local record = {}

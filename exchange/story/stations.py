@@ -71,8 +71,8 @@ class Market(Protocol):
     async def settle_again(self, buyer_id: str, sale_id: SaleId, price: Micros | None) -> bool:
         """Make the hold count once its buyer is open, which was just being put right."""
 
-    async def release(self, buyer_id: str, sale_id: SaleId) -> bool:
-        """Give the hold back."""
+    async def release(self, buyer_id: str, sale_id: SaleId, asker: str = "") -> bool:
+        """Give the hold back; as this asker alone, where others may rely on it."""
 
     async def bought_by(self, keys: tuple[str, ...]) -> frozenset[str]:
         """Return the buyers who bought this person inside their own window."""

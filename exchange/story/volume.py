@@ -5,6 +5,7 @@ leaves held is decided by the books: a lead that is written counts, one that nev
 """
 
 from collections.abc import Awaitable, Callable
+from itertools import count
 
 import structlog
 
@@ -39,6 +40,7 @@ class Volume:
     def __init__(self, stations: Stations) -> None:
         """Take market state, and the time."""
         self._stations = stations
+        self._asked = count(1)
 
     async def admit(self, lead: Lead, snapshot: Snapshot) -> Denial | None:
         """Hold a lead's place in all limits of its seller and campaign, or say which one is full.
@@ -52,6 +54,8 @@ class Volume:
         cap = volume.full(sent, BEFORE_ANY_PLACE, market.used)
         if cap is not None:
             return denial(cap, sent)
+        # Two posts of one quote rely on one place: whoever meets a limit gives back its own part.
+        asker = str(next(self._asked))
         held: list[str] = []
         for holder, wanted in volume.places(sent).items():
             refused = await market.hold(
@@ -61,11 +65,12 @@ class Volume:
                     buyer_id=holder,
                     held_at_us=lead.received_at_us,
                     lines=tuple(line for _, line in wanted),
+                    asker=asker,
                 )
             )
             if refused is not None:
                 for other in held:
-                    await market.release(other, SaleId(lead.lead_id))
+                    await market.release(other, SaleId(lead.lead_id), asker)
                 return denial(refused_by(refused, wanted), sent)
             held.append(holder)
         return None

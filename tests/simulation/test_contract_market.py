@@ -108,12 +108,14 @@ def a_program(chance: Random, calls: int):
     def arguments(called):
         sale, lead = f"s{chance.randrange(12)}", f"l{chance.randrange(5)}"
         lines = [part for _ in range(chance.randrange(4)) for part in line()]
+        who = chance.choice(("w1", "w1/2"))
         pairs = [part for _ in range(chance.randrange(4)) for part in line()[:2]]
         return {
             "claim": (lead, 60_000), "look_up": (lead,),
             "keep_claim": (lead, 90_000, chance.choice(("", "all"))),
-            "unclaim": (lead,), "hold": (sale, lead, "w1", chance.randrange(100), "", *lines),
-            "settle": (sale, chance.choice(("", 0, 3)), 60_000), "release": (sale, 60_000),
+            "unclaim": (lead,), "hold": (sale, lead, who, chance.randrange(100), "", *lines),
+            "settle": (sale, chance.choice(("", 0, 3)), 60_000),
+            "release": (sale, 60_000, chance.choice(("", who))),
             "extend": (sale, chance.randrange(200)), "lapsed": (chance.randrange(150), 3),
             "give_back": (sale, 60_000, *pairs), "prune": (line()[0], line()[0]),
             "enrol": (lead,), "remember": (lead, chance.randrange(100), 50),
@@ -149,6 +151,8 @@ def a_program(chance: Random, calls: int):
         if "e" in KEYS[called]:
             at = 7 if called is function.RESTORE else 0
             given = (*given[:at], f"s{sale}", *given[at + 1 :])
+            if called is function.HOLD and chance.randrange(2):
+                given = (given[0], given[0], *given[2:])  # a lead's own place
         yield called, keys, given
 
 

@@ -259,3 +259,39 @@ async def test_a_leads_own_place_that_was_given_back_is_held_anew(market, other)
     assert await market.settle("acme", place.sale_id)
     assert await other.hold(place) is None, "what counts is not counted again"
     assert await used(market) == {DAY: 1}
+
+
+def a_place(asker="", lead="lead"):
+    """A lead's own place, as one of the posts of its quote asks for it."""
+    hold = a_hold(a_line(DAY, limit=1), sale=lead)
+    return msgspec.structs.replace(hold, lead_id=LeadId(lead), asker=asker)
+
+
+async def test_a_place_that_several_posts_rely_on_is_free_with_the_last_that_gives_it_back(
+    market, other
+):
+    """Whoever held it first has no more of it than whoever found it held, at any worker."""
+    asked = [(market, "1"), (market, "2"), (other, "1")]
+    for where, asker in asked:
+        assert await where.hold(a_place(asker)) is None
+    assert await market.hold(a_place("1")) is None, "asking again is not a part of its own"
+    for where, asker in asked[:2]:
+        for _ in range(2):
+            assert await where.release("acme", "lead", asker)
+            assert await used(market) == {DAY: 1}
+            assert await market.hold(a_place("9", "another")) is not None
+    assert await other.release("acme", "lead", "1")
+    assert await used(market) == {DAY: 0}
+    assert await market.hold(a_place("9", "another")) is None
+
+
+@pytest.mark.parametrize("end", ["settle", "release"])
+async def test_a_place_on_which_several_rely_counts_or_is_given_back_as_one(market, end):
+    """Whatever was seen to of its lead holds for all who asked."""
+    for asker in ("1", "2"):
+        assert await market.hold(a_place(asker)) is None
+    assert await getattr(market, end)("acme", "lead")
+    counts = end == "settle"
+    assert await used(market) == {DAY: int(counts)}
+    assert await market.release("acme", "lead", "2") is not counts
+    assert await used(market) == {DAY: int(counts)}
