@@ -60,6 +60,8 @@ class Course(msgspec.Struct):
     """What each winner pays, by offer."""
     full: set[str] = set()
     """Offers without room at the award."""
+    let_go: set[str] = set()
+    """Offers that were posted the lead and have it not: refused, out of reach, or void."""
 
 
 def band_of(price: Micros) -> Band:
@@ -72,10 +74,13 @@ def kind_of(one: Contender, course: Course) -> NoticeKind | None:
     """Return what became of an offer that was asked; None where it knows best itself.
 
     Who was cut off because it could not win is outbid. Its own no, a call that never reached it and
-    its own refusal of the post are no news to it; nor is a lead that nobody bought.
+    its own refusal of the post, or silence to it, are no news to it; nor is a lead that nobody
+    bought.
     """
     if one.offer.id in course.sold:
         return NoticeKind.WON
+    if one.offer.id in course.let_go:
+        return None  # its bid won: it lost the lead otherwise than by its price
     if one.reason is not None and one.reason is not Reason.CUT_OFF:
         return BY_REASON.get(one.reason) if one.pinged else None
     if one.offer.id in course.full:

@@ -8,6 +8,9 @@ from exchange.domain.moment import Moment
 from exchange.domain.notice import Course, Notice, carried, notices
 from exchange.domain.snapshot import Snapshot
 
+LET_GO = {EventName.REFUSED, EventName.VOIDED}
+"""How a post ends without a sale; one that never arrived is written down as refused, too."""
+
 Push = Callable[[str, Notice], None]
 """Takes a notice for an offer; returns at once, whatever becomes of it."""
 
@@ -21,7 +24,7 @@ class Noticing:
         self._push = push
         self._test = test
         self._asked: list[Contender] = []
-        self._course = Course(sold={}, full=set())
+        self._course = Course(sold={}, full=set(), let_go=set())
 
     def asked(self, results: Iterable[Contender]) -> None:
         """Keep the results of those who want to know."""
@@ -38,6 +41,8 @@ class Noticing:
                 self._course.sold[event.offer] = event.price
             elif event.event is EventName.HOLD_FAILED and event.offer:
                 self._course.full.add(event.offer)
+            elif event.event in LET_GO and event.offer:
+                self._course.let_go.add(event.offer)
         if moment.lead_end is None and moment.quote is None:
             return
         for offer_id, notice in notices(self._asked, self._course, moment.at_us, test=self._test):

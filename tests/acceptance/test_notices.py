@@ -1,8 +1,9 @@
 """Bidders that ask for it hear what became of their bids, batched and beside the sales."""
 
 import asyncio
+from decimal import Decimal
 
-from bidders.fleet import BuyerSpec, Fixed, Fleet, PingFault
+from bidders.fleet import BuyerSpec, Fixed, Fleet, PingFault, PostFault
 from tests.acceptance.audit import audit
 from tests.acceptance.buyers import bidding
 from tests.acceptance.hooked import a_hook
@@ -12,10 +13,10 @@ from tests.acceptance.market import buyer, campaign, market
 SOON = {"webhook_look_every_s": 0.05, "notices_every_s": 0.1}
 
 
-def noticed(name, fleet, hook, *, more="", events=""):
+def noticed(name, fleet, hook, *, more="", events="", **calls):
     asked = f", events = {events}" if events else ""
     lines = f'notices = {{ url = "{hook.url}"{asked} }}\n{more}'
-    return buyer(name, fleet.base_url, offer=lines)
+    return buyer(name, fleet.base_url, offer=lines, **calls)
 
 
 async def heard(hook, notices):
@@ -78,6 +79,24 @@ async def test_everybody_who_asks_hears_what_became_of_its_bid(house):
         assert answer.body["lead_id"].encode() not in everything
         assert b"5125550123" not in everything
         await audit(house, fleet)
+
+
+async def test_who_refuses_what_it_won_or_does_not_answer_hears_of_no_outbidding(house):
+    """Whoever bought it then paid less: a band below its own bid would only mislead it."""
+    specs = [
+        BuyerSpec(id="refuses", price=Fixed(Decimal(20)), post_faults={PostFault.REFUSING: 1.0}),
+        BuyerSpec(id="silent", price=Fixed(Decimal(15)), post_faults={PostFault.MUTE: 1.0}),
+        *bidding({"buys": "9.00", "low": "8.00"}),
+    ]
+    names = ("refuses", "silent", "buys", "low")
+    async with a_hook() as hook, Fleet(specs) as fleet:
+        sellable = (noticed(name, fleet, hook, post_ms=300, no_answer="advance") for name in names)
+        await house.apply(market(*sellable, campaign()))
+        await house.open(**SOON)
+        answer = await house.post()
+        assert answer.body["price"] == 7.65
+        found = await heard(hook, 2)
+        assert results(found) == {"buys": ["won"], "low": ["outbid"]}
 
 
 async def test_a_full_bidder_hears_that_it_would_have_won(house):

@@ -31,9 +31,10 @@ def asked(name, price=None, reason=None, *, kinds=None, pinged=True, detail=None
     )
 
 
-def told(results, sold=None, full=()):
+def told(results, sold=None, full=(), let_go=()):
     """What each offer hears."""
-    course = Course(sold={k: Micros(v * DOLLAR) for k, v in (sold or {}).items()}, full=set(full))
+    paid = {k: Micros(v * DOLLAR) for k, v in (sold or {}).items()}
+    course = Course(sold=paid, full=set(full), let_go=set(let_go))
     return dict(notices(results, course, AT_US, test=False))
 
 
@@ -72,6 +73,16 @@ def test_of_a_lead_that_nobody_bought_nobody_was_outbid():
     heard = told(results)
     assert list(heard) == ["low"]
     assert heard["low"].band is None
+
+
+def test_who_won_and_did_not_take_the_lead_is_not_outbid_by_who_did():
+    """It bid 15 and refused the post; that another one then paid 9 is no news of its bid."""
+    results = [asked("refused", 15), asked("next", 9), asked("third", 8)]
+    heard = told(results, sold={"next": 9}, let_go={"refused"})
+    assert {name: notice.kind.value for name, notice in heard.items()} == {
+        "next": "won",
+        "third": "outbid",
+    }
 
 
 def test_of_a_shared_lead_all_winners_hear_so_and_the_others_the_highest_price():
