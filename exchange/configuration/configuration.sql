@@ -38,6 +38,10 @@ INSERT INTO transfer (kind, debit, credit, amount, currency, at)
 SELECT 'opening', 'cash', $1, $2, $3, now()
  WHERE NOT EXISTS (SELECT FROM transfer WHERE debit = 'cash' AND credit = $1 AND kind = 'opening');
 
+-- opened --
+-- Accounts that an opening balance was booked to.
+SELECT credit AS account FROM transfer WHERE debit = 'cash' AND kind = 'opening';
+
 -- paid_in --
 SELECT credit AS account, sum(amount)::bigint AS amount
   FROM transfer

@@ -27,6 +27,8 @@ class Present(msgspec.Struct, frozen=True):
     """As they were before they were retired."""
     secrets: frozenset[str] = frozenset()
     """Named secrets that are set."""
+    opened: frozenset[str] = frozenset()
+    """Buyers whose opening balance was booked."""
 
 
 class Action(StrEnum):
@@ -112,10 +114,12 @@ def notes(present: Present, market: MarketFile) -> Iterator[Problem]:
     for index, buyer in enumerate(market.buyer):
         entry = present.objects.get(("buyer", buyer.id))
         old = entry.part if entry else present.retired.get(("buyer", buyer.id))
+        if buyer.id not in present.opened:
+            continue  # it is booked now, if there is one
         if isinstance(old, BuyerPart) and _opening(old) != _opening(buyer):
             yield Problem(
                 ("buyer", index, "billing", "opening_balance"),
-                "was booked when the buyer was made; the change moves no money. What it paid in "
+                "was booked before, once; the change moves no money. What the buyer paid in "
                 'stays; mode = "credit" with a limit gives it room beyond that',
                 is_warning=True,
             )

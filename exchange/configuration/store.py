@@ -8,7 +8,6 @@ import msgspec
 
 from exchange.configuration.compiling.limits import money_of
 from exchange.configuration.difference import (
-    Action,
     Difference,
     Present,
     conflicts,
@@ -32,6 +31,8 @@ from exchange.contract.parts import Part
 
 NAMED = "named/"
 """Before a secret's own name: what mappings call `{secret:NAME}`."""
+ACCOUNT = "buyer/"
+"""Before a buyer's id: the account that is its money."""
 
 
 class ConflictError(Exception):
@@ -65,6 +66,7 @@ async def read_present(connection: Any, version: int | None = None) -> Present:
     rows = await connection.fetch(SQL["present"], at)
     retired = [row for row in rows if row["body"] is None]
     secrets = await connection.fetch(SQL["secret_names"], NAMED)
+    opened = await connection.fetch(SQL["opened"])
     return Present(
         version=at,
         objects={
@@ -74,6 +76,7 @@ async def read_present(connection: Any, version: int | None = None) -> Present:
         },
         retired=await _before(connection, [(row["kind"], row["id"]) for row in retired], at),
         secrets=frozenset(row["name"].removeprefix(NAMED) for row in secrets),
+        opened=frozenset(row["account"].removeprefix(ACCOUNT) for row in opened),
     )
 
 
@@ -120,7 +123,7 @@ async def apply(connection: Any, market: MarketFile, by: str) -> Applied:
         digest = hashlib.sha256(msgspec.json.encode(rows)).digest()
         version = await begin_version(connection, by, "market", digest)
         await connection.executemany(SQL["add_object"], [(version, *row) for row in rows])
-        await _open_accounts(connection, market, change)
+        await _open_accounts(connection, market, present)
         await connection.execute(SQL["announce"], str(version))
     return Applied(version, change)
 
@@ -144,18 +147,15 @@ def rows_of(present: Present, market: MarketFile) -> Iterator[tuple[str, str, in
             yield (*key, entry.position, None)
 
 
-async def _open_accounts(connection: Any, market: MarketFile, change: Difference) -> None:
-    made = {
-        each.id for each in change.changes if each.kind == "buyer" and each.action is Action.ADD
-    }
+async def _open_accounts(connection: Any, market: MarketFile, present: Present) -> None:
+    """Book the opening balances that are not booked yet, whenever their buyers were made."""
     for buyer in market.buyer:
         amount = opening_balance(buyer)
-        if buyer.id in made and amount:
-            await connection.execute(
-                SQL["open_account"], f"buyer/{buyer.id}", amount, buyer.currency
-            )
+        if amount and buyer.id not in present.opened:
+            account = f"{ACCOUNT}{buyer.id}"
+            await connection.execute(SQL["open_account"], account, amount, buyer.currency)
 
 
 def opening_balance(buyer: BuyerPart) -> int:
-    """Return what a new buyer paid in, in micros."""
+    """Return what a buyer paid in at first, in micros."""
     return money_of(buyer.billing.opening_balance) if buyer.billing else 0

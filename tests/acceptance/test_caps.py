@@ -9,7 +9,7 @@ import pytest
 from bidders.fleet import BuyerSpec, Fixed, Fleet, PostFault
 from tests.acceptance.audit import audit, by_state, settled, standing
 from tests.acceptance.buyers import bidding
-from tests.acceptance.house import ANN, person
+from tests.acceptance.house import ANN, person, until
 from tests.acceptance.market import buyer, campaign, market
 from tests.acceptance.timelines import of, offers, reasons
 
@@ -196,6 +196,28 @@ async def test_a_buyer_without_money_left_is_not_pinged(house, billing):
         async with house.ledger() as ledger:
             left = {"USD": 0} if "prepaid" in billing else {"USD": -24_000_000}
             assert await ledger.balance("buyer/acme") == left
+
+
+async def test_a_buyer_that_becomes_prepaid_later_buys_of_what_it_paid_in(house):
+    """It bought one at 12 before it had an account of money: of 30, one more can be paid."""
+    async with Fleet(bidding({"acme": "12.00", "bravo": "5.00"})) as fleet:
+        billing = 'billing = { mode = "prepaid", opening_balance = 30.00 }'
+        rest = (buyer("bravo", fleet.base_url), campaign())
+        await house.apply(market(buyer("acme", fleet.base_url), *rest))
+        await house.open()
+        told = await sell(house, 1)
+        await house.apply(market(buyer("acme", fleet.base_url, own=billing), *rest))
+
+        async def is_counted() -> bool:
+            counters = (await standing(house, "acme")).settled
+            return 12_000_000 in counters.values()
+
+        await until(is_counted)
+        told += [(await sell(house, 1, first=number))[0] for number in (1, 2)]
+        assert [body["price"] for body in told] == [10.2, 10.2, 4.25]
+        await audit(house, fleet)
+        async with house.ledger() as ledger:
+            assert await ledger.balance("buyer/acme") == {"USD": 6_000_000}
 
 
 async def test_a_bid_above_what_is_left_is_not_payable_and_the_next_wins(house):

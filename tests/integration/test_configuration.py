@@ -142,6 +142,18 @@ async def test_an_opening_balance_is_booked_once_when_its_buyer_is_made(connecti
     ]
 
 
+async def test_who_becomes_prepaid_later_is_booked_its_opening_balance_then(connection):
+    """Made without an account of money, it would else never be able to buy again."""
+    billing = 'billing = { mode = "prepaid", opening_balance = 5000.000001 }'
+    assert billing in MARKET
+    for text in (MARKET.replace(billing, ""), MARKET, MARKET.replace(billing, ""), MARKET):
+        await apply(connection, market(text), "eve@desk")
+    assert await transfers(connection) == [
+        ("opening", "cash", "buyer/acme", 5_000_000_001, "USD"),
+    ]
+    assert (await read_present(connection)).opened == {"acme"}
+
+
 async def test_what_cannot_be_changed_changes_nothing(connection):
     """A conflict is told with its place; nothing is written."""
     await apply(connection, market(), "eve@desk")
