@@ -174,8 +174,8 @@ class Spoken:
     """The options that say in which words, and signed by what."""
 
     mapping: str | None = None
-    """Call by this mapping: one of this project's by id, or a market file. Secrets that it names
-    come from BUYER_SECRET_NAME of the environment."""
+    """Call by this mapping: one of this project's by id, or a market file's first. Secrets that it
+    names come from BUYER_SECRET_NAME of the environment."""
     param: Annotated[tuple[str, ...], Parameter(negative=())] = ()
     """A parameter of the mapping, NAME=VALUE; may be given several times."""
     secret: str | None = None
@@ -188,7 +188,7 @@ class Offered:
     """The options that say which leads are offered, and under which terms."""
 
     vertical: str = "auto_insurance"
-    """The vertical of the leads: one of this project's by id, or a market file."""
+    """The vertical of the leads: one of this project's by id, or a market file's first."""
     lead: Path | None = None
     """A lead to ask about, as a seller sends it, instead of invented ones."""
     post: bool = True

@@ -107,7 +107,8 @@ async def encrypted(session: Session) -> Found:
     """Look whether a person's record goes over the network in the clear."""
     bare = [half for half, url in session.target.urls.items() if not is_private(session, url)]
     if not bare:
-        return Fine()
+        plain = [url for url in session.target.urls.values() if not url.startswith("https:")]
+        return Fine("by http://, which never leaves this machine" if plain else "")
     return Amiss(f"{' and '.join(bare)}: http:// over a network that others may read")
 
 

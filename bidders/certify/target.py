@@ -108,8 +108,8 @@ def target_of(wanted: Wanted) -> Target:
         raise TargetError(f"{sheets[-1].name}: no [[mapping]] here")
     first = mappings[0] if mappings else None
     buyer = buyer_of(wanted, verticals[0].get("id"), first)
-    content = {"buyer": [buyer], "vertical": verticals[:1], "mapping": mappings or []}
-    market = read_buyer(sheets, content)
+    parts: list[dict[str, Any]] = [{"vertical": verticals[:1]}, {"mapping": (mappings or [])[:1]}]
+    market = read_buyer(zip(sheets, parts, strict=False), buyer)
     snapshot = compiled(wanted, market)
     [offer] = snapshot.offers.values()
     return Target(
@@ -122,15 +122,17 @@ def target_of(wanted: Wanted) -> Target:
     )
 
 
-def read_buyer(sheets: Iterable[Sheet], content: Mapping[str, Any]) -> MarketFile:
-    """Return the market of these parts, or raise with what is wrong in which file."""
-    own = {name: value for name, value in content.items() if name == "buyer"}
-    files = [
-        Sheet(sheet.name, {k: content[k] for k in sheet.content if k in content}, sheet.lines)
-        for sheet in sheets
-    ]
+def read_buyer(
+    parts: Iterable[tuple[Sheet, Mapping[str, Any]]], buyer: Mapping[str, Any]
+) -> MarketFile:
+    """Return the market of this buyer and these parts of files, or raise what is wrong in which.
+
+    A file may be a whole market: all else that stands in it is nobody's business here.
+    """
+    files = [Sheet(sheet.name, dict(part), sheet.lines) for sheet, part in parts]
     try:
-        return read_sheets([*files, Sheet("the command line", own, {})]).market
+        own = Sheet("the command line", {"buyer": [buyer]}, {})
+        return read_sheets([*files, own]).market
     except MarketFileError as error:
         raise TargetError("\n".join(map(str, error.findings))) from None
 

@@ -210,6 +210,21 @@ def test_a_mapping_is_compiled_with_its_secrets():
         target_of(Wanted(**wanted))
 
 
+def test_a_mapping_may_stand_in_a_whole_market(tmp_path):
+    """Its buyers, its other mappings and their secrets are nobody's business here."""
+    whole = tmp_path / "market.toml"
+    shelf = Path(__file__).parents[2] / "config"
+    other = '[[mapping]]\nid = "other"\n[mapping.post]\nheaders = { X = "{secret:gone}" }\n'
+    names = ("mappings/phonexa-like.toml", "verticals/auto_insurance.toml", "demo/market.toml")
+    texts = [(shelf / name).read_text() for name in names]
+    whole.write_text("\n".join([texts[0], other, *texts[1:]]))
+    params = {"api_id": "77", "api_password": "x", "product_id": "2"}
+    wanted = Wanted(url=URL, mapping=str(whole), vertical=str(whole), params=params)
+    target = target_of(wanted)
+    assert target.offer.id == "certify"
+    assert target.mapping.id == "phonexa-like"
+
+
 def test_a_direct_post_has_no_ping():
     """Its mapping says so; it pays what was agreed on."""
     params = {"key": "{secret:crm}"}
