@@ -5,9 +5,11 @@ filters and caps buyers have. It sees that offers were asked and answered, when,
 and with which reason; of money only what it is itself promised or paid.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 from typing import Protocol
 
 import msgspec
@@ -121,27 +123,39 @@ def seller_entry(seq: int, event: Event, detail: str | None, *, own: bool) -> Ti
 
 
 def seller_lines(events: Iterable[Event]) -> Iterator[tuple[Event, str | None]]:
-    """Yield each event with the detail that a seller may read; offers left out only as numbers."""
-    for event in events:
-        if event.offers:
-            yield event, numbered(len(event.offers))
+    """Yield each event with the detail that a seller may read; offers left out only as numbers.
+
+    Those that are left out one after the other are one number for each reason: which of them had
+    words of their own, such as one cap or two, is nothing that a seller has to know.
+    """
+    for stage, run in groupby(events, left_out_in):
+        if stage is None:
+            for event in run:
+                told = event.event in DETAIL_FOR_SELLER and event.offer is None
+                detail = event.detail if told else None
+                yield event, numbered(len(event.offers)) if event.offers else detail
             continue
-        numbers = left_out_numbers(event)
-        if not numbers:
-            may_tell = event.event in DETAIL_FOR_SELLER and event.offer is None
-            yield event, event.detail if may_tell else None
-            continue
+        first, numbers = None, Counter[int]()
+        for event in run:
+            first = first or event
+            numbers.update(left_out_numbers(event))
+        assert first is not None, "a run has an event"
         for code, number in numbers.items():
-            alone_of = msgspec.structs.replace(
-                event, left_out=None, places=None, reason=Reason(code)
-            )
-            yield alone_of, numbered(number)
+            yield alone(first, None, Reason(code)), numbered(number)
+
+
+def left_out_in(event: Event) -> tuple[int | None] | None:
+    """Return in which stage this leaves offers out, or None where it says something else."""
+    return (event.stage,) if left_out_numbers(event) else None
 
 
 def left_out_numbers(event: Event) -> dict[int, int]:
     """Return how many offers an event leaves out, by reason code."""
     listed = {code: len(offers) for code, offers in (event.left_out or {}).items()}
-    return listed | {code: places.count(those) for code, those in (event.places or {}).items()}
+    listed |= {code: places.count(those) for code, those in (event.places or {}).items()}
+    if not listed and event.event is EventName.OFFER_LEFT_OUT and event.reason is not None:
+        return {event.reason: len(event.offers or (event.offer,))}
+    return listed
 
 
 def numbered(offers: int) -> str:
@@ -167,8 +181,8 @@ def unfolded(events: Iterable[Event]) -> Iterator[Event]:
             yield event
 
 
-def alone(event: Event, offer: str, reason: Reason | None) -> Event:
-    """Return one offer's part of an event that several share."""
+def alone(event: Event, offer: str | None, reason: Reason | None) -> Event:
+    """Return one offer's part of an event that several share; of no offer in particular: None."""
     changed: Event = msgspec.structs.replace(
         event, left_out=None, places=None, offers=None, offer=offer, reason=reason
     )

@@ -109,6 +109,30 @@ def test_offers_left_out_are_a_number_to_sellers_and_names_to_operators():
     assert {entry.at for entry in for_operator} == {"2026-11-18T11:06:40.000000Z"}
 
 
+def test_who_is_left_out_with_words_of_its_own_counts_with_the_others():
+    """Two caps that are full are two offers to a seller, not one line for each cap."""
+    stage = {"at_us": NOW_US, "event": EventName.OFFER_LEFT_OUT, "stage": 1}
+    events = [
+        Event(**stage, left_out={Reason.FILTERED: ("acme-tx",), Reason.CAP: ("gamma",)}),
+        Event(**stage, offer="beta", reason=Reason.CAP, detail="buyer/beta|leads|day|1795586400"),
+        Event(**stage, offers=("delta", "eta"), reason=Reason.DEADLINE),
+        Event(at_us=NOW_US, event=EventName.PINGED, offers=("zeta",)),
+        Event(**stage, offer="zeta", reason=Reason.DEADLINE),
+        Event(**{**stage, "stage": 2}, offer="acme-tx", reason=Reason.DEADLINE),
+    ]
+    lines = seller_timeline(events, ())
+    told = [(line.event, line.reason and line.reason.reason, line.detail) for line in lines]
+    assert told == [
+        ("offer_left_out", "filtered", "1 offer"),
+        ("offer_left_out", "cap", "2 offers"),
+        ("offer_left_out", "deadline", "2 offers"),
+        ("pinged", None, "1 offer"),
+        ("offer_left_out", "deadline", "1 offer"),
+        ("offer_left_out", "deadline", "1 offer"),
+    ]
+    assert [line.seq for line in lines] == [1, 2, 3, 4, 5, 6]
+
+
 def test_many_offers_left_out_are_a_number_to_sellers_too():
     """Whose places they are is nothing that a seller has to know."""
     left_out, many = {Reason.CAP: ("beta",)}, {Reason.FILTERED: places.pack((1 << 960) - 1)}
