@@ -29,6 +29,7 @@ NAMES = {
     "early_close": "CPU per auction that may end before all have answered, against any other.",
     "calibration": "Chances learned from posts against the true ones of simulated buyers.",
     "lead_cost": "CPU per lead by format, against another checkout of this project.",
+    "features": "CPU per lead of everything that can be switched on, one at a time.",
 }
 """Each is a module of this package; only the one that is named is imported."""
 

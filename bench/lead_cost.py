@@ -6,21 +6,17 @@ alternate between what is compared (formats, checkouts), so that a noisy machine
 medians and ratios are told, and how long an answer took. `--against` takes the exchange of another
 checkout of this project; `--per-buyer` measures with few buyers too, and tells what one buyer more
 costs; with `--spent` everybody bids, and nobody has enough left of its budget for what it bids.
-`--pilots` measures the same with a seller and a campaign in pilots, too.
+`features` tells what costs what can be switched on.
 """
 
 import argparse
 import asyncio
 import statistics
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import msgspec
 
-from bench.market import LEAD
+from bench.leads import send
 from bench.origin import commit_of
 from bench.plots import Bars, Plot
 from bench.progress import Bars as Progress
@@ -28,22 +24,13 @@ from bench.progress import progress
 from bench.rounds import spread
 from bench.serving import HERE, fleet, serving
 
-PILOTS = {
-    "seller": "pilot = { leads = 900000, payout = 9000000.00 }",
-    "campaign": "pilot = { leads = 900000, spend = 9000000.00 }",
-}
-"""That nobody comes to the end of."""
-NO_PILOTS = {"seller": "", "campaign": ""}
-
 QUICK = {"leads": 20, "warm": 20, "rounds": 1, "buyers": 3}
 
 MARKET = """
 [[seller]]
 id = "bench"
-{seller}
 [[campaign]]
 id = "bench"
-{campaign}
 vertical = "auto_insurance"
 sellers = ["bench"]
 floor = 1.00
@@ -160,18 +147,17 @@ FEW = 2
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """One exchange, how its buyers speak, how many there are, and whether it is for pilots."""
+    """One exchange, how its buyers speak, and how many there are."""
 
     checkout: Path
     speaking: str
     buyers: int
-    pilots: bool = False
 
     @property
     def name(self) -> str:
         """Which it is, for people."""
         place = "here" if self.checkout == HERE else "there"
-        return f"{self.speaking} ({place}, {self.buyers} buyers{', pilots' * self.pilots})"
+        return f"{self.speaking} ({place}, {self.buyers} buyers)"
 
     @property
     def with_few(self) -> str:
@@ -223,7 +209,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--speaking", nargs="+", choices=list(FORMATS), default=["standard"])
     parser.add_argument("--per-buyer", action="store_true", help="tell what one buyer more costs")
     parser.add_argument("--spent", action="store_true", help="nobody can pay what it bids")
-    parser.add_argument("--pilots", action="store_true", help="and with seller and campaign in one")
     parser.add_argument("--against", type=Path, help="another checkout of this project")
 
 
@@ -262,11 +247,10 @@ def candidates(options: argparse.Namespace) -> list[Candidate]:
     checkouts = [HERE] if options.against is None else [options.against.resolve(), HERE]
     sizes = [options.buyers, FEW] if options.per_buyer else [options.buyers]
     return [
-        Candidate(one, speech, size, pilots)
+        Candidate(one, speech, size)
         for size in sizes
         for speech in options.speaking
         for one in checkouts
-        for pilots in ([False, True] if options.pilots else [False])
     ]
 
 
@@ -290,8 +274,7 @@ def one_round(
     buyers = "".join(
         BUYER.format(number=number, **alike) for number in range(1, candidate.buyers + 1)
     )
-    limits = PILOTS if candidate.pilots else NO_PILOTS
-    market = MARKET.format(mapping=speech.mapping, buyers=buyers, **limits)
+    market = MARKET.format(mapping=speech.mapping, buyers=buyers)
     with serving(market, checkout=candidate.checkout) as own:
         warm = range(options.warm)
         asyncio.run(send(own.url, own.key, warm, options.concurrency, bars.counted("warm", warm)))
@@ -301,37 +284,6 @@ def one_round(
         sold, took_ms = asyncio.run(send(own.url, own.key, numbers, options.concurrency, step))
         used = own.cpu_s() - before
     return Measured(used / options.leads * 1e6, sold, round(statistics.median(took_ms), 2))
-
-
-async def send(
-    url: str, key: str, numbers: range, concurrency: int, step: Callable[[], None]
-) -> tuple[int, list[float]]:
-    """Send these leads, so many at a time; return how many were sold, and how long each took."""
-    ahead = iter(numbers)
-    sold, took_ms = 0, []
-    connector = aiohttp.TCPConnector(limit=0)
-    headers = {"Authorization": f"Bearer {key}"}
-    async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
-
-        async def line() -> None:
-            nonlocal sold
-            for number in ahead:
-                began = time.monotonic()
-                async with session.post(f"{url}/v1/leads", json=lead(number)) as response:
-                    answer = await response.json()
-                    sold += answer["status"] == "sold"
-                took_ms.append((time.monotonic() - began) * 1000)
-                step()
-
-        await asyncio.gather(*(line() for _ in range(concurrency)))
-    return sold, took_ms
-
-
-def lead(number: int) -> dict[str, Any]:
-    """Return somebody's lead."""
-    phone = f"512{200 + number // 10_000 % 700:03d}{number % 10_000:04d}"
-    person = {**LEAD["lead"], "phone": phone, "email": f"lead{number}@example.com"}
-    return {**LEAD, "lead": person}
 
 
 def costs(found: dict[str, list[Measured]]) -> dict[str, Cost]:

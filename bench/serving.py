@@ -84,8 +84,12 @@ def serving(
     workers: int = 1,
     checkout: Path = HERE,
     settings: Mapping[str, str] | None = None,
+    seller: str = "bench",
 ) -> Iterator[Serving]:
-    """Run an exchange on empty stores, with this market, for as long as the block lasts."""
+    """Run an exchange on empty stores, with this market, for as long as the block lasts.
+
+    `seller`: whose key is handed over.
+    """
     with tempfile.TemporaryDirectory() as name, pinned(OTHER_CORE):
         folder = Path(name)
         around = {**environment(folder, free_port(), checkout), **(settings or {})}
@@ -96,7 +100,7 @@ def serving(
         with running(command, cwd=checkout, env=around) as process:
             ready(url)
             tell(checkout, around, "apply", str(VERTICAL), str(path))
-            create = ("keys", "create", "--role", "seller", "--account", "bench")
+            create = ("keys", "create", "--role", "seller", "--account", seller)
             key = tell(checkout, around, *create)
             one = Serving(url, key, process.pid, folder, checkout, around)
             # Its stores keep the core that they were started on.

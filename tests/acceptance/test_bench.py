@@ -48,6 +48,7 @@ PROMISED = {
         "bin_error",
     },
     "lead_cost": {"leads", "buyers", "rounds", "candidates"},
+    "features": {"leads", "buyers", "rounds", "features"},
 }
 ALWAYS = {"benchmark", "measured_at", "machine", "commit"}
 LINKS = {"src", "href", "data", "action", "srcset", "poster"}
