@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Iterable
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -82,7 +83,11 @@ def put(sheet: dict[str, Any], setting: Setting) -> None:
     found = max(fitting, key=lambda one: len(one["id"]))
     *steps, last = setting.path.removeprefix(f"{found['id']}.").split(".")
     place: Any = found
-    for step in steps:
+    for step, following in pairwise([*steps, last]):
+        if isinstance(place, dict) and step not in place and following.isdigit():
+            raise SettingError(
+                f"{setting.text}: there is no list {step} here yet; set all of it: {step}=[ … ]"
+            )
         place = inside(place, step, setting)
     if isinstance(place, list):
         place[index_of(place, last, setting)] = setting.value

@@ -210,6 +210,19 @@ def test_a_mistyped_id_is_told_with_the_one_that_was_meant():
         changed(the_market(), [setting_of("campaign.auto-su.floor=8")])
 
 
+@pytest.mark.parametrize("path", ["campaign.auto-us.stage.1.floor", "seller.fastquotes.caps.1"])
+def test_a_list_that_is_not_there_is_set_as_a_whole(path):
+    """Nobody is told that a table stands where a list should: there is none yet."""
+    bare = the_market()
+    bare = msgspec.structs.replace(
+        bare, campaign=[msgspec.structs.replace(bare.campaign[0], stage=())]
+    )
+    with pytest.raises(SettingError, match=r"no list (stage|caps) here yet; set all of it"):
+        changed(bare, [setting_of(f"{path}=8")])
+    whole = setting_of('seller.fastquotes.caps=[{ leads = 8, per = "day" }]')
+    assert changed(bare, [whole]).seller[0].caps[0].leads == 8
+
+
 # What it came to
 
 
