@@ -178,9 +178,14 @@ def show(result: Erasing, *, done: bool) -> None:
         sys.stdout.write(f"{one.lead_id} erased {one.erased_at} by {one.erased_by}\n")
     for lead_id in result.left:
         sys.stdout.write(f"{lead_id} not erased\n")
-    if not done:
+    if not result.found:
+        tell("No lead of this person can be read: there was none, or all of them are erased.")
+    elif not done:
         meant = f"{counted(len(result.found), 'lead')} {is_or_are(len(result.found))} meant"
         tell(f"{meant}; nothing was erased: say --yes to do it.")
     elif result.left:
         left = counted(len(result.left), "lead")
-        tell(f"{left} could not be erased: still being sold, or never written.")
+        tell(
+            f"{left} could not be erased: still being sold or in doubt (ask again once it has "
+            "ended), or never written."
+        )

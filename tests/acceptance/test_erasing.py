@@ -14,6 +14,7 @@ from exchange.commands.verify import verify
 from exchange.domain.ids import uuid7
 from exchange.errors import CommandError
 from tests.acceptance.buyers import bidding
+from tests.acceptance.conftest import settings_of
 from tests.acceptance.house import ANN, all_is_sealed, person, until
 from tests.acceptance.market import buyer, campaign, market
 
@@ -200,3 +201,16 @@ async def test_by_telephone_by_address_and_by_digest_all_leads_of_a_person_are_f
         await typed(erase, phone="12")
     with pytest.raises(CommandError, match="name a lead"):
         await typed(erase)
+
+
+async def test_who_types_is_told_that_nobody_is_left_and_why_a_lead_is(house, capsys):
+    """A person who is erased already, or was never here; a lead that nobody wrote, or in doubt."""
+    await house.apply(market(buyer("acme", offer="price = 1.00"), campaign()))
+    await house.open()
+    await house.post()
+    for told in ("1 lead is meant", "", "No lead of this person can be read"):
+        assert await erase(phone=ANN["phone"], yes=not told, settings=settings_of(house)) == 0
+        assert told in capsys.readouterr().err
+    nobody = uuid7(now_us(), b"n" * 10)
+    assert await erase(nobody, yes=True, settings=settings_of(house)) == NOT_YET
+    assert "ask again once it has ended" in capsys.readouterr().err
