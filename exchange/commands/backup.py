@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from exchange.commands.showing import tell
 from exchange.domain.counting import counted, is_or_are
 from exchange.errors import CommandError
+from exchange.ledger.errors import MasterKeyError
 from exchange.opening import connect, database_at, ledger_key, place_of, store_urls
 from exchange.settings import Settings
 from exchange.stores.binaries import postgres_program
@@ -77,9 +78,13 @@ async def restore(file: Path, /, *, settings: Given) -> None:
         finally:
             await connection.close()
         async with database_at(urls.database_url) as connection:
-            await ledger_key(connection, settings)
             leads = await connection.fetchval(LEADS)
-    back = f"{counted(leads, 'lead')} {is_or_are(leads)} back"
+            back = f"{counted(leads, 'lead')} {is_or_are(leads)} back"
+            try:
+                await ledger_key(connection, settings)
+            except MasterKeyError:
+                tell(f"{back}, all of the file; what is missing is its master key:")
+                raise
     tell(f"{back}. Next: exchange verify, then exchange serve.")
 
 

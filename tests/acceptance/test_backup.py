@@ -12,6 +12,7 @@ from exchange.clock import now_us
 from exchange.commands.backup import backup, restore, without_password
 from exchange.commands.verify import BROKEN, verify
 from exchange.errors import CommandError
+from exchange.ledger.errors import MasterKeyError
 from exchange.ledger.sealing import Sealer
 from exchange.ledger.seals import SEALS
 from exchange.stores.embedded import StoreUrls
@@ -83,6 +84,24 @@ async def test_a_ledger_is_restored_elsewhere_and_sold_on(house, elsewhere, tmp_
         await execute(elsewhere.urls.database_url, "UPDATE award SET price = price + 1")
         assert await verify(settings=settings_of(elsewhere)) == BROKEN
         assert f"changed award of lead {first.body['lead_id']}" in capsys.readouterr().out
+
+
+async def test_a_ledger_whose_key_is_missing_is_back_all_the_same(
+    house, elsewhere, capsys, tmp_path
+):
+    """Its key is put beside it, and nothing is restored twice."""
+    await house.apply(market(buyer("acme", offer="price = 1.00"), campaign()))
+    await house.open()
+    await house.post(person(1))
+    file = tmp_path / "ledger.backup"
+    await backup(file, settings=settings_of(house))
+    keyless = msgspec.structs.replace(
+        settings_of(elsewhere), master_key=None, data_dir=tmp_path / "elsewhere"
+    )
+    with pytest.raises(MasterKeyError):
+        await restore(file, settings=keyless)
+    assert "1 lead is back, all of the file; what is missing" in capsys.readouterr().err
+    assert await verify(settings=settings_of(elsewhere)) == 0
 
 
 async def test_a_ledger_is_never_restored_over_another(house, tmp_path):
