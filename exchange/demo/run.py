@@ -184,10 +184,10 @@ async def rest(court: Court, stage: Stage) -> None:
 
 
 async def story_of_one(stage: Stage, tally: Tally) -> tuple[str, ...]:
-    """Return the story of the sold lead with the most bids, as any operator may ask for it."""
-    if not tally.last_sold:
+    """Return the story of the most telling lead, as any operator may ask for it."""
+    chosen = tally.most_telling
+    if chosen is None:
         return ()
-    chosen = max(tally.last_sold, key=lambda lead: lead.bids)
     url = f"{stage.order.base_url}/v1/admin/leads/{chosen.lead_id}"
     headers = {"Authorization": f"Bearer {stage.opened.operator_key}"}
     async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as response:

@@ -10,6 +10,7 @@ from exchange.contract.operator import OperatorLeadView
 from exchange.contract.seller import TimelineEntry
 from exchange.demo.words import duration, meaning
 from exchange.domain.reason import Reason
+from exchange.domain.sandbox import PREFIX as SANDBOX
 
 SENTENCES = {
     "scored": "scored {score} of 100",
@@ -62,12 +63,20 @@ def story(view: OperatorLeadView) -> Iterator[str]:
         f"source {view.source}."
     )
     for entry in view.timeline:
-        if entry.event in SENTENCES and (entry.event != "awarded" or entry.detail):
+        if entry.event in SENTENCES and is_worth_a_line(entry):
             after_ms = (datetime.fromisoformat(entry.at) - begun).total_seconds() * 1000
             # Checks of the request are dated by the moment before it became a lead.
             after_ms = max(0.0, after_ms)
             yield f"{after_ms:9.1f} ms  {sentence(entry, outcome)}"
     yield ending(view)
+
+
+def is_worth_a_line(entry: TimelineEntry) -> bool:
+    """Tell whether an event says something: of the sandbox's rows those that are the lead's own."""
+    if entry.event == "awarded":
+        return bool(entry.detail)
+    is_of_sandbox = (entry.offer or "").startswith(SANDBOX)
+    return not (entry.event == "offer_left_out" and is_of_sandbox)
 
 
 def sentence(entry: TimelineEntry, outcome: Outcome) -> str:
@@ -100,14 +109,15 @@ def fate(bid: TimelineEntry, outcome: Outcome) -> str:
 
 def ending(view: OperatorLeadView) -> str:
     """Return how it ended."""
-    sale = next((sale for sale in view.sales if sale.state == "accepted"), None)
-    if sale is None:
+    sales = [sale for sale in view.sales if sale.state == "accepted"]
+    if not sales:
         why = "" if view.reason is None else f" ({view.reason.reason})"
         return f"It ended {view.status}{why}."
+    to_whom = " and ".join(f"to {sale.buyer} for {money(sale.price)}" for sale in sales)
+    price, payout = sum(sale.price for sale in sales), sum(sale.payout for sale in sales)
     return (
-        f"Sold to {sale.buyer} for {money(sale.price)}; seller {view.seller} gets "
-        f"{money(sale.payout)}, the exchange keeps {money(sale.price - sale.payout)}. "
-        f"It took {duration(view.duration_ms)}."
+        f"Sold {to_whom}; seller {view.seller} gets {money(Decimal(payout))}, the exchange keeps "
+        f"{money(Decimal(price - payout))}. It took {duration(view.duration_ms)}."
     )
 
 

@@ -10,6 +10,7 @@ from exchange.demo.digest import Digest
 from exchange.demo.order import NOT_SOLD, Heard, Oddity, Way
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
+from exchange.domain.sandbox import PREFIX as SANDBOX
 
 RATE_WINDOW_S = 5.0
 LAST_SOLD = 12
@@ -96,6 +97,12 @@ class Tally:
         self.posts = 0
         self.arrived: deque[int] = deque()
         self.pinged: deque[tuple[int, int]] = deque()
+
+    @property
+    def most_telling(self) -> SoldLead | None:
+        """Return the lead with the most bids of those sold last; one of the sandbox at a pinch."""
+        real = [lead for lead in self.last_sold if not lead.winner.startswith(SANDBOX)]
+        return max(real or self.last_sold, key=lambda lead: lead.bids, default=None)
 
     @property
     def leads(self) -> int:

@@ -356,6 +356,43 @@ def test_a_lead_s_story_says_why_each_buyer_won_or_lost():
     )
 
 
+def test_the_lead_whose_story_is_told_is_a_real_one_where_there_is_any():
+    """One of the sandbox bids with itself; it is told only where nothing else was sold."""
+    one = a_tally().last_sold[0]
+    played = msgspec.structs.replace(one, winner="sandbox.auto-us.sold", bids=9)
+    tally = Tally(0)
+    assert tally.most_telling is None
+    tally.last_sold.append(played)
+    assert tally.most_telling == played
+    tally.last_sold.extend([one, msgspec.structs.replace(one, bids=1)])
+    assert tally.most_telling == one
+
+
+def test_the_story_of_a_shared_lead_ends_with_everybody_who_bought_it():
+    """And with what all of them bring."""
+    [one] = VIEW.sales
+    terms = {"buyer": "other", "price": Decimal("7.00"), "payout": Decimal("5.95")}
+    other = msgspec.structs.replace(one, sale_id="3", offer="other", **terms)
+    shared = msgspec.structs.replace(VIEW, sales=(one, other))
+    assert list(story(shared))[-1] == (
+        "Sold to slowly for $12.00 and to other for $7.00; seller fastquotes gets $16.15, "
+        "the exchange keeps $2.85. It took 182 ms."
+    )
+
+
+def test_the_story_of_a_lead_passes_over_offers_of_the_sandbox_that_are_for_others():
+    """One for each row of its table: all but the lead's own say nothing of it."""
+    left_out = {"reason": Reason.FILTERED, "detail": 'zip in ["78705"]'}
+    entries = (
+        an_entry("offer_left_out", 2, offer="sandbox.auto-us.redirect", **left_out),
+        an_entry("bid", 3, offer="sandbox.auto-us.sold", price=Decimal(10), ms=1.0),
+    )
+    told = list(story(msgspec.structs.replace(VIEW, timeline=entries)))
+    assert [line.split("ms  ")[1] for line in told[1:-1]] == [
+        "sandbox.auto-us.sold bid $10.00 after 1.0 ms: outbid"
+    ]
+
+
 def test_the_story_of_an_unsold_lead_ends_with_its_reason():
     """Nobody bought it."""
     unsold = msgspec.structs.replace(
