@@ -18,6 +18,7 @@ logger = structlog.get_logger()
 
 ERROR_ID_BYTES = 8
 CLIENT_ERRORS = range(400, 500)
+WHAT_THERE_IS = "GET /docs tells what there is"
 
 
 @web.middleware
@@ -79,7 +80,7 @@ def foreign_answer(request: web.Request, error: web.HTTPException) -> web.Stream
         response.headers["Allow"] = allowed
         return response
     if error.status == Kind.NOT_FOUND.status:
-        return problem_response(problem(Kind.NOT_FOUND), accepted(request))
+        return problem_response(problem(Kind.NOT_FOUND, WHAT_THERE_IS), accepted(request))
     unnamed = Problem(type="about:blank", title=error.reason, status=error.status)
     return problem_response(unnamed, accepted(request), close=True)
 

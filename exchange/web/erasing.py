@@ -8,7 +8,7 @@ from exchange.domain.ids import LeadId
 from exchange.web.answers import encode, json_response
 from exchange.web.doors import DOORS
 from exchange.web.guard import allow, header_key, role_of
-from exchange.web.problems import DeniedError, Kind
+from exchange.web.problems import NO_SUCH_LEAD, DeniedError, Kind
 from exchange.web.viewing import UUID
 
 
@@ -22,11 +22,11 @@ async def erase_person(request: web.Request) -> web.Response:
     allow(role, "operator", "admin")
     lead_id = LeadId(request.match_info["lead_id"].lower())
     if not UUID.match(lead_id):
-        raise DeniedError(Kind.NOT_FOUND)
+        raise DeniedError(Kind.NOT_FOUND, NO_SUCH_LEAD)
     erased = await doors.ledger.erase(lead_id, doors.now_us(), f"{role.role}/{role.account}")
     if erased is None:
         if await doors.story.standing(lead_id) is None:
-            raise DeniedError(Kind.NOT_FOUND)
+            raise DeniedError(Kind.NOT_FOUND, NO_SUCH_LEAD)
         raise DeniedError(Kind.BEING_SOLD, "ask again once it has ended")
     return json_response(
         encode(ErasedOut(lead_id=lead_id, erased_at=utc_text(erased.at_us), erased_by=erased.by))

@@ -50,6 +50,9 @@ OF_STATUS = {kind.status: kind for kind in reversed(Kind)}
 """The plainest kind of each status, for those who only know a status."""
 
 
+NO_SUCH_LEAD = "there is no such lead"
+
+
 def problem(kind: Kind, detail: str | None = None, errors: tuple[FieldError, ...] = ()) -> Problem:
     """Return the problem of this kind; `detail` is a sentence without any value of the request."""
     return Problem(

@@ -14,7 +14,7 @@ from exchange.ledger.rows import Rejection
 from exchange.web.answers import encode, json_response, response_to
 from exchange.web.doors import DOORS, Doors
 from exchange.web.guard import allow, header_key, role_of, seller_of
-from exchange.web.problems import DeniedError, Kind
+from exchange.web.problems import NO_SUCH_LEAD, DeniedError, Kind
 from exchange.web.under_way import ClosingError
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
@@ -32,7 +32,7 @@ async def get_lead(request: web.Request) -> web.Response:
     wait_s = seconds_wanted(request, doors)
     standing = await standing_of(request, doors)
     if standing.seller_id != caller.seller.id:
-        raise DeniedError(Kind.NOT_FOUND)
+        raise DeniedError(Kind.NOT_FOUND, NO_SUCH_LEAD)
     if wait_s and standing.is_open:
         lead_id = LeadId(standing.answer.lead_id)
         with contextlib.suppress(ClosingError):
@@ -83,7 +83,7 @@ async def standing_of(request: web.Request, doors: Doors) -> Standing:
     lead_id = request.match_info["lead_id"].lower()
     standing = await doors.story.standing(LeadId(lead_id)) if UUID.match(lead_id) else None
     if standing is None:
-        raise DeniedError(Kind.NOT_FOUND)
+        raise DeniedError(Kind.NOT_FOUND, NO_SUCH_LEAD)
     return standing
 
 

@@ -132,6 +132,7 @@ async def test_other_methods_and_paths_are_problems(edge):
     """404 and 405 as problems; OPTIONS tells what may be done, HEAD is GET without its body."""
     status, headers, problem = await edge.get("/v2/leads")
     assert (status, problem["type"]) == (404, "/problems/not-found")
+    assert problem["detail"] == "GET /docs tells what there is"
     status, headers, problem = await edge.get("/v1/leads")
     assert (status, headers["Allow"], problem["type"]) == (405, "POST", "/problems/method")
     async with edge.call("OPTIONS", "/v1/leads/x") as response:

@@ -48,12 +48,14 @@ async def test_a_lead_that_is_not_there_is_404(edge, lead_id):
     """Whatever stands in the address, a lead that is not there is not there."""
     status, _, problem = await edge.get(f"/v1/leads/{lead_id}")
     assert (status, problem["type"]) == (404, "/problems/not-found")
+    assert problem["detail"] == "there is no such lead"
 
 
 async def test_another_sellers_lead_is_not_there(edge):
     """Nobody learns that another seller's lead exists."""
     edge.script.standings[LEAD] = a_standing(LEAD)
-    assert (await edge.get(f"/v1/leads/{LEAD}", key="stranger-key"))[0] == 404
+    status, _, problem = await edge.get(f"/v1/leads/{LEAD}", key="stranger-key")
+    assert (status, problem["detail"]) == (404, "there is no such lead")
     assert (await edge.get(f"/v1/leads/{LEAD}", key="operator-key"))[0] == 403
     assert (await edge.get(f"/v1/leads/{LEAD}", key=None))[0] == 401
 
