@@ -96,12 +96,15 @@ async def spec(
     async with database(settings) as connection:
         vault = Vault(await ledger_key(connection, settings))
         snapshot = Compiler(vault.derive).snapshot(await read_stored(connection, vault))
-    base = (whose.base_url or settings.public_url or address(settings)).rstrip("/")
+    public = whose.base_url or settings.public_url
+    base = (public or address(settings)).rstrip("/")
     wanted = (
         for_seller(campaign, whose.seller, base, snapshot)
         if campaign
         else for_buyer(whose.offer or "", base, snapshot)
     )
+    if not public:
+        tell(f"The spec says {base}: set public_url, or --base-url, to where others reach you.")
     if linking.link:
         made = linked(wanted, vault, linking.days)
         write(made + "\n", out)
@@ -115,9 +118,7 @@ async def spec(
 
 def address(settings: Settings) -> str:
     """Return where the exchange listens, for want of a public address."""
-    here = f"http://{settings.host}:{settings.port}"
-    tell(f"The spec says {here}: set public_url, or --base-url, to where others reach you.")
-    return here
+    return f"http://{settings.host}:{settings.port}"
 
 
 def for_seller(campaign: str, seller: str | None, base_url: str, snapshot: Snapshot) -> Wanted:

@@ -95,10 +95,15 @@ def draft_of(raw: Raw) -> tuple[Draft, list[Problem]]:
 KINDS = ("vertical", "seller", "mapping", "door", "buyer", "offer", "campaign")
 
 
+ELSEWHERE = "; if another file has it, name that, too: the files of one call are the whole market"
+"""Most likely what nobody misspelt stands in a file that was left out."""
+
+
 def unknown(kind: str, name: str, draft: Draft, path: Path) -> Iterator[Problem]:
     """Tell of a reference to what is not in the market."""
     if name not in draft.ids[kind]:
-        yield Problem(path, f'there is no {kind} "{name}"{hint(name, draft.ids[kind])}')
+        meant = hint(name, draft.ids[kind]) or ELSEWHERE
+        yield Problem(path, f'there is no {kind} "{name}"{meant}')
 
 
 def _objects(raw: Raw) -> Iterator[tuple[str, Path, dict[str, Any]]]:

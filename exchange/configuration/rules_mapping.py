@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from exchange.configuration.compiling.formats import halves_of, own_params, params_of
 from exchange.configuration.compiling.offers import hidden_of
 from exchange.configuration.compiling.verticals import vertical_of
-from exchange.configuration.draft import Draft, Entry, OfferEntry
+from exchange.configuration.draft import ELSEWHERE, Draft, Entry, OfferEntry
 from exchange.configuration.locate import Path
 from exchange.configuration.problem import Problem
 from exchange.contract.mapping import MappingPart
@@ -42,7 +42,7 @@ def check_mapping(entry: Entry[MappingPart], verticals: Collection[str]) -> Iter
         yield Problem((*path, "id"), f'"{STANDARD}" is the exchange\'s own format')
     for name in mapping.vertical:
         if name not in verticals:
-            likely = hint(name, verticals)
+            likely = hint(name, verticals) or ELSEWHERE
             yield Problem((*path, "vertical", name), f'there is no vertical "{name}"{likely}')
     for fault in faults_of(mapping):
         yield Problem((*path, *fault.path), fault.message, below=fault.below)
@@ -97,7 +97,7 @@ class Uses:
         )
         for place, name in places.items():
             if name != STANDARD and name not in self._ids:
-                likely = hint(name, [*self._ids, STANDARD])
+                likely = hint(name, [*self._ids, STANDARD]) or ELSEWHERE
                 yield Problem(place, f'there is no mapping "{name}"{likely}')
 
     def _half(

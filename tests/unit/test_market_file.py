@@ -118,7 +118,12 @@ def lined(old, new):
             "stage[1].price_rule",
             'is for method = "auction"',
         ),
-        ("price = 9.00", 'format = "xml"', "offer[0].format", 'there is no mapping "xml"'),
+        (
+            "price = 9.00",
+            'format = "xml"',
+            "offer[0].format",
+            'there is no mapping "xml"; if another file has it, name that, too',
+        ),
         ("price = 9.00", "params = { a = 1 }", "offer[0].params.a", "for an offer with a mapping"),
         # ids
         ('id = "fast"', 'id = "Fast Quotes"', "seller[0].id", "is malformed: lower-case"),
@@ -147,7 +152,7 @@ def lined(old, new):
             'vertical = "auto"\nsellers',
             'vertical = "home"\nsellers',
             "campaign[0].vertical",
-            'there is no vertical "home"',
+            'there is no vertical "home"; if another file has it, name that, too',
         ),
         ('[ "fast" ]', '[ "fasd" ]', "sellers[0]", 'did you mean "fast"?'),
         ('[ "fast" ]', '[ "fast", { id = "fast" } ]', "sellers[1].id", '"fast" stands twice'),
