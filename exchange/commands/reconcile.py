@@ -12,10 +12,13 @@ from rich.text import Text
 from exchange.commands.books import both_stores
 from exchange.commands.showing import tell
 from exchange.domain.counting import counted
+from exchange.domain.money import Micros, to_text
 from exchange.settings import Settings
 from exchange.story.reconciling import Line, Report
 from exchange.telemetry.logs import configure_logging
 
+MONEY = frozenset({"spend", "payout", "balance"})
+"""What counters of money are called; all others count leads, pings or sales."""
 DIFFERS = 3
 """The exit status where something differs still."""
 
@@ -73,9 +76,16 @@ def show(lines: Sequence[Line]) -> None:
         console.print(
             Text.assemble(
                 (mark, style),
-                f" {line.part:<9}{about}: market state {line.market}, ledger {line.ledger}",
+                f" {line.part:<9}{about}: "
+                f"market state {shown(line, line.market)}, ledger {shown(line, line.ledger)}",
             )
         )
+
+
+def shown(line: Line, number: int | str) -> str:
+    """Return a number as people read it: an amount where its counter is of money."""
+    is_money = MONEY & set(line.name.split("|")[1:2])
+    return to_text(Micros(number)) if is_money and isinstance(number, int) else str(number)
 
 
 def summary(found: Report, left: Report, *, repaired: bool) -> str:
