@@ -58,7 +58,7 @@ OUTCOMES = {
 }
 
 DETAILS = {
-    "bid is no amount": Symptom.PRICE,
+    "bid must be a JSON number with at most six decimals": Symptom.PRICE,
     "negative bid": Symptom.PRICE,
     "over the offer's maximum": Symptom.PRICE,
     "no price, and the offer names none": Symptom.PRICE,

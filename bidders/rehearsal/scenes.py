@@ -70,7 +70,11 @@ BAD_FIELDS = (
     FieldError("lead.phone", "invalid_phone", "must be a possible and valid telephone number"),
     FieldError("lead.email", "invalid_email", "must be an e-mail address"),
 )
-CONTRADICTION = (FieldError("lead.zip", "contradicts_ping", "contradicts the ping"),)
+CONTRADICTION = (
+    FieldError(
+        "lead.zip", "contradicts_ping", "must be what the ping said; what it said may be left out"
+    ),
+)
 
 BOOK = "Book the price."
 ELSEWHERE = "Sell it elsewhere."
@@ -188,7 +192,10 @@ SCENES = (
     quoted("75204", Problem(kind=Kind.EXPIRED, detail="the quote has expired"), "Ping again."),
     quoted(
         "75205",
-        Problem(kind=Kind.CONFLICT, detail="this quote was used already"),
+        Problem(
+            kind=Kind.CONFLICT,
+            detail="this quote was used already: look up its lead, or ping again",
+        ),
         "It was posted before: look up what you were told. Do not ping again.",
     ),
     quoted(

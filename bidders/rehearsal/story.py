@@ -116,7 +116,7 @@ class ScriptedStory:
     ) -> LeadAnswer | Denial:
         """Sell a quoted lead, once."""
         if quote.lead_id in self.used:
-            return Denial(409, "this quote was used already")
+            return Denial(409, "this quote was used already: look up its lead, or ping again")
         answer = await self.sell(submission, snapshot)
         self.used.add(quote.lead_id)
         return answer

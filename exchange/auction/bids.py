@@ -39,6 +39,8 @@ class NotABid(msgspec.Struct, frozen=True, gc=False):
     detail: str | None = None
 
 
+NO_AMOUNT = "must be a JSON number with at most six decimals"
+
 _decode = msgspec.json.Decoder(BidWire).decode
 _amount = lru_cache(maxsize=8192)(parse_json)
 """Prices repeat: buyers bid whole cents of a few dozen dollars. A refused one is not kept."""
@@ -62,7 +64,7 @@ def read_bid(status: int, body: bytes, asked: Contender) -> Bid | NotABid:
     except MoneyError:
         if raw == b"null":
             return _unpriced(wire, asked)
-        return NotABid(Reason.INVALID_BID, "bid is no amount")
+        return NotABid(Reason.INVALID_BID, f"bid {NO_AMOUNT}")
     return _checked(price, wire, asked)
 
 
@@ -82,7 +84,7 @@ def _checked(price: Micros, wire: BidWire, asked: Contender) -> Bid | NotABid:
         try:
             alone = _alone(bytes(wire.exclusive_bid))
         except MoneyError:
-            return NotABid(Reason.INVALID_BID, "exclusive_bid is no amount")
+            return NotABid(Reason.INVALID_BID, f"exclusive_bid {NO_AMOUNT}")
         if alone is not None and asked.buyers_max == 1:  # it is alone anyway
             price, alone = Micros(max(price, alone)), None
     if price == 0 and alone is None:

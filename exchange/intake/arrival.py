@@ -11,8 +11,8 @@ from exchange.intake.consent import ConsentRead
 from exchange.intake.controls import Controls
 from exchange.intake.errors import Bad, Code, Errors, bad_value
 
-CONTRADICTS = Bad(Code.CONTRADICTS_PING, "contradicts the ping")
-NO_LEG = bad_value("must name legs of the quote")
+CONTRADICTS = Bad(Code.CONTRADICTS_PING, "must be what the ping said; what it said may be left out")
+NO_LEG = bad_value("must name legs of the quote by their `leg_id`, one at least")
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,11 +39,16 @@ CONTROLS = frozenset(
 GROUPS = frozenset({"lead", "consent", "tracking"})
 LISTS = frozenset({"exclude_buyers", "legs"})
 
+OTHER_FORMATS = frozenset({b"{", b"[", b"<"})
+"""How JSON and XML begin: whoever forgets their content type often sends that of a form."""
+
 Pairs = Iterable[tuple[str, str]]
 
 
 def read_urlencoded(body: bytes) -> Parsed | Unparsable:
     """Return the request in an urlencoded form."""
+    if body.lstrip()[:1] in OTHER_FORMATS:
+        return Unparsable(400, NOT_A_FORM)
     if body.count(b"&") >= FIELDS_MAX:
         return Unparsable(400, TOO_MANY)
     if INVALID_PERCENT.search(body):
@@ -57,6 +62,10 @@ def read_urlencoded(body: bytes) -> Parsed | Unparsable:
 
 TOO_MANY = f"the form has more than {FIELDS_MAX} fields"
 NOT_UTF8 = "the form is not UTF-8"
+NOT_A_FORM = (
+    "the body looks like JSON or XML, and its content type says a form:"
+    " send `Content-Type: application/json` or `application/xml`"
+)
 
 
 def raw_pairs(body: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -99,19 +108,17 @@ def multipart_pairs(body: bytes, boundary: str) -> list[tuple[str, str]] | None:
     pairs: list[tuple[str, str]] = []
     name = ""
     value: list[bytes] = []
-    with PushMultipartParser(
-        boundary, len(body), max_segment_count=FIELDS_MAX, strict=True
-    ) as parser:
-        for event in parser.parse(body):
-            if isinstance(event, MultipartSegment):
-                if event.filename is not None:
-                    parser.close(check_complete=False)
-                    return None
-                name, value = event.name, []
-            elif event is None:
-                pairs.append((name, b"".join(value).decode()))
-            else:
-                value.append(bytes(event))
+    parser = PushMultipartParser(boundary, len(body), max_segment_count=FIELDS_MAX, strict=True)
+    for event in parser.parse(body):
+        if isinstance(event, MultipartSegment):
+            if event.filename is not None:
+                return None
+            name, value = event.name, []
+        elif event is None:
+            pairs.append((name, b"".join(value).decode()))
+        else:
+            value.append(bytes(event))
+    parser.close()  # raises where the end is missing
     return pairs
 
 

@@ -43,7 +43,8 @@ UNNAMED_SOURCE = "unnamed"
 """Under which leads stand in reports whose seller named no source."""
 
 TOP_LEVEL = CONTROLS | GROUPS
-UNKNOWN_CAMPAIGN = Bad(Code.UNKNOWN_CAMPAIGN, "is not a campaign of this seller")
+BESIDE = Bad(Code.REQUIRED, "is required inside `lead`; here it stands beside it")
+CAMPAIGNS_TOLD = 10
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +140,7 @@ class Intake:
             if name in values:
                 continue
             if absent(lead.get(name)) and not recognizes(instead, name):
-                errors.keep(f"lead.{name}", REQUIRED)
+                errors.keep(f"lead.{name}", REQUIRED if absent(fields.get(name)) else BESIDE)
         return Reading(
             lead=lead,
             controls=controls,
@@ -234,9 +235,17 @@ def campaign_of(
         return None
     campaign = snapshot.campaigns.get(controls.campaign_id)
     if campaign is None or seller.id not in campaign.sellers:
-        errors.keep("campaign", UNKNOWN_CAMPAIGN)
+        errors.keep("campaign", unknown_campaign(seller, snapshot))
         return None
     return campaign
+
+
+def unknown_campaign(seller: Seller, snapshot: Snapshot) -> Bad:
+    """Return that this is none of the seller's campaigns, and which are."""
+    own = [one.id for one in snapshot.campaigns.values() if seller.id in one.sellers]
+    told = ", ".join(own[:CAMPAIGNS_TOLD]) + (", …" if len(own) > CAMPAIGNS_TOLD else "")
+    rest = f"; there is {told}" if own else "; it has none"
+    return Bad(Code.UNKNOWN_CAMPAIGN, f"is not a campaign of this seller{rest}")
 
 
 def object_of(raw: object, errors: Errors) -> dict[str, object]:

@@ -58,6 +58,8 @@ def parse_json(body: bytes) -> Parsed | Unparsable:
     except msgspec.ValidationError:
         return Unparsable(400, "the body must be a JSON object with numbers of sane length")
     except msgspec.DecodeError as error:
+        if not body.strip():
+            return Unparsable(400, "the body is empty; a request is a JSON object")
         # The decoder's words name a byte's position, never what stood there.
         return Unparsable(400, f"the body is not JSON: {error}")
     if body.count(b"[") + body.count(b"{") > DEPTH_MAX and deeper_than(fields, DEPTH_MAX):

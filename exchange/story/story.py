@@ -39,7 +39,7 @@ LOOK_SOON_S = 0.005
 ENDS_WITHIN_S = 0.05
 """A lead that no buyer was awarded by its answer deadline has its end this soon after it."""
 
-USED = Denial(409, "this quote was used already")
+USED = Denial(409, "this quote was used already: look up its lead, or ping again")
 EXPIRED = Denial(410, "this quote has expired")
 
 

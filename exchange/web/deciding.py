@@ -1,6 +1,7 @@
 """What buyers and operators say of a sale whose post brought no answer, and which those are."""
 
 import contextlib
+import re
 from typing import cast
 
 import msgspec
@@ -31,6 +32,9 @@ AGE_S = 10
 LISTED_MAX = 500
 TAKEN = frozenset({SaleState.ACCEPTED, SaleState.RETURNED})
 US_PER_S = 1_000_000
+ACCEPTED = "must be true or false"
+FIELD = re.compile(r"`\$\.(accepted|reference|redirect_url|reason)`\Z")
+"""Where the decoder says that a value has another type; it never says which value."""
 decode = msgspec.json.Decoder(ConfirmRequest).decode
 
 
@@ -98,8 +102,14 @@ def confirmed(body: bytes, request: web.Request, role: Role) -> ConfirmRequest:
         raise DeniedError(Kind.MEDIA_TYPE, f"a decision is {JSON}")
     try:
         asked = decode(body)
-    except msgspec.ValidationError:
-        raise wrong("accepted", "required", "must be true or false; the rest are texts") from None
+    except msgspec.ValidationError as error:
+        field = FIELD.search(str(error))
+        if field is None:
+            raise wrong("accepted", "required", ACCEPTED) from None
+        name = field[1]
+        raise wrong(
+            name, "wrong_type", ACCEPTED if name == "accepted" else "must be a text"
+        ) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise DeniedError(Kind.UNREADABLE, "this is no JSON") from None
     for name in ("reference", "redirect_url", "reason"):

@@ -55,7 +55,7 @@ async def at_door(request: web.Request) -> web.Response:
     door = doors.market().doors.get(request.match_info["door"])
     call = None if door is None else door.call(request.match_info["path"])
     if door is None:
-        raise DeniedError(Kind.NOT_FOUND)
+        raise DeniedError(Kind.NOT_FOUND, "there is no such door")
     if call is None:
         return no_call(request, door, doors)
     methods = allowed(call)
@@ -83,7 +83,7 @@ def no_call(request: web.Request, door: Door, doors: Doors) -> web.Response:
     meant = nearest(request.match_info["path"], door.paths)
     call = next(filter(None, map(door.call, (meant or "", *door.paths))), None)
     if call is None:
-        raise DeniedError(Kind.NOT_FOUND)
+        raise DeniedError(Kind.NOT_FOUND, "there is no such door")
     detail = "there is no such call"
     if is_open(request, door, call, doors.market()):
         detail += f'; did you mean "{meant}"?' if meant else f"; there is {calls_of(door)}"

@@ -18,6 +18,15 @@ SELLER = web.RequestKey("seller", Seller)
 """Set once the seller is known, for how its answers are to look."""
 
 
+NO_KEY = (
+    f"send a key as `{hdrs.AUTHORIZATION}: Bearer KEY`, as `{API_KEY}: KEY`,"
+    " or as api_key in the body of a post"
+)
+KEY_UNKNOWN = (
+    "the key that came is not known here: it is cut off or mistyped, or newer ones have replaced it"
+)
+
+
 class Caller(msgspec.Struct, frozen=True):
     """Which seller calls, and the market as it was at that moment."""
 
@@ -49,11 +58,7 @@ def role_of(key: str | None, snapshot: Snapshot) -> Role:
     digest = hashlib.sha256((key or "").encode(errors="surrogateescape")).digest()
     role = snapshot.keys.get(digest) if key else None
     if role is None:
-        raise DeniedError(
-            Kind.UNKNOWN_KEY,
-            f"send a key as `{hdrs.AUTHORIZATION}: Bearer KEY`, as `{API_KEY}: KEY`,"
-            " or as api_key in the body of a post",
-        )
+        raise DeniedError(Kind.UNKNOWN_KEY, KEY_UNKNOWN if key else NO_KEY)
     return role
 
 

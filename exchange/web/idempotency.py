@@ -25,6 +25,9 @@ from exchange.web.under_way import ClosingError
 logger = structlog.get_logger()
 
 KEY_LENGTH_MAX = 255
+OTHER_BODY = (
+    "take another key for another lead; a repetition must be the first request, byte for byte"
+)
 BROKEN_OFF_MAX = 10_000
 OUTAGES = (LedgerUnavailable, MarketUnavailable)
 
@@ -137,7 +140,7 @@ class Repeats:
             case Running():
                 return await self.follow(attempt, state)
             case OtherBody():
-                raise DeniedError(Kind.KEY_REUSED)
+                raise DeniedError(Kind.KEY_REUSED, OTHER_BODY)
 
     async def ask(self, attempt: Attempt) -> New | Running | Done | OtherBody:
         """Begin the first request of this key, or hear what became of it."""

@@ -9,6 +9,7 @@ from bidders import phone_hash
 from bidders.fleet import BuyerSpec, Fixed, Fleet
 from bidders.fleet.reply import NO_CONTENT, chunked, message
 from bidders.signature import Signatures
+from exchange.auction.bids import NO_AMOUNT
 from tests.acceptance.buyers import bidding, bodies, let_answer
 from tests.acceptance.house import ANN, person
 from tests.acceptance.market import buyer, campaign, market
@@ -57,11 +58,23 @@ ANSWERS = {
     "no-content": (NO_CONTENT, "no_bid", None),
     "zero": (message(b'{"bid":0,"reason":"closed"}'), "no_bid", "closed"),
     "not-accepted": (message(b'{"accepted":false,"reason":"full"}'), "no_bid", "full"),
-    "quoted": (message(b'{"bid":"99.00"}'), "invalid_bid", "bid is no amount"),
+    "quoted": (
+        message(b'{"bid":"99.00"}'),
+        "invalid_bid",
+        f"bid {NO_AMOUNT}",
+    ),
     "negative": (message(b'{"bid":-99}'), "invalid_bid", "negative bid"),
     "nan": (message(b'{"bid":NaN}'), "invalid_bid", "not the JSON of a bid"),
-    "huge": (message(b'{"bid":1E+999999}'), "invalid_bid", "bid is no amount"),
-    "seventh": (message(b'{"bid":99.0000001}'), "invalid_bid", "bid is no amount"),
+    "huge": (
+        message(b'{"bid":1E+999999}'),
+        "invalid_bid",
+        f"bid {NO_AMOUNT}",
+    ),
+    "seventh": (
+        message(b'{"bid":99.0000001}'),
+        "invalid_bid",
+        f"bid {NO_AMOUNT}",
+    ),
     "over-maximum": (message(b'{"bid":1000.01}'), "invalid_bid", "over the offer's maximum"),
     "euros": (message(b'{"bid":99,"currency":"EUR"}'), "invalid_bid", "other currency"),
     "brief": (message(b'{"bid":99,"ttl_s":0}'), "invalid_bid", "ttl_s out of range"),

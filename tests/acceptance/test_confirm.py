@@ -201,7 +201,14 @@ async def test_who_may_not_speak_or_says_nothing_clear_is_told_so(house):
         assert (await confirm(house, unknown, accepted=True)).status == 404
         assert (await confirm(house, sale_id, "seller", "fastquotes", accepted=True)).status == 403
         assert (await house.call("POST", path, json={"accepted": True})).status == 401
-        assert (await confirm(house, sale_id, accepted="yes")).status == 422
+        for said, fault in (
+            ({"accepted": "yes"}, ("accepted", "wrong_type")),
+            ({"reason": "bad number"}, ("accepted", "required")),
+            ({"accepted": True, "reference": 77}, ("reference", "wrong_type")),
+        ):
+            unclear = await confirm(house, sale_id, **said)
+            [error] = unclear.body["errors"]
+            assert (unclear.status, error["field"], error["code"]) == (422, *fault)
         assert (await confirm(house, sale_id, accepted=True, reference="x" * 501)).status == 422
         bad = await house.call("POST", path, key=key, headers=headers, data=b"{")
         assert bad.status == 400

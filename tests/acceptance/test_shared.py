@@ -9,6 +9,7 @@ import pytest
 from bidders.fleet import BuyerSpec, Fixed, Fleet, PostFault
 from bidders.fleet.reply import message
 from exchange import app
+from exchange.auction.bids import NO_AMOUNT
 from tests.acceptance.audit import audit, by_state, keys_of, standing
 from tests.acceptance.buyers import bidding, bodies, let_answer
 from tests.acceptance.cables import cables
@@ -146,7 +147,7 @@ async def test_whoever_wants_it_alone_only_bids_nothing_for_sharing(house):
         bids(fleet, bravo=b'{"bid": 9, "exclusive_bid": "20"}')
         answer = await house.post(person(2))
         timeline = await house.timeline(answer.body["lead_id"])
-    assert of(timeline, "no_bid", "bravo")[0]["detail"] == "exclusive_bid is no amount"
+    assert of(timeline, "no_bid", "bravo")[0]["detail"] == f"exclusive_bid {NO_AMOUNT}"
 
 
 async def test_where_only_one_may_have_it_a_higher_exclusive_bid_counts(house):

@@ -198,6 +198,26 @@ def test_another_sellers_campaign_is_as_unknown_as_none_at_all():
     assert errors(a_body(), seller_id="other") == {("campaign", "unknown_campaign")}
 
 
+def test_who_names_an_unknown_campaign_hears_its_own_and_nobody_elses():
+    """The id of another platform, or a slip: what would have been right is told at once."""
+    campaigns = {name: a_campaign(id=name) for name in ("auto-us", "auto-ca")}
+    snapshot = a_snapshot(campaigns=campaigns)
+    [error] = accept(a_body(campaign="nothing"), snapshot).errors
+    assert error.message == "is not a campaign of this seller; there is auto-us, auto-ca"
+    [error] = accept(a_body(), snapshot, seller_id="other").errors
+    assert error.message == "is not a campaign of this seller; it has none"
+
+
+def test_lead_fields_that_stand_beside_the_lead_are_told_where_they_belong():
+    """Flat as in a form: JSON has a place of its own for them."""
+    flat = {"campaign": "auto-us", **PERSON, **REST}
+    told = {error.field: error.message for error in accept(flat).errors}
+    assert told["lead.phone"] == "is required inside `lead`; here it stands beside it"
+    flat.pop("phone")
+    told = {error.field: error.message for error in accept(flat).errors}
+    assert told["lead.phone"] == "is required"
+
+
 @pytest.mark.parametrize("lead", [[], "x", 5, True])
 def test_a_lead_is_an_object(lead):
     assert ("lead", "wrong_type") in errors({"campaign": "auto-us", "lead": lead})

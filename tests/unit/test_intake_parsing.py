@@ -218,6 +218,22 @@ def test_a_multipart_form_that_cannot_be_read_or_holds_files_is_400(body):
     assert refused(body, MULTIPART) == 400
 
 
+@pytest.mark.parametrize(
+    ("body", "content_type", "says"),
+    [
+        (b'{"campaign": "auto-us"}', FORM, "application/json"),
+        (b" \n<request/>", FORM, "application/xml"),
+        (b'[{"campaign": "auto-us"}]', FORM, "application/json"),
+        (b" \n", JSON, "the body is empty"),
+        (part("a", "b", '; filename="x.txt"') + part("c", "d") + END, MULTIPART, "files"),
+    ],
+)
+def test_what_senders_often_mistake_is_told_by_its_name(body, content_type, says):
+    """A content type that was left to the program's default, nothing at all, a file."""
+    parsed = parse(body, content_type)
+    assert (parsed.status, says in parsed.detail) == (400, True)
+
+
 def test_a_multipart_form_in_another_charset_is_400():
     body = part("a", "X").replace(b"X", b"\xff") + END
     assert refused(body, MULTIPART) == 400

@@ -19,6 +19,7 @@ from exchange.web.specs.reading import TOKEN, account_of, bad_query, origin, wan
 from exchange.web.specs.ready_leads import Accept
 
 SCHEMA_JSON = "application/schema+json"
+NO_CAMPAIGN = "there is no such campaign, or it is not yours"
 NO_LEAD = LeadId("00000000-0000-7000-8000-000000000000")
 
 
@@ -61,11 +62,11 @@ def asked_of(request: web.Request, doors: Doors, snapshot: Snapshot) -> Asked:
     account = account_of(request, doors, links.Kind.CAMPAIGN, campaign_id, snapshot)
     campaign = snapshot.campaigns.get(campaign_id)
     if campaign is None:
-        raise DeniedError(Kind.NOT_FOUND)
+        raise DeniedError(Kind.NOT_FOUND, NO_CAMPAIGN)
     seller_id = account or named_seller(request, tuple(campaign.sellers))
     seller = snapshot.sellers.get(seller_id)
     if seller is None or seller_id not in campaign.sellers:
-        raise DeniedError(Kind.NOT_FOUND)
+        raise DeniedError(Kind.NOT_FOUND, NO_CAMPAIGN)
     return Asked(
         campaign=campaign,
         seller=seller,

@@ -60,5 +60,5 @@ def offer_of(request: web.Request, doors: Doors, snapshot: Snapshot) -> Offer:
     account = account_of(request, doors, links.Kind.OFFER, offer_id, snapshot)
     offer = snapshot.offers.get(offer_id)
     if offer is None or account not in {None, offer.buyer.id}:
-        raise DeniedError(Kind.NOT_FOUND)
+        raise DeniedError(Kind.NOT_FOUND, "there is no such offer, or it is not yours")
     return offer

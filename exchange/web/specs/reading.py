@@ -55,7 +55,7 @@ def account_of(
         return role.account if role.role == own else None
     opened = doors.spec_links.open(token, kind, shown, doors.now_us() / US_PER_S)
     if opened is None:
-        raise DeniedError(Kind.NOT_FOUND)
+        raise DeniedError(Kind.NOT_FOUND, "this link opens nothing here; ask for another one")
     if opened.expired:
         raise DeniedError(Kind.EXPIRED, "the link has expired; ask for another one")
     return opened.account

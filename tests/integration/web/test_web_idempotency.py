@@ -86,6 +86,7 @@ async def test_one_key_two_bodies_is_422(edge):
     assert (await edge.post(headers=KEY))[0] == 200
     status, _, problem = await edge.post(body=a_body(seller_ref="B"), headers=KEY)
     assert (status, problem["type"]) == (422, "/problems/key-reused")
+    assert "another key for another lead" in problem["detail"]
     form = {"Content-Type": FORM, **KEY}
     status, _, problem = await edge.post(body=urlencoded(a_body()), headers=form)
     assert (status, problem["type"]) == (422, "/problems/key-reused")

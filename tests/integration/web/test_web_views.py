@@ -54,8 +54,31 @@ async def test_a_lead_that_is_not_there_is_404(edge, lead_id):
 async def test_another_sellers_lead_is_not_there(edge):
     """Nobody learns that another seller's lead exists."""
     edge.script.standings[LEAD] = a_standing(LEAD)
-    status, _, problem = await edge.get(f"/v1/leads/{LEAD}", key="stranger-key")
-    assert (status, problem["detail"]) == (404, "there is no such lead")
+    foreign, _, problem = await edge.get(f"/v1/leads/{LEAD}", key="stranger-key")
+    nowhere, _, same = await edge.get(f"/v1/leads/{LEAD[:-2]}00", key="stranger-key")
+    assert (foreign, problem) == (nowhere, same)
+    assert foreign == 404
+
+
+async def test_an_address_that_is_none_says_where_all_of_them_stand(edge):
+    """A slip in the path is the first thing that a new seller meets."""
+    status, _, problem = await edge.get("/v1/lead")
+    assert (status, problem["type"]) == (404, "/problems/not-found")
+    assert "/docs" in problem["detail"]
+
+
+async def test_a_key_that_is_not_known_and_none_at_all_are_two_mistakes(edge):
+    """One is mistyped or replaced, the other was not sent: each is told what it is."""
+    _, _, unknown = await edge.get(f"/v1/leads/{LEAD}", key="mistyped")
+    _, _, none = await edge.get(f"/v1/leads/{LEAD}", key=None)
+    assert unknown["type"] == none["type"] == "/problems/unknown-key"
+    assert "not known here" in unknown["detail"]
+    assert "Bearer KEY" in none["detail"]
+
+
+async def test_another_sellers_lead_needs_the_right_role(edge):
+    """A key of another role is 403, none at all 401, whether the lead exists or not."""
+    edge.script.standings[LEAD] = a_standing(LEAD)
     assert (await edge.get(f"/v1/leads/{LEAD}", key="operator-key"))[0] == 403
     assert (await edge.get(f"/v1/leads/{LEAD}", key=None))[0] == 401
 
