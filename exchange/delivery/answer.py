@@ -46,7 +46,7 @@ PostResult = Accepted | Refused | Unreachable | InDoubt
 
 
 DUPLICATE_WORDS = re.compile(
-    r"\b(duplicates?|duplicated|dupes?|dup)\b"
+    r"(?<!\bnot )(?<!\bnot a )(?<!\bno )(?<!\bnon-)\b(duplicates?|duplicated|dupes?|dup)\b"
     r"|\balready (known|exists?|have|received|bought|in (our|the) (system|database|crm))\b",
     re.IGNORECASE,
 )

@@ -86,6 +86,10 @@ def test_no_answer_raises(status, body, repeated):
     ("reason", "is_duplicate"),
     [
         ("duplicate", True),
+        ("Not a duplicate, but the number is dead", False),
+        ("no duplicate: out of area", False),
+        ("non-duplicate, bad email", False),
+        ("cannot duplicate", True),
         ("DUPLICATE_LEAD", True),
         ("Lead is a dupe", True),
         ("dup", True),
