@@ -8,7 +8,7 @@ import msgspec
 
 from exchange.contract.operator import OperatorLeadView
 from exchange.contract.seller import TimelineEntry
-from exchange.demo.words import duration, meaning
+from exchange.demo.words import bill, duration, meaning
 from exchange.domain.reason import Reason
 from exchange.domain.sandbox import PREFIX as SANDBOX
 
@@ -21,7 +21,7 @@ SENTENCES = {
     "stage": "stage {stage}: {words}",
     "floor": "bids must reach {floor} ({words})",
     "quoted": "the seller is promised {payout}",
-    "offer_left_out": "{offer} was not asked: it {why}{detail}",
+    "offer_left_out": "{offer} {unasked}: it {why}{detail}",
     "bid": "{offer} bid {price}{took}{fate}",
     "no_bid": "{offer} {why}{took}{detail}",
     "hold_failed": "{offer} {why}{detail}",
@@ -91,11 +91,18 @@ def sentence(entry: TimelineEntry, outcome: Outcome) -> str:
         words=(entry.detail or "").replace("_", " "),
         detail=f" ({entry.detail})" if entry.detail else "",
         took="" if entry.ms is None else f" after {duration(entry.ms)}",
+        # Who bid was asked, and who stands further down only where the lead is still there.
+        unasked="did not get it" if is_outbid(entry) else "was not asked",
         why="" if entry.reason is None else meaning(Reason(entry.reason.code)),
         fate=fate(entry, outcome),
         poster="" if entry.submission is None else entry.submission.seller,
         part="" if entry.submission is None else entry.submission.lead_id,
     )
+
+
+def is_outbid(entry: TimelineEntry) -> bool:
+    """Tell whether an offer was left out because another one had the lead."""
+    return entry.reason is not None and entry.reason.code == Reason.OUTBID
 
 
 def fate(bid: TimelineEntry, outcome: Outcome) -> str:
@@ -115,9 +122,10 @@ def ending(view: OperatorLeadView) -> str:
         return f"It ended {view.status}{why}."
     to_whom = " and ".join(f"to {sale.buyer} for {money(sale.price)}" for sale in sales)
     price, payout = sum(sale.price for sale in sales), sum(sale.payout for sale in sales)
+    _, got, kept = bill(Decimal(price), Decimal(payout))
     return (
-        f"Sold {to_whom}; seller {view.seller} gets {money(Decimal(payout))}, the exchange keeps "
-        f"{money(Decimal(price - payout))}. It took {duration(view.duration_ms)}."
+        f"Sold {to_whom}; seller {view.seller} gets {got}, the exchange keeps {kept}. "
+        f"It took {duration(view.duration_ms)}."
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from exchange.demo.tally import Tally
 from exchange.demo.verdict import Result, Verdict
-from exchange.demo.words import duration
+from exchange.demo.words import bill, duration
 from exchange.domain.counting import counted, is_or_are
 
 VIOLATIONS_SHOWN = 20
@@ -24,10 +24,8 @@ def summary(result: Result, verdict: Verdict, tally: Tally, seconds: float) -> I
         + counted(tally.quotes.total(), "seller's ping", "sellers' pings")
         + "."
     )
-    yield (
-        f"Buyers pay ${result.revenue:,.2f}, sellers get ${result.payout:,.2f}, "
-        f"the exchange keeps ${result.margin:,.2f}."
-    )
+    paid, got, kept = bill(result.revenue, result.payout)
+    yield f"Buyers pay {paid}, sellers get {got}, the exchange keeps {kept}."
     yield (
         f"Sellers had their answer after {duration(result.p50_ms)} (half of them), "
         f"{duration(result.p99_ms)} (99 %); of it, {duration(result.overhead_p99_ms)} (99 %) were "

@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from exchange.demo.tally import OfferTally, Percentiles, Tally, top
-from exchange.demo.words import clock, dollars, duration, meaning, share
+from exchange.demo.words import bill, clock, dollars, duration, meaning, share
 from exchange.domain.counting import counted
+from exchange.domain.money import to_decimal
 
 WIDE = 120
 """From this width on there is room for bars and reasons beside the numbers."""
@@ -128,11 +129,12 @@ def outcomes(tally: Tally, size: Size) -> Panel:
 
 def money(tally: Tally) -> Panel:
     """Return who pays and gets what."""
-    sold, margin = tally.statuses["sold"], tally.revenue - tally.payout
+    sold = tally.statuses["sold"]
+    paid, got, kept = bill(to_decimal(tally.revenue), to_decimal(tally.payout))
     table = grid(("left", 11), ("right", 11))
-    table.add_row("buyers pay", Text(dollars(tally.revenue), style="bold"))
-    table.add_row("sellers get", dollars(tally.payout))
-    table.add_row("margin", Text(f"${margin / 1_000_000:,.2f}", style="green"))
+    table.add_row("buyers pay", Text(paid, style="bold"))
+    table.add_row("sellers get", got)
+    table.add_row("margin", Text(kept, style="green"))
     table.add_row("a sold lead", f"${tally.revenue / sold / 1_000_000:,.2f}" if sold else "-")
     return Panel(table, title="Money")
 

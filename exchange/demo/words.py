@@ -1,5 +1,7 @@
 """How numbers, durations and reasons are written for people."""
 
+from decimal import Decimal
+
 from exchange.domain.money import Micros
 from exchange.domain.reason import Reason
 
@@ -14,7 +16,9 @@ MEANINGS = {
     Reason.CAP: "had its cap full",
     Reason.BUDGET: "had no budget left",
     Reason.DUPLICATE_FOR_BUYER: "has this person already",
+    Reason.SUPPRESSED: "may not have this lead",
     Reason.PAUSED: "was paused",
+    Reason.CONSENT: "was not named in the person's consent",
     Reason.RATE: "was asked as often as it may be",
     Reason.CURRENCY: "pays in another currency",
     Reason.TOO_LATE_TO_PING: "would have had too little time",
@@ -38,6 +42,15 @@ def meaning(reason: Reason) -> str:
 def dollars(amount: Micros) -> str:
     """Return an amount as it stands in a bill."""
     return f"${amount / 1_000_000:,.2f}"
+
+
+def bill(paid: Decimal, got: Decimal) -> tuple[str, str, str]:
+    """Return what is paid, what of it is got and what is kept, to the cent, so that it adds up.
+
+    Each rounded by itself would now and then leave a cent over, where there are parts of cents.
+    """
+    shown, given = round(paid, 2), round(got, 2)
+    return f"${shown:,}", f"${given:,}", f"${shown - given:,}"
 
 
 def duration(ms: float | None) -> str:

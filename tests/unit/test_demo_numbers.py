@@ -1,6 +1,7 @@
 """A run in numbers: what events say, what percentiles are, and how it is shown to people."""
 
 import io
+import re
 from decimal import Decimal
 
 import msgspec
@@ -19,11 +20,11 @@ from exchange.demo.summary import summary
 from exchange.demo.tally import Tally, percentiles, top
 from exchange.demo.verdict import Verdict, result_of
 from exchange.demo.view import Scene, Size, finished, picture, plain_line
-from exchange.demo.words import MEANINGS, dollars, duration, meaning
+from exchange.demo.words import MEANINGS, bill, dollars, duration, meaning
 from exchange.domain.events import Event, EventName
 from exchange.domain.expected import Expected
 from exchange.domain.ids import ENTROPY_BYTES, uuid7
-from exchange.domain.money import Micros
+from exchange.domain.money import Micros, to_decimal
 from exchange.domain.reason import Reason
 from exchange.ledger.stored import Violation
 from tests.making import DOLLAR, NOW_US
@@ -255,11 +256,11 @@ def test_one_line_tells_the_same_where_there_is_no_terminal():
 
 
 def test_every_reason_an_offer_can_have_is_a_sentence():
-    """All below 500 but those that nothing gives yet; the others at least are words."""
+    """All below 500; the others at least are words."""
     for reason in Reason:
         assert meaning(reason)
         assert "_" not in meaning(reason)
-    assert {r for r in Reason if r < 500} - MEANINGS.keys() == {Reason.SUPPRESSED, Reason.CONSENT}
+    assert {r for r in Reason if r < 500} - MEANINGS.keys() == set()
 
 
 def an_entry(event, after_ms, **changes):
@@ -366,6 +367,22 @@ def test_the_lead_whose_story_is_told_is_a_real_one_where_there_is_any():
     assert tally.most_telling == played
     tally.last_sold.extend([one, msgspec.structs.replace(one, bids=1)])
     assert tally.most_telling == one
+
+
+def test_who_bid_is_not_said_to_be_unasked():
+    """Another one had the lead: that is no reason not to ask."""
+    late = an_entry("offer_left_out", 182, offer="quick", reason=Reason.OUTBID, detail="alone")
+    told = list(story(msgspec.structs.replace(VIEW, timeline=(late,))))
+    assert told[1].endswith("quick did not get it: it was outbid (alone)")
+
+
+@given(st.integers(0, 10**12), st.integers(0, 10**12))
+def test_what_is_paid_got_and_kept_adds_up_as_it_is_shown(paid, got):
+    """To the cent, whatever parts of cents there are; within a cent of what it is."""
+    shown = bill(to_decimal(Micros(paid)), to_decimal(Micros(got)))
+    pays, gets, keeps = (Decimal(re.sub(r"[$,]", "", one)) for one in shown)
+    assert pays == gets + keeps
+    assert abs(keeps - to_decimal(Micros(paid - got))) <= Decimal("0.01")
 
 
 def test_the_story_of_a_shared_lead_ends_with_everybody_who_bought_it():
