@@ -97,7 +97,10 @@ WITH lease AS MATERIALIZED (
 )
 SELECT EXISTS (SELECT FROM lease) AS leased,
        ARRAY(SELECT write FROM written) AS written,
-       (SELECT count(pg_notify('lead', lead_id::text)) FROM written WHERE announce) AS announced;
+       (SELECT count(pg_notify('lead', lead_id::text)) FROM written WHERE announce) AS announced,
+       -- What is merged has a ping before it where it is not the first moment under its id.
+       (SELECT count(*) FILTER (WHERE forgotten(lead_id, (lead_end).original))
+          FROM written WHERE kind = 'merged' AND number > 1) AS forgotten;
 
 -- own --
 -- Which of these an earlier flush of ours had written before its connection broke.

@@ -155,6 +155,24 @@ async def test_a_quote_whose_person_came_meanwhile_is_merged_once(house):
         await all_is_sealed(house, worker)
 
 
+async def test_a_quote_whose_person_was_erased_meanwhile_keeps_nothing_of_her(house, typed):
+    """Its post is merged into a lead without a person, and what its ping kept goes with it."""
+    async with one_buyer() as fleet:
+        worker = await opened(house, fleet)
+        quote = (await house.post({**PING, "phone": ANN["phone"]}, path="/v1/pings")).body
+        first = (await house.post(seller="other")).body
+        await all_is_sealed(house, worker)
+        assert await erased(house, first["lead_id"]) == 200
+        posted = (await house.post(path=f"/v1/pings/{quote['ping_id']}/post")).body
+        assert posted["status"] == "duplicate"
+        async with house.ledger() as ledger:
+            assert await ledger.records(posted["lead_id"]) == [None]
+            assert await ledger.captures(posted["lead_id"]) == []
+        await all_is_sealed(house, worker)
+        status, found = await typed(verify)
+        assert (status, found["faults"]) == (0, [])
+
+
 async def erased(house, lead_id):
     """Erase the person of this id as an operator; return the status."""
     key = await house.key("operator", "tests")

@@ -162,3 +162,71 @@ async def test_a_word_that_is_being_written_while_the_person_is_erased_is_erased
     [row] = await database.fetch("SELECT decision::text AS row FROM decision")
     assert "Ann" not in row["row"]
     assert "6b6579" not in row["row"]
+
+
+# What pings kept of whom was posted then, and merged
+
+
+async def pinged(ledger, story):
+    """A quote whose ping kept fields of the person, and a call to a buyer with them."""
+    part = story.new_id()
+    kept = {"record": b"{}", "capture": b"POST with the ZIP code"}
+    await ledger.commit(story.moment(part, 1, MomentKind.QUOTE, quote=QUOTE, **kept))
+    assert await ledger.record(part) is not None
+    return part
+
+
+async def keys_of(database, part):
+    """How much of what a ping kept can be read."""
+    return await database.fetchval(
+        "SELECT (SELECT count(wrapped_key) FROM record WHERE lead_id = $1)"
+        " + (SELECT count(wrapped_key) FROM capture WHERE lead_id = $1)",
+        part,
+    )
+
+
+async def test_what_a_ping_kept_is_unreadable_where_its_post_is_being_merged_meanwhile(
+    ledger, story, vault, database, watcher, blocked
+):
+    """The erase does not see that it is part of the lead: it waits until it does."""
+    lead_id, part = await ended(ledger, story), await pinged(ledger, story)
+    async with database.transaction():
+        await flushed(database, ledger, vault, story.merged(part, lead_id, 2))
+        erasing = await after(ledger.erase(lead_id, 1, "ann"), blocked, watcher)
+    assert await erasing
+    assert await keys_of(database, part) == 0
+
+
+async def test_what_a_ping_kept_is_unreadable_where_its_post_comes_while_it_is_being_erased(
+    ledger, story, database, watcher, blocked
+):
+    """It does not see the erase yet: it waits until it does."""
+    lead_id, part = await ended(ledger, story), await pinged(ledger, story)
+    async with database.transaction():
+        assert await ledger.erase_in(database, lead_id, 1, "ann")
+        merging = await after(ledger.commit(story.merged(part, lead_id, 2)), blocked, watcher)
+    assert await merging
+    assert await keys_of(database, part) == 0
+
+
+async def test_what_a_ping_kept_is_unreadable_where_its_post_comes_after_the_erase(
+    ledger, story, database
+):
+    """Its person is known still, by digests that name nobody. Other pings keep what they have."""
+    lead_id, other_lead = await ended(ledger, story), await ended(ledger, story)
+    part, other = await pinged(ledger, story), await pinged(ledger, story)
+    assert await ledger.erase(lead_id, 1, "ann")
+    assert await ledger.commit(story.merged(part, lead_id, 2))
+    assert await ledger.commit(story.merged(other, other_lead, 2))
+    assert await keys_of(database, part) == 0
+    assert await keys_of(database, other) == 2
+    assert await ledger.erase(other, 2, "bob")
+    assert await keys_of(database, other) == 0
+
+
+async def test_what_was_merged_without_a_ping_waits_for_no_erase(ledger, story, database):
+    """It keeps nothing."""
+    lead_id = await ended(ledger, story)
+    async with database.transaction():
+        assert await ledger.erase_in(database, lead_id, 1, "ann")
+        assert await ledger.commit(story.merged(story.new_id(), lead_id))
