@@ -92,11 +92,14 @@ WITH counter AS (
     UNION ALL
     SELECT seller, campaign, source, test, received_at FROM submission
 ), brought AS (
+    -- Where no counter is of a seller, or none of a campaign, nothing is read for it.
     SELECT seller, NULL AS campaign, source, test, received_at FROM sent
      WHERE seller = ANY($2::text[]) AND received_at >= (SELECT began FROM since)
+       AND EXISTS (SELECT FROM counter WHERE counter.seller IS NOT NULL)
     UNION ALL
     SELECT NULL, campaign, source, test, received_at FROM sent
      WHERE campaign = ANY($4::text[]) AND received_at >= (SELECT began FROM since)
+       AND EXISTS (SELECT FROM counter WHERE counter.campaign IS NOT NULL)
 )
 SELECT name, count(*) AS amount
   FROM counter
@@ -115,9 +118,11 @@ WITH counter AS (
                   $6::timestamptz[], $7::boolean[])
            AS counter (name, seller, source, campaign, began, until, test)
 ), brought AS (
-    SELECT lead_id, seller, source, test FROM lead WHERE seller = ANY($2::text[])
+    SELECT lead_id, seller, source, test FROM lead
+     WHERE seller = ANY($2::text[]) AND lead_id >= $8::uuid
     UNION
-    SELECT lead_id, seller, source, test FROM quote WHERE seller = ANY($2::text[])
+    SELECT lead_id, seller, source, test FROM quote
+     WHERE seller = ANY($2::text[]) AND lead_id >= $8::uuid
 ), pinged AS (
     SELECT seller, source, test, at((event ->> 't')::bigint) AS at,
            json_array_length(event -> 'os') AS pings
