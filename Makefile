@@ -12,8 +12,9 @@ ARGS   ?=
 demo: $(STAMP)
 	@$(BIN)/exchange demo $(ARGS)
 
+# A file of tests stays together; each process has stores of its own. In one process: ARGS="-n 0".
 test: $(STAMP)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 chaos: $(STAMP)
 	$(BIN)/python -m tests.chaos --rounds 30 --json $(ARGS)
