@@ -14,7 +14,7 @@ from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.money import Micros
 from exchange.domain.offer import BillingMode, Cap, CapKind, Offer
 from exchange.domain.pacing import paced
-from exchange.domain.pilot import is_of_pilot
+from exchange.domain.pilot import is_of_pilot, limits_of
 from exchange.domain.reason import Reason
 from exchange.domain.schedule import window_start_s
 
@@ -89,7 +89,7 @@ def hold_lines(
 ) -> tuple[HoldLine, ...]:
     """Return all that this sale would take of its offer's and its buyer's limits."""
     lines = []
-    for cap in offer.caps:
+    for cap in limits_of(offer.caps, test=test):
         is_money = cap.kind is CapKind.SPEND
         line = HoldLine(
             counter=counter(cap, at_us, offer, test=test),
@@ -133,7 +133,7 @@ def full(
     """
     # A budget with nothing left is full even where the least price is nothing.
     some = max(least, 1)
-    for cap in offer.caps:
+    for cap in limits_of(offer.caps, test=test):
         is_money = cap.kind is CapKind.SPEND
         name = counter(cap, at_us, offer, test=test)
         if is_of_pilot(cap.scope):

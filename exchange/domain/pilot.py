@@ -30,8 +30,13 @@ def scope_of_campaign(name: str) -> str:
 
 
 def is_of_pilot(counter_or_scope: str) -> bool:
-    """Tell whether a cap, or its counter, is a pilot's; those of test leads end nobody's."""
+    """Tell whether a cap, or its counter, is a pilot's."""
     return counter_or_scope.startswith(SCOPES)
+
+
+def limits_of(caps: Iterable[Cap], *, test: bool) -> Iterable[Cap]:
+    """Return what of these caps limits a lead: a pilot is no limit of tests, which end none."""
+    return [cap for cap in caps if not is_of_pilot(cap.scope)] if test else caps
 
 
 def name_of(cap: Cap) -> str:

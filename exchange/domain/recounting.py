@@ -14,7 +14,7 @@ from exchange.domain.caps import Hold, account_scope, balance_counter, hold_line
 from exchange.domain.ids import LeadId, SaleId
 from exchange.domain.money import Micros
 from exchange.domain.offer import BillingMode, Buyer, Cap, CapKind, Offer, Per
-from exchange.domain.pilot import OFFER_SCOPE
+from exchange.domain.pilot import OFFER_SCOPE, limits_of
 from exchange.domain.pilot import scope_of as pilot_scope
 from exchange.domain.schedule import NEVER_S, window_end_s, window_start_s
 from exchange.domain.snapshot import Snapshot
@@ -71,7 +71,7 @@ def counters(snapshot: Snapshot, now_us: int) -> list[Counter]:
     found: dict[tuple[str, str], Counter] = {}
     members = members_of(snapshot)
     for offer in snapshot.offers.values():
-        for cap in offer.caps:
+        for cap in limits_of(offer.caps, test=offer.test):
             for began_s, until_s in windows(cap, offer.buyer.zone, now_us):
                 window = Window(began_s, until_s, members.get(cap.scope, ()))
                 one = of_cap(cap, offer.buyer.id, window, test=offer.test)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from exchange.domain.offer import Cap, CapKind, Per
-from exchange.domain.pilot import scope_of, scope_of_campaign
+from exchange.domain.pilot import is_of_pilot, scope_of, scope_of_campaign
 from exchange.domain.recounting import US_PER_S, Counter, Window, of_cap, windows
 from exchange.domain.schedule import window_end_s
 from exchange.domain.seller import UTC, Seller
@@ -31,7 +31,7 @@ def limited(snapshot: Snapshot) -> list[str]:
 def counters(snapshot: Snapshot, now_us: int) -> Iterator[Counter]:
     """Yield all counters of sellers in the present windows and the last ones, of tests, too.
 
-    And of campaigns in a pilot. Of money there are none of tests.
+    And of campaigns in a pilot. Of money there are none of tests, nor of a pilot.
     """
     for seller in snapshot.sellers.values():
         for cap in caps_of(seller):
@@ -44,7 +44,8 @@ def counters(snapshot: Snapshot, now_us: int) -> Iterator[Counter]:
 def of_windows(cap: Cap, holder: str, zone: ZoneInfo, now_us: int) -> Iterator[Counter]:
     """Yield the counters of one limit."""
     for began_s, until_s in windows(cap, zone, now_us):
-        for test in (False,) if cap.kind in MONEY else (False, True):
+        never_of_tests = cap.kind in MONEY or is_of_pilot(cap.scope)
+        for test in (False,) if never_of_tests else (False, True):
             yield of_cap(cap, holder, Window(began_s, until_s), test=test)
 
 

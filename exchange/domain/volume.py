@@ -14,7 +14,7 @@ from exchange.domain.caps import HoldLine, Used, counter_in
 from exchange.domain.counting import counted
 from exchange.domain.money import Micros, to_text
 from exchange.domain.offer import Cap, CapKind, Per
-from exchange.domain.pilot import CAMPAIGN_SCOPE, is_of_pilot
+from exchange.domain.pilot import CAMPAIGN_SCOPE, is_of_pilot, limits_of
 from exchange.domain.reason import Reason
 from exchange.domain.schedule import US_PER_S, window_end_s
 from exchange.domain.seller import Seller
@@ -46,7 +46,8 @@ class Sent(msgspec.Struct, frozen=True):
     def limits(self) -> tuple[Cap, ...]:
         """The limits of its source, if that is declared, and of its seller."""
         declared = self.seller.sources.get(self.source_id)
-        return (*(() if declared is None else declared.caps), *self.seller.caps)
+        caps = (*(() if declared is None else declared.caps), *self.seller.caps)
+        return tuple(limits_of(caps, test=self.test))
 
 
 def holder_of(seller_id: str) -> str:
@@ -96,7 +97,7 @@ def everywhere(sent: Sent) -> Iterator[tuple[str, Cap]]:
     for cap in sent.limits:
         yield holder_of(sent.seller.id), cap
     if sent.campaign is not None:
-        for cap in sent.campaign.pilot:
+        for cap in limits_of(sent.campaign.pilot, test=sent.test):
             yield holder_of_campaign(sent.campaign.id), cap
 
 

@@ -248,6 +248,25 @@ async def test_a_new_campaign_is_tried_with_so_many_leads_and_paused_alone(house
     assert (await compared(house))["differences"] == []
 
 
+async def test_test_leads_are_tried_as_often_as_anybody_likes_and_end_no_pilot(house):
+    """Of a seller, a campaign, a buyer and its test offer; the books say so, too."""
+    one = "leads = 1"
+    tried = campaign(lines=f"pilot = {{ {one} }}\nfloor = 2.00")
+    offer = f"price = 9.00\ntest = true\npilot = {{ {one} }}"
+    await house.apply(
+        sellers_market(one, buyer("acme", own=f"pilot = {{ {one} }}", offer=offer), tried)
+    )
+    await house.open(**UNHURRIED)
+    told = [await house.post(person(number), test=True) for number in range(3)]
+    assert [answer.body["status"] for answer in told] == ["sold", "sold", "sold"]
+    assert (await compared(house))["differences"] == []
+    await lost(house)
+    assert (await compared(house))["differences"] == []
+    assert {one["leads"] for one in (await pilots(house)).values()} == {0}
+    assert (await house.post(person(7))).status == 200
+    assert (await house.post(person(8))).status == 429
+
+
 async def test_a_campaigns_money_is_what_its_buyers_pay_shared_leads_included(house):
     """Three at 9, 8 and 7 share each lead; 50.00 hold two leads and no part of a third too much."""
     prices = {"acme": "9.00", "bravo": "8.00", "coda": "7.00"}
