@@ -2,21 +2,37 @@
 
 A form that was wired wrong puts a telephone where an occupation belongs, and so do people. One name
 alone is also an ordinary word (a Ford, a baker), so a text is kept back for two of them, or for
-what is nobody else's: a telephone number, an address, an e-mail address.
+what is nobody else's: a telephone number, an address, an e-mail address. Of the last two kinds any
+is kept back, not only the person's own: of a ping only digests may be known, and people have more
+than one.
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
-from urllib.parse import unquote_plus
+from html import unescape
+from itertools import permutations
+from urllib.parse import unquote
 
 from exchange.domain.lead import ConsentMarks, Value
 from exchange.domain.vertical import Field, FieldType, Privacy, Show, Vertical
 
-WORD = re.compile(r"\w+")
+WORD = re.compile(r"[^\W_]+")
 TYPED = frozenset({FieldType.TEXT, FieldType.URL, FieldType.NAME, FieldType.CITY})
 """What people, or programs, may write anything into."""
+PROSE = TYPED - {FieldType.URL}
+"""In which a long number is one to call: addresses of the web hold many others."""
+NUMBERS = frozenset({FieldType.INT, FieldType.DECIMAL})
+"""What may be a telephone number, where a form was wired wrong."""
 WHOLE = frozenset({FieldType.EMAIL, FieldType.ADDRESS, FieldType.IP})
+ANY_EMAIL = re.compile(r"[^\s@<>()]@[^\W_][\w-]*\.[^\W\d_]")
+ANY_PHONE = re.compile(
+    r"(?<!\w)(?:\+?1[\s./-]*)?\(?[2-9]\d\d\)?[\s./-]*[2-9]\d\d[\s./-]*\d{4}(?!\w)", re.ASCII
+)
+"""As it is written in the United States."""
 PHONE_DIGITS = 10
+PHONE_MIN = 10 ** (PHONE_DIGITS - 1)
+"""No smaller number is one to call: most that leads hold are years and dollars."""
 NAMES_MIN = 2
 INITIAL_LENGTH = 1
 
@@ -25,15 +41,20 @@ def repeating(
     identity: Mapping[str, Value], fields: Mapping[str, Value], vertical: Vertical
 ) -> frozenset[str]:
     """Return which fields that a ping would show as they are repeat who the person is."""
-    texts = {
-        name: value
+    typed = [
+        (name, value, field)
         for name, value in fields.items()
-        if isinstance(value, str) and is_typed(vertical.fields.get(name))
-    }
-    if not texts or not identity:
+        if is_typed(field := vertical.fields.get(name), value)
+    ]
+    if not typed:
         return frozenset()
     person = Telling(identity, vertical)
-    return frozenset(name for name, text in texts.items() if person.is_in(text))
+    return frozenset(
+        name
+        for name, value, field in typed
+        if person.is_in(text := plain(str(value)))
+        or (field is not None and field.type in PROSE and names_anybody(text))
+    )
 
 
 def marks_without(
@@ -43,23 +64,21 @@ def marks_without(
     if not identity or not (marks.jornaya_id or marks.trustedform_url):
         return marks
     person = Telling(identity, vertical)
+    jornaya, trusted = plain(marks.jornaya_id or ""), plain(marks.trustedform_url or "")
     return ConsentMarks(
         tcpa=marks.tcpa,
-        jornaya_id=None if person.is_in(marks.jornaya_id or "") else marks.jornaya_id,
-        trustedform_url=None
-        if person.is_in(marks.trustedform_url or "")
-        else marks.trustedform_url,
+        jornaya_id=None if person.is_in(jornaya) else marks.jornaya_id,
+        trustedform_url=None if person.is_in(trusted) else marks.trustedform_url,
     )
 
 
-def is_typed(field: Field | None) -> bool:
+def is_typed(field: Field | None, value: Value) -> bool:
     """Tell whether a ping shows what somebody wrote into this field."""
-    return (
-        field is not None
-        and field.type in TYPED
-        and field.show is Show.AS_IS
-        and field.privacy is not Privacy.IDENTITY
-    )
+    if field is None or field.show is not Show.AS_IS or field.privacy is Privacy.IDENTITY:
+        return False
+    if isinstance(value, str):
+        return field.type in TYPED
+    return field.type in NUMBERS and value >= PHONE_MIN
 
 
 class Telling:
@@ -72,7 +91,9 @@ class Telling:
         for name, value in identity.items():
             field = vertical.fields.get(name)
             if field is not None:
-                self.take(field.type, str(value).casefold())
+                self.take(field.type, plain(str(value)))
+        self.joined = {one + other for one, other in permutations(self.names, 2)}
+        """Two names without anything between them."""
 
     def take(self, kind: FieldType, text: str) -> None:
         """Take one value."""
@@ -84,14 +105,36 @@ class Telling:
             self.whole.append(text)
 
     def is_in(self, text: str) -> bool:
-        """Tell whether a text repeats it."""
-        lower = (unquote_plus(text) if "%" in text or "+" in text else text).casefold()
-        if any(value in lower for value in self.whole):
+        """Tell whether a plain text repeats it."""
+        if any(value in text for value in self.whole):
             return True
-        digits = digits_of(lower)
+        digits = digits_of(text)
         if any(phone in digits for phone in self.phones):
             return True
-        return len(self.names.intersection(WORD.findall(lower))) >= NAMES_MIN
+        words = WORD.findall(text)
+        several = len(self.names.intersection(words)) >= NAMES_MIN
+        return several or not self.joined.isdisjoint(words)
+
+
+def names_anybody(text: str) -> bool:
+    """Tell whether a plain text holds a telephone number or an e-mail address, whosesoever."""
+    return ANY_EMAIL.search(text) is not None or ANY_PHONE.search(text) is not None
+
+
+def plain(text: str) -> str:
+    """Return a text as it reads: no escapes, accents, capitals or digits of another script."""
+    if "%" in text or "+" in text:
+        text = unquote(text).replace("+", " ")
+    if "&" in text:
+        text = unescape(text)
+    if text.isascii():
+        return text.casefold()
+    apart = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(
+        str(unicodedata.decimal(one)) if one.isdecimal() else one
+        for one in apart
+        if not unicodedata.combining(one)
+    )
 
 
 def digits_of(text: str) -> str:
