@@ -4,6 +4,7 @@ The auction package may not import this module; the import map's test sees to it
 """
 
 import re
+import unicodedata
 
 import msgspec
 
@@ -49,19 +50,39 @@ _NO_DIGITS = {code: None for code in range(128) if not chr(code).isdigit()}
 def masked(text: str | None, person: Person) -> str | None:
     """Return somebody's words with every identity value of this person taken out.
 
-    Values are found as whole words, in any case; a telephone number in whatever way its digits
-    are parted, a text also as JSON writes it.
+    Values are found as whole words, in any case, with or without their accents; a telephone number
+    in whatever way its digits are parted, a text also as JSON writes it.
     """
     if text is None:
         return None
+    text = composed(text)
+    values = {alike(composed(value)) for value in telling(person)}
     # The longest first: an address that begins with a name is one value, not two.
-    for value in sorted(telling(person), key=len, reverse=True):
+    for value in sorted(values, key=len, reverse=True):
         if _may_hold(text, value):
             text = _without(text, value)
         digits = "".join(filter(str.isdigit, value))[-10:]
         if len(digits) >= 2 * TELLING_MIN and _may_hold_digits(text, digits):
-            text = re.sub(rf"(?:{ESCAPE}|\D){{0,2}}".join(digits), MASK, text)
+            text = _cut(text, rf"(?:{ESCAPE}|\D){{0,2}}".join(digits))
     return text
+
+
+def composed(text: str) -> str:
+    """Return a text in which a letter and its accent are one character."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def alike(text: str) -> str:
+    """Return a text, character by character, without accents and in European digits."""
+    return text if text.isascii() else "".join(map(_bare, text))
+
+
+def _bare(letter: str) -> str:
+    if letter.isdecimal():
+        return str(unicodedata.decimal(letter))
+    parts = unicodedata.normalize("NFKD", letter)
+    bare = [part for part in parts if not unicodedata.combining(part)]
+    return bare[0] if len(bare) == 1 else letter
 
 
 # Hardly any text repeats a person, and a pattern for each value of each person costs more to
@@ -94,9 +115,19 @@ def masked_message(text: str, person: Person) -> str:
 
 
 def _without(text: str, value: str) -> str:
-    # In a form a word may begin right behind an escaped blank.
-    whole = rf"(?:(?<!\w)|(?<={ESCAPE})){re.escape(value)}(?!\w)"
-    return re.sub(whole, MASK, text, flags=re.IGNORECASE)
+    # In a form a word may begin right behind an escaped blank; `ann_lee` is two words.
+    return _cut(text, rf"(?:(?<![^\W_])|(?<={ESCAPE})){re.escape(value)}(?![^\W_])")
+
+
+def _cut(text: str, pattern: str) -> str:
+    """Return a text with all that looks like this taken out, in any case and with any accents."""
+    if text.isascii():
+        return re.sub(pattern, MASK, text, flags=re.IGNORECASE)
+    kept, at = [], 0
+    for found in re.finditer(pattern, alike(text), flags=re.IGNORECASE):
+        kept += [text[at : found.start()], MASK]
+        at = found.end()
+    return "".join([*kept, text[at:]])
 
 
 def masked_values(value: object, person: Person) -> object:

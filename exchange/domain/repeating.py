@@ -15,6 +15,7 @@ from itertools import permutations
 from urllib.parse import unquote
 
 from exchange.domain.lead import ConsentMarks, Value
+from exchange.domain.person import MASK
 from exchange.domain.vertical import Field, FieldType, Privacy, Show, Vertical
 
 WORD = re.compile(r"[^\W_]+")
@@ -26,6 +27,7 @@ NUMBERS = frozenset({FieldType.INT, FieldType.DECIMAL})
 """What may be a telephone number, where a form was wired wrong."""
 WHOLE = frozenset({FieldType.EMAIL, FieldType.ADDRESS, FieldType.IP})
 ANY_EMAIL = re.compile(r"[^\s@<>()]@[^\W_][\w-]*\.[^\W\d_]")
+EMAIL = re.compile(r"[^\s@<>()]+@[\w.-]+")
 ANY_PHONE = re.compile(
     r"(?<!\w)(?:\+?1[\s./-]*)?\(?[2-9]\d\d\)?[\s./-]*[2-9]\d\d[\s./-]*\d{4}(?!\w)", re.ASCII
 )
@@ -114,6 +116,16 @@ class Telling:
         words = WORD.findall(text)
         several = len(self.names.intersection(words)) >= NAMES_MIN
         return several or not self.joined.isdisjoint(words)
+
+
+def without_anybody(words: str | None) -> str | None:
+    """Return a buyer's words less any telephone number and e-mail address in them.
+
+    Who was pinged knows a hash, and so perhaps the number: its no may say it.
+    """
+    if words is None:
+        return None
+    return ANY_PHONE.sub(MASK, EMAIL.sub(MASK, words))
 
 
 def names_anybody(text: str) -> bool:

@@ -77,7 +77,9 @@ class Competing:
         self.worth: Worth = at_price
         """What a bid of the stage that was put up last is expected to bring."""
         self._facts: Facts = {**submission.facts(), "score": score}
-        self._results = Results(stations, chain, course, self._campaign.id)
+        self._results = Results(
+            stations, chain, course, campaign_id=self._campaign.id, person=submission.person
+        )
         known = Known(self._facts, bought_by)
         self._entering = Entering(stations, snapshot, self._lead, known, chain, course)
         self.leave_out = self._entering.leave_out

@@ -7,7 +7,9 @@ from exchange.domain.bid import Bid, Contender
 from exchange.domain.events import Event, EventName
 from exchange.domain.expected import Valuing
 from exchange.domain.money import Micros, to_text
+from exchange.domain.person import Person, masked
 from exchange.domain.reason import Reason
+from exchange.domain.repeating import without_anybody
 from exchange.story.chain import Chain
 from exchange.story.ending import Course
 from exchange.story.stations import Stations
@@ -18,12 +20,24 @@ US_PER_MS = 1000
 class Results:
     """Notes one result for every contender, at the moment when it was known."""
 
-    def __init__(self, stations: Stations, chain: Chain, course: Course, campaign_id: str) -> None:
-        """Take where results are noted, and what is met on the lead's way."""
+    def __init__(
+        self,
+        stations: Stations,
+        chain: Chain,
+        course: Course,
+        *,
+        campaign_id: str,
+        person: Person,
+    ) -> None:
+        """Take where results are noted, and what is met on the lead's way.
+
+        Of a ping nothing is known of the `person` any more.
+        """
         self._stations = stations
         self._chain = chain
         self._course = course
         self._campaign_id = campaign_id
+        self._person = person
 
     def of_auction(self, result: AuctionResult, began_us: int, valuing: Valuing | None) -> None:
         """Note what came of all who were asked, and of those who competed unasked beside them."""
@@ -51,8 +65,9 @@ class Results:
             name = EventName.OFFER_LEFT_OUT
             self._course.too_late += one.reason is Reason.TOO_LATE_TO_PING
             self._stations.observer.offer_left_out(one.offer.id, one.reason)
+        detail = without_anybody(masked(one.detail, self._person))
         self._chain.note(
-            name, offer=one.offer.id, reason=one.reason, detail=one.detail, ms=one.ms, at_us=at_us
+            name, offer=one.offer.id, reason=one.reason, detail=detail, ms=one.ms, at_us=at_us
         )
 
     def static_bids(self, contenders: Iterable[Contender]) -> tuple[Bid, ...]:

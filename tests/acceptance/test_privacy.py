@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 import redis.asyncio
 from aiohttp.test_utils import TestServer
 
-from bidders import Accepted, Bid, Refused, app, email_hash, phone_hash
+from bidders import Accepted, Bid, NoBid, Refused, app, email_hash, phone_hash
 from bidders.fleet import Fleet, PingFault, PostFault, Received
 from bidders.signature import Signatures
 from tests.acceptance.buyers import bidding, bodies
@@ -402,6 +402,26 @@ async def test_a_buyers_words_about_a_person_are_masked(house):
         answer = await house.post()
         [line] = of(await house.timeline(answer.body["lead_id"]), "refused")
         assert line["detail"] == "we know *** and *** already"
+
+
+async def test_a_no_that_repeats_whom_its_buyer_knows_is_masked(house):
+    """By a hash it may know the number before it has won; a ping's person nobody knows here."""
+    application = app(lambda _: NoBid("512 555-0123, ann@example.com: ours"), lambda _: None)
+    async with TestServer(application) as server:
+        await house.apply(
+            market(
+                buyer("acme", offer=f'ping = {{ url = "{server.make_url("/ping")}" }}'), campaign()
+            )
+        )
+        await house.open()
+        answer = await house.post()
+        [no] = of(await house.timeline(answer.body["lead_id"]), "no_bid")
+        assert no["detail"] == "***, ***: ours"
+        ping = {"zip": "78701", "birth_date": "1991-04-02", "currently_insured": True}
+        await house.post(ping, path="/v1/pings")
+        rows = [line for (line,) in await house.fetch("SELECT t::text FROM moment t")]
+        assert "ours" in "".join(rows)
+        assert "555-0123" not in "".join(rows)
 
 
 async def test_what_a_buyer_gives_back_names_nobody_to_an_operator(house):

@@ -38,6 +38,10 @@ PERSON = Person(
         ("member 7700123456 earns 123456.70", "member *** earns ***"),
         ('at 7 "Long" Row \\ 9', "at ***"),
         ("L True true", "L True true"),
+        ("ann_lee, ANN-lee, Änn", "***_lee, ***-lee, ***"),
+        ("A\u0301nn, and ánn.lee@example.com", "***, and ***"),
+        ("Anna, annual", "Anna, annual"),
+        ("\u0665\u0661\u0662 555-0123", "***"),
         ("nothing of hers", "nothing of hers"),
         (None, None),
     ],
@@ -45,6 +49,12 @@ PERSON = Person(
 def test_each_value_is_taken_out_however_it_is_written(said, shown):
     """Telephones in any form, addresses as one value; what is short or a yes tells nothing."""
     assert masked(said, PERSON) == shown
+
+
+def test_a_name_with_accents_is_found_without_them():
+    """Many a system of a buyer drops them."""
+    person = Person(identity={"first_name": "José", "last_name": "Nu\u0301n\u0303ez"})
+    assert masked("JOSE NUNEZ, José_Núñez: known", person) == "*** ***, ***_***: known"
 
 
 @given(

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from exchange.domain.lead import ConsentMarks
-from exchange.domain.repeating import marks_without, repeating
+from exchange.domain.repeating import marks_without, repeating, without_anybody
 from exchange.domain.vertical import FieldType, Privacy, Show
 from tests.making_intake import a_body, a_field, a_vertical, accepted
 
@@ -124,3 +124,10 @@ def test_a_mark_of_consent_that_repeats_the_person_is_kept_back():
     bad = ConsentMarks(True, "512-555-0123", "https://x.example/?mail=ann.lee%40example.com")
     assert marks_without(IDENTITY, bad, VERTICAL) == ConsentMarks(True)
     assert marks_without({}, bad, VERTICAL) == bad
+
+
+def test_a_buyers_no_repeats_nobodys_number_or_address():
+    """It knows a hash, and so perhaps whose it is; all other words stand."""
+    assert without_anybody("(512) 555-0123, ann@x.example: ours") == "***, ***: ours"
+    assert without_anybody("not licensed in TX 78701") == "not licensed in TX 78701"
+    assert without_anybody(None) is None
