@@ -5,6 +5,7 @@ The auction package may not import this module; the import map's test sees to it
 
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -105,9 +106,18 @@ def masked_message(text: str, person: Person) -> str:
 
     As forms, URLs, XML and base64 write it, hashed, and dates in the usual orders.
     """
+    return _message_without(text, person, _spelled(person))
+
+
+def _spelled(person: Person) -> list[str]:
+    """Return all that a person's values may be spelled as, the longest first."""
     found = {spelling for value in telling(person) for spelling in spellings(value)}
+    return sorted(found, key=lambda one: (-len(one), one))
+
+
+def _message_without(text: str, person: Person, spelled: Iterable[str]) -> str:
     lower = text.lower()
-    for spelling in sorted(found, key=lambda one: (-len(one), one)):
+    for spelling in spelled:
         shortest = DIGITS_MIN if spelling.isdigit() else TELLING_MIN
         if len(spelling) >= shortest and spelling.lower() in lower:
             text = _without(text, spelling)
@@ -131,13 +141,20 @@ def _cut(text: str, pattern: str) -> str:
 
 
 def masked_values(value: object, person: Person) -> object:
-    """Return decoded JSON with every identity value taken out of its values; keys stay."""
+    """Return decoded JSON with every identity value taken out of its values; keys stay.
+
+    A text in it may be a message itself, such as an address of the web.
+    """
+    return _values_without(value, person, _spelled(person))
+
+
+def _values_without(value: object, person: Person, spelled: Sequence[str]) -> object:
     if isinstance(value, dict):
-        return {key: masked_values(inner, person) for key, inner in value.items()}
+        return {key: _values_without(inner, person, spelled) for key, inner in value.items()}
     if isinstance(value, list):
-        return [masked_values(inner, person) for inner in value]
+        return [_values_without(inner, person, spelled) for inner in value]
     if isinstance(value, str):
-        return masked(value, person)
+        return _message_without(value, person, spelled)
     if isinstance(value, bool) or value is None:
         return value
     return MASK if masked(str(value), person) != str(value) else value

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exchange.dialect.escaping import in_xml_attribute
-from exchange.domain.person import Consent, Person, masked, masked_message
+from exchange.domain.person import Consent, Person, masked, masked_message, masked_values
 from exchange.story.record import read
 
 PERSON = Person(
@@ -94,6 +94,21 @@ def test_a_message_in_anybodys_format_is_masked_however_it_spells_a_value(messag
         *("ann", "Ann", "ANN", "lee", "0123", "Long", digest, "1991", "/91", "YW5uLmxlZ"),
     ):
         assert trace not in shown
+
+
+def test_a_text_in_json_is_masked_as_a_message_is():
+    """An address of the web in an answer is escaped in its own way; the rest stays JSON."""
+    said = {
+        "url": "https://x.example/?e=ann.b%40example.com&p=%2B15125550123",
+        "list": ["ANN.B@example.com", 15125550123, 12.5, True, None],
+        "auth": "YW5uLmJAZXhhbXBsZS5jb20=",
+    }
+    person = Person(identity={"email": "ann.b@example.com", "phone": "+15125550123"})
+    assert masked_values(said, person) == {
+        "url": "https://x.example/?e=***&p=***",
+        "list": ["***", "***", 12.5, True, None],
+        "auth": "***=",
+    }
 
 
 @pytest.mark.parametrize("apostrophe", ["&#39;", "&#x27;", "&apos;", "'", "%27"])
