@@ -1,35 +1,19 @@
 """`python -m tests.simulation --seeds N --leads N [--seed S] [--json]`: simulate, audit, tell."""
 
 import argparse
-import gc
 import json
 import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
+if TYPE_CHECKING:
+    from tests.simulation.seeds import Result
 
 HASH_SEED = "0"
 """Sets of text are walked in the same order in every run."""
-
-
-class Result(msgspec.Struct):
-    """What one seed came to, less its history."""
-
-    seed: int
-    digest: str
-    leads: int
-    sales: int
-    steps: int
-    cpu_s: float
-    faults: dict[str, int]
-    crashed_at: set[str]
-    violations: list[dict[str, Any]]
 
 
 def options() -> argparse.Namespace:
@@ -46,58 +30,20 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run_one(task: tuple[int, int, str | None, bool]) -> Result:
-    """Simulate and audit one seed; nothing is left of it but its result."""
-    from tests.simulation import logs
-    from tests.simulation.auditor import Auditor
-    from tests.simulation.mutants import MUTANTS
-    from tests.simulation.simulate import Setting, same, simulate
-
-    seed, leads, mutant, losses = task
-    logs.listen()
-    gc.disable()  # when it looks would depend on what ran before
-    began = time.process_time()
-    alter = MUTANTS[mutant] if mutant else same
-    done = simulate(seed, Setting(leads=leads, alter=alter, losses=losses))
-    found = [
-        {"seed": seed, "invariant": one.invariant, "at_s": one.at_s, "what": one.what}
-        for one in Auditor().read(done.history)
-    ]
-    found += [{"seed": seed, "invariant": "uncaught", "what": error} for error in done.errors]
-    found += [{"seed": seed, "invariant": "logged", "what": error} for error in done.logged]
-    cpu_s = time.process_time() - began
-    result = Result(
-        seed,
-        done.digest,
-        done.leads,
-        done.sales,
-        done.steps,
-        cpu_s,
-        done.faults,
-        done.crashed_at,
-        found,
-    )
-    del done
-    gc.collect()
-    return result
-
-
-def results(chosen: argparse.Namespace) -> Iterator[Result]:
+def results(chosen: argparse.Namespace) -> Iterator["Result"]:
     """Yield what every seed came to, in order."""
+    from tests.simulation.apart import each_apart
+    from tests.simulation.seeds import run_one
+
     first = 1 if chosen.seed is None else chosen.seed
     tasks = [
         (seed, chosen.leads, chosen.mutant, not chosen.without_losses)
         for seed in range(first, first + chosen.seeds)
     ]
-    if chosen.jobs <= 1 or len(tasks) == 1:
-        yield from map(run_one, tasks)
-        return
-    with ProcessPoolExecutor(chosen.jobs, mp_context=get_context("fork")) as pool:
-        pending = pool.map(run_one, tasks)
-        try:
-            yield from pending
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    if len(tasks) == 1:
+        yield run_one(tasks[0])
+    else:
+        yield from each_apart(run_one, tasks, chosen.jobs)
 
 
 def main() -> int:
@@ -150,7 +96,7 @@ def combined(digests: list[str]) -> str:
     return hashlib.sha256(" ".join(digests).encode()).hexdigest()[:16]
 
 
-def told(some: Iterator[Result], chosen: argparse.Namespace) -> Iterator[Result]:
+def told(some: Iterator["Result"], chosen: argparse.Namespace) -> Iterator["Result"]:
     """Yield the results; show how far it is on standard error, and every seed that failed."""
     if chosen.json:
         yield from some
