@@ -5,8 +5,10 @@ arrived and a while has passed. A server that dies before that has lost it, one 
 has not, and in either case whoever asked may never hear. Nothing is deleted but workers.
 """
 
+from bisect import insort
+from collections import defaultdict
 from collections.abc import Callable
-from copy import copy
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -49,6 +51,7 @@ class Lead(msgspec.Struct):
     row: LeadRow | None = None
     received_at_us: int = 0
     moments: list[Moment] = []
+    """In the order of their numbers."""
     awards: dict[str, Award] = {}
     end: LeadEnd | None = None
     ended_at_us: int | None = None
@@ -101,6 +104,10 @@ class Books:
         self.workers: dict[str, Registered] = {}
         self.sales: dict[str, Award] = {}
         self.decisions: dict[str, Decision] = {}
+        self._taken_in: dict[str, int] = {}
+        self._pinged: list[tuple[str, int, int]] = []
+        self._parts: defaultdict[str, list[str]] = defaultdict(list)
+        """What is merged, by the lead that it is part of."""
         self.epoch: tuple[int, str | None] = (0, None)
         """Which market state is whole, and in which server."""
         self._told = told
@@ -160,10 +167,16 @@ class Books:
         if lead is None:
             lead = self.leads[moment.lead_id] = Lead(moments=[], awards={})
         self._check(lead, moment)
-        lead.moments.append(moment)
+        insort(lead.moments, moment, key=attrgetter("number"))
+        self._pinged += [
+            (moment.lead_id, event.at_us, len(event.offers or ()))
+            for event in moment.events
+            if event.event is EventName.PINGED
+        ]
         if moment.lead is not None:
             lead.row, lead.worker_id = moment.lead, worker_id
             lead.received_at_us = moment.lead.received_at_us
+            self._taken_in[moment.lead_id] = lead.received_at_us
         if moment.award is not None:
             award = Award(moment.award, moment.lead_id)
             lead.awards[award.row.sale_id] = self.sales[award.row.sale_id] = award
@@ -177,6 +190,7 @@ class Books:
             lead.message = moment.message
             if moment.kind is MomentKind.MERGED:
                 lead.part_of = moment.lead_end.original
+                self._parts[lead.part_of].append(moment.lead_id)
         if moment.kind is MomentKind.PENDING:
             lead.is_pending = True
 
@@ -202,7 +216,7 @@ class Books:
             lead_id=LeadId(lead_id),
             received_at_us=lead.received_at_us,
             row=lead.row,
-            last_number=max(moment.number for moment in lead.moments),
+            last_number=lead.moments[-1].number,
             pending=lead.is_pending,
             end=lead.end,
             ended_at_us=lead.ended_at_us,
@@ -229,8 +243,8 @@ class Books:
                     channel=lead.row.channel,
                 ),
             )
-            for part_id, lead in self.leads.items()
-            if lead.part_of == lead_id and lead.row is not None
+            for part_id in self._parts.get(lead_id, ())
+            if (lead := self.leads[part_id]).row is not None
         ]
         return tuple(sorted(found, key=lambda part: (part.at_us, part.merged.lead_id)))
 
@@ -247,7 +261,7 @@ class Books:
                     received_at_us=lead.received_at_us,
                     worker_id=worker_id or lead.worker_id,
                     row=lead.row,
-                    last_number=max(moment.number for moment in lead.moments),
+                    last_number=lead.moments[-1].number,
                     pending=lead.is_pending,
                     awards=tuple(one.row for one in lead.awards.values() if one.end is None),
                 )
@@ -291,19 +305,14 @@ class Books:
 
     def _moments(self, lead_id: str) -> list[Moment]:
         lead = self.leads.get(lead_id)
-        return [] if lead is None else sorted(lead.moments, key=lambda one: one.number)
+        return [] if lead is None else lead.moments
 
     def as_now(self) -> AsNow:
         """Return all sales, and what sellers brought, as they are now."""
         return AsNow(
-            [copy(one) for one in self.sales.values()],
-            {one: lead.received_at_us for one, lead in self.leads.items() if lead.row is not None},
-            [
-                (lead_id, event.at_us, len(event.offers or ()))
-                for lead_id in self.leads
-                for event in self.timeline(lead_id)
-                if event.event is EventName.PINGED
-            ],
+            [one.__copy__() for one in self.sales.values()],
+            self._taken_in.copy(),
+            self._pinged.copy(),
         )
 
     def left_by(self, worker_id: str, since_us: int) -> list[str]:

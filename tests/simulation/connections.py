@@ -47,8 +47,12 @@ async def asked(process: Process, server: Server, do: Any, timeout_s: float) -> 
             else:
                 answer.set_result(value)
 
-    server.ask(process, do, answered, partial(answered, LedgerUnavailable()))
-    timer = process.call_later(timeout_s, answered, LedgerUnavailable())
+    def broken() -> None:
+        if not answer.done():
+            answer.set_exception(LedgerUnavailable())
+
+    server.ask(process, do, answered, broken)
+    timer = process.call_later(timeout_s, broken)
     try:
         return await answer
     finally:

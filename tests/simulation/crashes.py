@@ -9,6 +9,7 @@ from exchange import story
 from tests.simulation.loop import Process
 
 FOLDER = Path(story.__file__).parent
+NAMES = {str(path): path.name for path in FOLDER.glob("*.py")}
 WAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 
 
@@ -24,9 +25,9 @@ def places_of(coroutine: Any) -> Iterator[str]:
     while coroutine is not None:
         frame = getattr(coroutine, "cr_frame", None)
         if frame is not None and getattr(coroutine, "cr_running", False) is False:
-            path = Path(frame.f_code.co_filename)
-            if path.parent == FOLDER and frame.f_lasti > 0:
-                yield f"{path.name}:{frame.f_lineno}"
+            name = NAMES.get(frame.f_code.co_filename)
+            if name is not None and frame.f_lasti > 0:
+                yield f"{name}:{frame.f_lineno}"
         coroutine = getattr(coroutine, "cr_await", None)
 
 

@@ -94,13 +94,15 @@ class SimulatedRecount:
         accepted = [one for one in self._moment.sales if one.state == "accepted"]
         found = {}
         for counter in counters:
+            kind, _, name = counter.scope.partition("/")
+            offer_id, buyer_id = name * (kind == "offer"), name * (kind in OF_BUYERS)
             counted = [
                 one.charge if counter.counts_money else 1
                 for one in accepted
                 if (
                     one.row.offer_id in counter.offer_ids
-                    or counter.scope == f"offer/{one.row.offer_id}"
-                    or counter.scope in {f"{kind}/{one.row.buyer_id}" for kind in OF_BUYERS}
+                    or one.row.offer_id == offer_id
+                    or one.row.buyer_id == buyer_id
                 )
                 and counter.began_s * US_PER_S <= one.row.held_at_us < counter.until_s * US_PER_S
                 and not counter.test
