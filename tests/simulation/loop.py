@@ -13,6 +13,8 @@ from itertools import count
 from random import Random
 from typing import Any
 
+import msgspec
+
 STEPS_MAX = 2_000_000
 """So many callbacks at one moment of virtual time are a loop that never waits."""
 
@@ -24,17 +26,14 @@ CLOSINGS_MAX = 20
 """So many things a coroutine may still wait for while it is ended."""
 
 
-class Handle:
+class Handle(msgspec.Struct, eq=False):
     """A callback that is due, or will be; the few methods that asyncio asks of one."""
 
-    __slots__ = ("_when", "args", "callback", "context", "loop")
-
-    def __init__(self, loop, callback, args, context=None, when=0.0):
-        self.loop = loop
-        self.callback = callback
-        self.args = args
-        self.context = context
-        self._when = when
+    loop: Any
+    callback: Any
+    args: Any
+    context: Any = None
+    due_at: float = 0.0
 
     def cancel(self):
         self.callback = None
@@ -44,7 +43,11 @@ class Handle:
         return self.callback is None
 
     def when(self):
-        return self._when
+        return self.due_at
+
+
+Timer = tuple[float, int, Handle]
+SPANS_PER_S = 4
 
 
 class Stuck(Exception):  # noqa: N818 - said as people say it
@@ -67,7 +70,12 @@ class World:
         self.is_orderly = self.chance.random() < 1 / 4
         """In such a world what was ready first runs first, as under a real loop."""
         self._ready: list[Handle] = []
-        self._timers: list[tuple[float, int, Handle]] = []
+        self._soon: list[Timer] = []
+        """A heap of the timers that are due before `_horizon`."""
+        self._horizon = 0
+        self._later: dict[int, list[Timer]] = {}
+        """All others, by their span, unsorted: most are cancelled before their time comes."""
+        self._spans: list[int] = []
         self._numbers = count()
 
     # What the world itself does: stores, buyers and the network between them
@@ -79,11 +87,13 @@ class World:
 
     def call_at(self, when, callback, *args):
         handle = Handle(None, callback, args, None, when)
-        heapq.heappush(self._timers, (when, next(self._numbers), handle))
+        self.put_timer(handle)
         return handle
 
     def call_later(self, delay_s, callback, *args):
-        return self.call_at(self.now + delay_s, callback, *args)
+        handle = Handle(None, callback, args, None, self.now + delay_s)
+        self.put_timer(handle)
+        return handle
 
     def after_steps(self, steps, callback):
         """Call this between two callbacks of whomever, so many from now."""
@@ -94,64 +104,87 @@ class World:
     def put(self, handle):
         self._ready.append(handle)
 
-    def put_timer(self, handle, when):
-        heapq.heappush(self._timers, (when, next(self._numbers), handle))
+    def put_timer(self, handle):
+        span = int(handle.due_at * SPANS_PER_S)
+        timer = handle.due_at, next(self._numbers), handle
+        if span < self._horizon:
+            heapq.heappush(self._soon, timer)
+        elif span in self._later:
+            self._later[span].append(timer)
+        else:
+            self._later[span] = [timer]
+            heapq.heappush(self._spans, span)
 
-    def run(self, until=None):  # noqa: C901, PLR0912 - the one loop that all goes through
+    def run(self, until=None):  # noqa: C901, PLR0912, PLR0915 - the one loop that all goes through
         """Go on until this returns true (looked at whenever time passes), or nothing is left."""
-        ready, timers, chance = self._ready, self._timers, self.chance.random
+        ready, watchers, chance = self._ready, self.watchers, self.chance.random
         set_running, running = events._set_running_loop, None
         orderly, moment_began = self.is_orderly, self.steps
         outside = events._get_running_loop()
+        in_order: list[Handle] = []
         try:
             while True:
-                if not ready:
-                    if not timers or (until is not None and until()):
+                if in_order:
+                    handle = in_order.pop()
+                elif not ready:
+                    if not (self._soon or self._spans) or (until is not None and until()):
                         return
-                    self._jump(timers, ready)
+                    self._jump()
                     moment_began = self.steps
                     continue
-                if orderly or len(ready) == 1:
-                    due, ready[:] = ready[:], ()
+                elif self.steps - moment_began > STEPS_MAX:
+                    raise Stuck(f"at {self.now}: {[h.callback for h in ready[:5]]}")
+                elif len(ready) == 1:
+                    handle = ready.pop()
+                elif orderly:
+                    in_order = ready[::-1]
+                    ready.clear()
+                    continue
                 else:
                     place = int(chance() * len(ready))
-                    ready[place], ready[-1] = ready[-1], ready[place]
-                    due = (ready.pop(),)
-                for handle in due:
-                    callback = handle.callback
-                    if callback is None:
-                        continue
-                    loop = handle.loop
-                    if loop is not None and loop.is_away:
-                        loop.keep(handle)
-                        continue
-                    if loop is not running:
-                        set_running(loop)
-                        running = loop
-                    self.steps += 1
-                    try:
-                        if handle.context is None:
-                            callback(*handle.args)
-                        else:
-                            handle.context.run(callback, *handle.args)
-                    except Exception as error:  # noqa: BLE001 - told like a loop's own
-                        self.errors.append(f"{callback!r}: {error!r}")
-                    if self.watchers and self.watchers[0][0] <= self.steps:
-                        heapq.heappop(self.watchers)[2]()
-                if self.steps - moment_began > STEPS_MAX:
-                    raise Stuck(f"at {self.now}: {[h.callback for h in ready[:5]]}")
+                    handle, ready[place] = ready[place], ready[-1]
+                    del ready[-1]
+                callback = handle.callback
+                if callback is None:
+                    continue
+                loop = handle.loop
+                if loop is not None and loop.is_away:
+                    loop.keep(handle)
+                    continue
+                if loop is not running:
+                    set_running(loop)
+                    running = loop
+                self.steps += 1
+                try:
+                    if handle.context is None:
+                        callback(*handle.args)
+                    elif handle.args:
+                        handle.context.run(callback, *handle.args)
+                    else:
+                        handle.context.run(callback)
+                except Exception as error:  # noqa: BLE001 - told like a loop's own
+                    self.errors.append(f"{callback!r}: {error!r}")
+                if watchers and watchers[0][0] <= self.steps:
+                    heapq.heappop(watchers)[2]()
         finally:
             set_running(outside)
 
-    def _jump(self, timers, ready):
-        """Let time pass until the next timers are due."""
-        when, _, handle = heapq.heappop(timers)
-        if handle.callback is None:
-            return
-        self.now = max(self.now, when)
+    def _jump(self):
+        """Let time pass until the next timers are due; for what was cancelled none passes."""
+        soon, ready, pop = self._soon, self._ready, heapq.heappop
+        handle = None
+        while handle is None or handle.callback is None:
+            if not soon:
+                if not self._spans:
+                    return
+                span = pop(self._spans)
+                soon[:], self._horizon = self._later.pop(span), span + 1
+                heapq.heapify(soon)
+            when, _, handle = pop(soon)
+        now = self.now = max(self.now, when)
         ready.append(handle)
-        while timers and timers[0][0] <= self.now:
-            ready.append(heapq.heappop(timers)[2])
+        while soon and soon[0][0] <= now:
+            ready.append(pop(soon)[2])
 
 
 class SimulatedTask(asyncio.Task):
@@ -180,6 +213,7 @@ class Process(asyncio.AbstractEventLoop):
         self.tasks: list[SimulatedTask] = []
         self._kept: list[Handle] = []
         self._numbers = count(1)
+        self._put, self._put_timer = world.put, world.put_timer
 
     # What may befall it
 
@@ -235,15 +269,17 @@ class Process(asyncio.AbstractEventLoop):
 
     def call_soon(self, callback, *args, context=None):
         handle = Handle(self, callback, args, context)
-        self.world.put(handle)
+        self._put(handle)
         return handle
 
     def call_later(self, delay, callback, *args, context=None):
-        return self.call_at(self.world.now + delay, callback, *args, context=context)
+        handle = Handle(self, callback, args, context, self.world.now + delay)
+        self._put_timer(handle)
+        return handle
 
     def call_at(self, when, callback, *args, context=None):
         handle = Handle(self, callback, args, context, when)
-        self.world.put_timer(handle, when)
+        self._put_timer(handle)
         return handle
 
     def create_future(self):

@@ -1,6 +1,7 @@
 """A world repeats itself under a seed; its time jumps; a dead process does nothing any more."""
 
 import asyncio
+from random import Random
 
 import pytest
 
@@ -18,6 +19,35 @@ def test_time_jumps_to_the_next_timer_and_stands_still_meanwhile():
         return asyncio.get_running_loop().time()
 
     assert run(Process(World(1), "one"), wait()) == 86_401
+
+
+def test_timers_fire_when_they_are_due_near_or_far_in_whatever_order_they_are_set():
+    """Some are set while others fire, some are cancelled, some are overdue at once."""
+    world, chance = World(1), Random(1)
+    wanted, fired = [], []
+
+    def fire(due_at, more):
+        fired.append((due_at, world.now))
+        for delay_s in more:
+            arm(world.now + delay_s, ())
+
+    def arm(due_at, more):
+        timer = world.call_at(due_at, fire, due_at, more)
+        if chance.random() < 1 / 3:
+            timer.cancel()
+        else:
+            wanted.append(due_at)
+
+    for _ in range(300):
+        arm(chance.choice((0.001, 0.3, 5, 1e9)) * chance.random(), (0.0, 0.1, 0.25, 7.5, -1.0))
+    world.run()
+    assert sorted(wanted) == sorted(due_at for due_at, _ in fired)
+    moments = [at for _, at in fired]
+    assert moments == sorted(moments)
+    assert all(
+        at == max(due_at, began)
+        for (due_at, at), began in zip(fired, [0.0, *moments[:-1]], strict=True)
+    )
 
 
 def order(seed):
