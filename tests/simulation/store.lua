@@ -132,9 +132,8 @@ end
 function commands.HGET(key, field) return (alive(key) or {})[field] or false end
 
 function commands.HMGET(key, ...)
-  local value, found = alive(key) or {}, {}
-  local fields = {...}
-  for i = 1, #fields do found[i] = value[fields[i]] or false end
+  local value, found = alive(key) or {}, {...}
+  for i = 1, #found do found[i] = value[found[i]] or false end
   return found
 end
 
@@ -269,12 +268,20 @@ function redis.error_reply(word) return {err = word} end
 
 -- Replies, as RESP3 says them
 
+-- Heads of short texts and small numbers, written once.
+local head_of_text, small_number = {}, {}
+for i = 0, 255 do
+  head_of_text[i] = '$' .. i .. '\r\n'
+  small_number[i] = ':' .. i .. '\r\n'
+end
+
 local function reply(value)
   local kind = type(value)
   if kind == 'string' then
-    return '$' .. #value .. '\r\n' .. value .. '\r\n'
+    return (head_of_text[#value] or '$' .. #value .. '\r\n') .. value .. '\r\n'
   elseif kind == 'number' then
-    return string.format(':%.0f\r\n', value < 0 and math.ceil(value) or math.floor(value))
+    return small_number[value]
+      or string.format(':%.0f\r\n', value < 0 and math.ceil(value) or math.floor(value))
   elseif kind == 'table' then
     if value.ok then return '+' .. value.ok .. '\r\n' end
     if value.err then return '-' .. value.err .. '\r\n' end
@@ -291,40 +298,40 @@ local function reply(value)
 end
 
 local store = {}
+local compiled = {}
 
--- Make a function known under its digest.
+-- Make a function known under its digest; what is forgotten is not compiled a second time.
 function store.load(digest, source)
-  local compiled, problem = loadstring('local KEYS, ARGV = ... ' .. source)
-  if not compiled then error(problem) end
-  functions[digest] = compiled
+  if not compiled[digest] then
+    local made, problem = loadstring('local KEYS, ARGV = ... ' .. source)
+    if not made then error(problem) end
+    compiled[digest] = made
+  end
+  functions[digest] = compiled[digest]
 end
 
 function store.forget_functions() functions = {} end
 
--- Call a function; return its reply, or nil if it is not known. Pairs of channel and message
--- that it published are in `store.published`.
+local function with_published(answer)
+  if #published == 0 then return answer end
+  local taken = published
+  published = {}
+  return answer, taken
+end
+
+-- Call a function; return its reply, or nil if it is not known, and what it published, if
+-- anything: pairs of channel and message.
 function store.call(at_ms, digest, keys, ...)
   local called = functions[digest]
   if not called then return nil end
   now_ms = at_ms
-  local parts = {...}
-  local KEYS, ARGV = {}, {}
-  for i = 1, keys do KEYS[i] = parts[i] end
-  for i = keys + 1, #parts do ARGV[i - keys] = parts[i] end
-  return reply(called(KEYS, ARGV))
+  return with_published(reply(called({unpack({...}, 1, keys)}, {select(keys + 1, ...)})))
 end
 
 -- One command by itself, as a client sends it.
 function store.command(at_ms, name, ...)
   now_ms = at_ms
-  return reply(redis.call(name, ...))
-end
-
-function store.take_published()
-  if #published == 0 then return nil end
-  local taken = published
-  published = {}
-  return taken
+  return with_published(reply(redis.call(name, ...)))
 end
 
 local function copied(tables)

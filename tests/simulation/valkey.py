@@ -111,7 +111,6 @@ class Valkey:
         self.store = self.runtime.execute(STORE.encode())
         self._call = self.store[b"call"]
         self._command = self.store[b"command"]
-        self._published = self.store[b"take_published"]
         self._served = 0
 
     async def connect(self, process: Process, factory: Callable[[], Any]) -> tuple[Any, Any]:
@@ -148,7 +147,6 @@ class Valkey:
         replies = []
         while (request := transport.requests.gets()) is not self:
             replies.append(self._serve(transport, request))
-            self._announce()
         if cut_after:
             transport.break_off()
         elif replies and transport.is_open:
@@ -158,7 +156,7 @@ class Valkey:
         match request[0]:
             case b"EVALSHA":
                 reply = self._call(self.now_us() // 1000, request[1], int(request[2]), *request[3:])
-                return NOSCRIPT if reply is None else reply
+                return NOSCRIPT if reply is None else self._announced(reply)
             case b"SCRIPT":
                 return self._load(request[2])
             case b"HELLO":
@@ -174,19 +172,22 @@ class Valkey:
                     b">3\r\n$9\r\nsubscribe\r\n$%d\r\n%s\r\n:1\r\n" % (len(one), one)
                     for one in request[1:]
                 )
-        reply = self._command(self.now_us() // 1000, *request)
-        assert isinstance(reply, bytes), "the store replies in RESP"
-        return reply
+        return self._announced(self._command(self.now_us() // 1000, *request))
 
     def _load(self, source: bytes) -> bytes:
         digest = digest_of(source)
         self.store[b"load"](digest, source)
         return b"$%d\r\n%s\r\n" % (len(digest), digest)
 
-    def _announce(self) -> None:
-        published = self._published()
-        if published is None:
-            return
+    def _announced(self, reply: Any) -> bytes:
+        """Return the reply alone, having told who listens of what was published with it."""
+        if isinstance(reply, tuple):
+            reply, published = reply
+            self._announce(published)
+        assert isinstance(reply, bytes), "the store replies in RESP"
+        return reply
+
+    def _announce(self, published: Any) -> None:
         for pair in published.values():
             channel, message = pair[1], pair[2]
             push = b">3\r\n$7\r\nmessage\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n" % (
