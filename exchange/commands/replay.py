@@ -57,6 +57,10 @@ async def replay_command(
     as_json:
         Print one JSON object.
     """
+    begins_us, ends_us = micros_of(since), now_us() if until is None else micros_of(until)
+    if begins_us > ends_us:
+        end = "now" if until is None else "--until"
+        raise CommandError(f"--since lies after {end}")
     try:
         wanted = [setting_of(text) for text in sets]
         async with (
@@ -65,9 +69,8 @@ async def replay_command(
         ):
             vault = Vault(await ledger_key(connection, settings))
             await prepare(connection)
-            ends_us = now_us() if until is None else micros_of(until)
             found = await replay(
-                connection, vault, lambda market: changed(market, wanted), micros_of(since), ends_us
+                connection, vault, lambda market: changed(market, wanted), begins_us, ends_us
             )
     except SettingError as error:
         raise CommandError(str(error)) from error
@@ -198,6 +201,8 @@ def text(number: Decimal | float, *, signed: bool = False) -> str:
 
 def sentences(found: Replayed) -> list[str]:
     """Return what the figures rest on."""
+    if not found.leads and not found.left_out:
+        return [f"No lead came from {utc_text(found.since_us)} to {utc_text(found.until_us)}."]
     lines = [f"Leads sold again: {found.leads}; that end otherwise: {found.changed}."]
     supposed = found.unrecorded
     if supposed.leads:

@@ -1,5 +1,7 @@
 """Recorded leads are sold again: unchanged they come to the same, changed to what the change is."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from bidders.fleet import BuyerSpec, Fixed, Fleet, PostFault
@@ -9,10 +11,12 @@ from exchange.commands.market import plan
 from exchange.commands.replay import replay_command
 from exchange.errors import CommandError
 from tests.acceptance.buyers import bidding, let_answer
+from tests.acceptance.conftest import settings_of
 from tests.acceptance.house import ANN, person, until
 from tests.acceptance.market import buyer, campaign, market
 from tests.acceptance.replaying import LONG_AGO, NOTHING, ZERO, all_of
 
+LONG_AHEAD = datetime(2999, 1, 1, tzinfo=UTC)
 PRICES = {"acme": "14.00", "bravo": "12.00", "cargo": "9.00"}
 PING = {name: ANN[name] for name in ("zip", "birth_date", "currently_insured")}
 IDENTITY = {name: ANN[name] for name in ("first_name", "last_name", "phone", "email")}
@@ -151,6 +155,19 @@ async def test_what_was_erased_is_left_out_and_what_cannot_be_set_is_said(house,
         ):
             with pytest.raises(CommandError, match=word):
                 await printed(replay_command, since=LONG_AGO, sets=(wrong,))
+
+
+async def test_a_time_without_a_lead_is_said(house, printed, capsys):
+    """One that ends before it begins, and one in which nobody posted."""
+    await house.apply(market(buyer("house", offer="price = 3.00"), campaign()))
+    await house.open()
+    await house.post(person(1))
+    for times in ({"since": LONG_AHEAD, "until": LONG_AGO}, {"since": LONG_AHEAD}):
+        with pytest.raises(CommandError, match="--since lies after"):
+            await printed(replay_command, **times)
+    earlier = LONG_AGO - timedelta(days=1)
+    await replay_command(since=earlier, until=LONG_AGO, settings=settings_of(house))
+    assert "No lead came from" in capsys.readouterr().err
 
 
 async def test_a_doubt_takes_as_long_as_it_took_and_ends_as_it_ended(house, printed, monkeypatch):
