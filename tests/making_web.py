@@ -186,6 +186,9 @@ class Script:
     async def explained(self, standing):
         return standing
 
+    async def without_person(self, _lead_id, *words):
+        return words
+
     async def captures(self, _lead_id):
         return ()
 

@@ -138,6 +138,11 @@ class ScriptedStory:
         del lead_id
         return ()
 
+    async def without_person(self, lead_id: LeadId, *words: str | None) -> tuple[str | None, ...]:
+        """Nothing is kept here, and nobody's words are."""
+        del lead_id
+        return words
+
     async def ended(self, lead_id: LeadId, timeout_s: float, sale_id: SaleId | None = None) -> None:
         """Wait until the lead has ended, but no longer than this; here each has one sale."""
         del sale_id

@@ -16,9 +16,9 @@ from exchange.ledger.stored import Capture, Part, StoredLead
 from exchange.story.captures import published
 from exchange.story.explaining import Screened, explained
 from exchange.story.reading import as_original, standing, woven
-from exchange.story.record import facts
+from exchange.story.record import facts, read
 from exchange.story.stations import Stations
-from exchange.story.veiling import veiled
+from exchange.story.veiling import veiled, words_without
 from exchange.story.waiting import Waiting
 
 LOOK_AGAIN_S = 1.0
@@ -121,6 +121,13 @@ class Standings:
         """Return the exact requests and answers that are still kept, identity masked."""
         kept = await self._archive.captures(lead_id)
         return published(kept, await self._archive.record(lead_id) if kept else None)
+
+    async def without_person(self, lead_id: LeadId, *words: str | None) -> tuple[str | None, ...]:
+        """Return somebody's words on a lead without its person; none once that was erased."""
+        said = any(text is not None for text in words)
+        record = await self._archive.record(lead_id) if said else None
+        person = None if record is None else read(record).person
+        return tuple(words_without(text, person) for text in words)
 
     async def ended(self, lead_id: LeadId, timeout_s: float, sale_id: SaleId | None = None) -> None:
         """Wait until the lead, or this sale of it, has ended, on whichever worker.

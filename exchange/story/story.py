@@ -74,6 +74,7 @@ class Story:
         # What is asked of leads is asked of all of them, whoever sold them.
         self.standing, self.explained = standings.standing, standings.explained
         self.captures, self.ended = standings.captures, standings.ended
+        self.without_person = standings.without_person
         self._volume = Volume(stations)
         self._under_way: dict[asyncio.Task[Ending], LeadSale] = {}
         self._limited_since: tuple[tuple[int, int], set[str]] = (0, 0), set()

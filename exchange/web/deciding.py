@@ -46,13 +46,15 @@ async def confirm_sale(request: web.Request) -> web.Response:
     sale_id = request.match_info["sale_id"].lower()
     sale = await sale_of(sale_id, role, doors)
     asked = confirmed(await read_body(request, doors.limits), request, role)
+    # What stays on the books in clear names nobody; the redirect is the seller's, and is sealed.
+    reference, note = await doors.story.without_person(sale.lead_id, asked.reference, asked.reason)
     decision = Decision(
         at_us=doors.now_us(),
         by=f"{role.role}/{role.account}",
         accepted=asked.accepted,
-        reference=asked.reference,
+        reference=reference,
         redirect_url=asked.redirect_url,
-        note=asked.reason,
+        note=note,
     )
     now = await carried_out(sale, decision, doors)
     if not stands(now, decision):

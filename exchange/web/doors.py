@@ -89,6 +89,9 @@ class Story(Protocol):
     async def captures(self, lead_id: LeadId) -> tuple[CaptureOut, ...]:
         """Return the exact requests and answers that are still kept, identity masked."""
 
+    async def without_person(self, lead_id: LeadId, *words: str | None) -> tuple[str | None, ...]:
+        """Return somebody's words on a lead without its person; none once that was erased."""
+
     async def ended(self, lead_id: LeadId, timeout_s: float, sale_id: SaleId | None = None) -> None:
         """Wait until the lead, or this sale of it, has ended, but no longer than this."""
 

@@ -188,6 +188,24 @@ async def test_of_contrary_words_at_once_one_stands(house):
         assert len(await at_rest(house)) == 1
 
 
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_a_word_on_a_sale_stays_on_the_books_without_the_person(house, accepted):
+    """Who is asked about a lead tells it by its name; only the redirect is its seller's."""
+    async with Fleet([silent()], keep=9) as fleet:
+        lead_id, sale_id = await in_doubt(house, fleet)
+        said = {
+            "accepted": accepted,
+            "reference": "crm 512-555-0123",
+            "reason": "duplicate: Ann Lee, ann.lee@example.com",
+            "redirect_url": "https://acme.example/?n=Ann+Lee",
+        }
+        assert (await confirm(house, sale_id, **said)).status == 200
+        [kept] = await house.fetch("SELECT reference, note FROM decision")
+        assert tuple(kept) == ("crm ***", "duplicate: *** ***, ***")
+        sales = (await seen(house, lead_id))["sales"]
+        assert [one["redirect_url"] for one in sales] == [said["redirect_url"]] * accepted
+
+
 async def test_who_may_not_speak_or_says_nothing_clear_is_told_so(house):
     """Another's sale and none are 404; a seller 403; no key 401; no word 422; no JSON 400."""
     async with Fleet([silent(), *bidding({"other": "1.00"})], keep=9) as fleet:
