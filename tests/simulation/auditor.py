@@ -38,6 +38,7 @@ class Auditor:
         self._promises: list[tuple[str, str, bool, int]] = []
         self._persons: dict[str, int] = {}
         self._of_person: defaultdict[int, list[str]] = defaultdict(list)
+        self._posted_as: defaultdict[str, set[int]] = defaultdict(set)
         self._sold_persons: dict[int, str] = {}
         self._keys: dict[str, int] = {}
         self._written_under: dict[int, str] = {}
@@ -92,6 +93,26 @@ class Auditor:
     def _on_sent(self, lead_id: str, person: int, key: int) -> None:
         self._persons[lead_id], self._keys[lead_id] = person, key
         self._of_person[person].append(lead_id)
+
+    def _on_posted_as(self, lead_id: str, person: int) -> None:
+        """Take note of whose lead a quote may become: two posts of it may name two persons."""
+        self._posted_as[lead_id].add(person)
+
+    def _on_is_of(self, lead_id: str, person: int) -> None:
+        """Take note of whose lead it is, as it is on the books."""
+        before = self._persons.get(lead_id)
+        if before == person:
+            return
+        if person not in self._posted_as[lead_id]:
+            self._wrong("2 one sale", f"lead {lead_id} is of {person}, as whom nobody posted it")
+        if before is not None:
+            self._of_person[before].remove(lead_id)
+        self._persons[lead_id] = person
+        self._of_person[person].append(lead_id)
+
+    def _maybe_of(self, lead_id: str) -> set[int]:
+        """Return who the person of what was merged may be: that is on no book."""
+        return {self._persons[lead_id], *self._posted_as[lead_id]}
 
     def _on_asked(self, lead_id: str, _worker: str) -> None:
         self._asked[lead_id] = self._at_s
@@ -193,7 +214,7 @@ class Auditor:
         part.is_part = True
         if not first.is_written or first.is_part:
             self._wrong("4 nothing lost", f"{lead_id} is merged into {first_id}, which is no lead")
-        if self._persons[lead_id] != self._persons.get(first_id):
+        if self._persons.get(first_id) not in self._maybe_of(lead_id):
             self._wrong("4 nothing lost", f"{lead_id} is merged into {first_id}, somebody else's")
         if keeps_something:
             self._wrong("1 privacy", f"{lead_id} is merged, and keeps something of its person")
@@ -407,7 +428,8 @@ class Auditor:
         """Ask of every duplicate whether somebody had its person: sold, or being sold just then."""
         if lead.end is None or lead.end[0] != "duplicate":
             return
-        others = self._of_person[self._persons[lead_id]]
+        persons = self._maybe_of(lead_id) if lead.is_part else {self._persons[lead_id]}
+        others = [one for person in persons for one in self._of_person[person]]
         written = [
             self._leads[one]
             for one in others

@@ -1,12 +1,16 @@
 """What happened, in order, in plain words and numbers: all that the auditor gets to see."""
 
 import hashlib
+import re
 from collections import Counter
 from typing import Any
 
 import msgspec
 
 from tests.simulation.loop import World
+
+NAME = re.compile(rb"Zanary(\d+)")
+"""What a full record calls its person."""
 
 
 class History:
@@ -30,6 +34,9 @@ class History:
         self.brought(moment)
         lead, award, sale_end = moment.lead, moment.award, moment.sale_end
         lead_end = moment.lead_end
+        named_in = lead and moment.record and NAME.search(moment.record)
+        if named_in:
+            self.add("is of", moment.lead_id, int(named_in[1]))
         self.add(
             "moment",
             worker_id,

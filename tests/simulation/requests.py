@@ -19,6 +19,7 @@ from exchange.web.answers import encode
 from exchange.web.idempotency import Attempt
 from exchange.web.problems import DeniedError
 from exchange.web.selling import told
+from tests.simulation.scenery import who
 from tests.simulation.worker import Worker
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 OUTAGES = (LedgerError, MarketError)
 UNPOSTED = 0.1
 """So many quotes are not to their seller's taste."""
+MIXED_UP = 0.5
+"""So often the second one of two posts of a quote names another person than its ping was of."""
 GIVES_UP_AFTER = 4
 """Who heard nothing and asks so often for a lead that nobody knows takes it that it never came."""
 
@@ -127,16 +130,25 @@ class Request:
         if sellers.chance.random() < UNPOSTED:
             self.heard = "not posted"
             return
-        for _ in range(2 if sellers.chance.random() < 1 / 4 else 1):
+        persons = [self.person]
+        if sellers.chance.random() < 1 / 4:
+            persons.append(
+                sellers.somebody() if sellers.chance.random() < MIXED_UP else self.person
+            )
+        for person in persons:
             other = sellers.ready()
             if other is not None:
-                other.process.create_task(self._post_quote(other, quote))
+                other.process.create_task(self._post_quote(other, quote, person))
 
-    async def _post_quote(self, worker: Worker, quote: Quote) -> None:
+    async def _post_quote(self, worker: Worker, quote: Quote, person: int) -> None:
         at_us = worker.now_us()
         answer_by_us = at_us + self._sellers.answer_ms * 1000
         lead = msgspec.structs.replace(self._lead, received_at_us=at_us, answer_by_us=answer_by_us)
-        submission = msgspec.structs.replace(self._submission, lead=lead)
+        fingerprint, identity = who(person)
+        submission = msgspec.structs.replace(
+            self._submission, lead=lead, fingerprint=fingerprint, person=identity
+        )
+        self._history.add("posted as", lead.lead_id, person)
         self._history.add("asked", lead.lead_id, worker.name)
         try:
             answer = await worker.story.sell_quoted(quote, submission, worker.snapshot)

@@ -336,8 +336,7 @@ def plainly(snapshot: Snapshot) -> dict[str, Any]:
 
 def a_submission(number: int, at_us: int, answer_ms: int, entropy: bytes) -> Submission:
     """Return one person's lead; the same number is the same person."""
-    phone = f"+1777555{number:04d}"
-    digest = hashlib.sha256(phone.encode()).hexdigest()
+    fingerprint, person = who(number)
     assert len(entropy) == ENTROPY_BYTES, "an id takes exactly ten random bytes"
     return Submission(
         lead=a_lead(
@@ -348,6 +347,14 @@ def a_submission(number: int, at_us: int, answer_ms: int, entropy: bytes) -> Sub
             fields={"zip": ZIPS[number % 4], "insured": number % 3 == 0},
             derived={"state": "TX", "age": 20 + number % 60},
         ),
-        person=Person(identity={"first_name": f"Zanary{number}", "phone": phone}),
-        fingerprint=Fingerprint(sha256={"phone": digest}),
+        person=person,
+        fingerprint=fingerprint,
     )
+
+
+def who(number: int) -> tuple[Fingerprint, Person]:
+    """Return by what a person is known, and the person."""
+    phone = f"+1777555{number:04d}"
+    digest = hashlib.sha256(phone.encode()).hexdigest()
+    person = Person(identity={"first_name": f"Zanary{number}", "phone": phone})
+    return Fingerprint(sha256={"phone": digest}), person

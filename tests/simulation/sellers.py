@@ -84,7 +84,7 @@ class Sellers:
             return
         chance, habits = self.chance.random, self._habits
         if self._persons and chance() < habits.again:
-            person = self.chance.randrange(max(0, self._persons - 40), self._persons)
+            person = self.somebody()
         else:
             person = self._persons
             self._persons += 1
@@ -95,6 +95,10 @@ class Sellers:
         for _ in range(2 if chance() < habits.twice else 1):
             self.send(person, key)
         self._world.call_later(self.chance.expovariate(1 / habits.gap_s), self._next)
+
+    def somebody(self) -> int:
+        """Return a person who came before, not long ago."""
+        return self.chance.randrange(max(0, self._persons - 40), self._persons)
 
     def ready(self) -> Worker | None:
         """Return some worker that takes leads."""

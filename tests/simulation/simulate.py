@@ -159,6 +159,7 @@ def is_at_rest(valkey: Valkey, server: Server, cluster: Cluster) -> bool:
         and all(
             worker.is_ready
             and worker.is_at_rest
+            and not worker.story.left_open
             and worker.rebuilding.is_whole
             and not worker.process.is_away
             for worker in cluster.workers

@@ -345,6 +345,32 @@ def test_a_word_that_is_kept_is_right(changes):
     assert judged(changes) == set()
 
 
+def posted_as(*persons, sold_as):
+    """The lead is the post of a quote, that was made twice."""
+    posts = [("posted as", 1.0, LEAD, person) for person in persons]
+    return {"received": [*posts, ("is of", 1.0, LEAD, sold_as), RECEIVED]}
+
+
+TURNED_AWAY = {
+    "asked other": [
+        ("asked", 2.0, OTHER, "w1"),
+        moment(OTHER, 1, "outcome", row=ROW, end=("duplicate", None)),
+    ]
+}
+"""The other one, whose person is 8, is a duplicate."""
+
+
+def test_of_two_persons_that_a_quote_was_posted_as_one_is_sold_and_the_other_free():
+    """Whoever is on the books with it; what is merged of a quote may be either's."""
+    assert judged(posted_as(7, 8, sold_as=7)) == set()
+    assert judged(posted_as(7, 8, sold_as=8) | TURNED_AWAY) == set()
+    assert judged(posted_as(7, 8, sold_as=7) | TURNED_AWAY) == {"4 nothing lost"}
+    assert judged(posted_as(7, 8, sold_as=9)) == {"2 one sale"}
+    either = [("sent", 2.0, OTHER, 8, 0)]
+    posts = [("posted as", 2.0, OTHER, person) for person in (8, 7)]
+    assert judged(MERGED | {"sent other": [*either, *posts]}) == set()
+
+
 PENDING = ("told", 1.5, LEAD, "pending", None, 0)
 
 

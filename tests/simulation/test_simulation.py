@@ -11,7 +11,7 @@ from tests.simulation.mutants import MUTANTS
 REGRESSIONS = [
     *((20, 200), (39, 200), (11, 80), (17, 80), (60, 80)),
     *((2017, 300), (3016, 500), (5004, 300), (152, 1000), (163, 1000), (230, 1000)),
-    *((435, 1000), (724, 1000), (810, 1000), (518, 1000)),
+    *((435, 1000), (724, 1000), (810, 1000), (518, 1000), (32, 300), (113, 300)),
 ]
 """Seeds, and numbers of leads, that once failed.
 
@@ -36,6 +36,9 @@ whole, and waited for ever for one that found nothing wrong with it.
 they were read was missing in its counter, and let go of as counted. So in 35.
 518: what a ping had held ran out while its quote was being written, and the quote was used up for
 it; the post of that quote took a place in its seller's limit, though no lead came of it.
+32: a quote was posted to two workers as two persons, and the one that it was not sold as was called
+a duplicate from then on.
+113: the simulation took its last look while a worker had still to tell of an end.
 """
 
 
