@@ -236,7 +236,7 @@ def settled_lines(side: Side) -> Iterator[Line]:
         highest = side.after.settled[key] - pending[one.name]
         lowest = min(side.before.settled.get(key, highest), side.after.settled[key])
         lowest -= pending[one.name]
-        if says or highest:
+        if key in side.after.limited and (says or highest):
             yield Line(
                 part=Part.SETTLED,
                 whose=side.buyer_id,

@@ -50,6 +50,9 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
 
     counters: Mapping[str, Sequence[Counter]]
     """By buyer."""
+    limited: frozenset[tuple[str, str]]
+    """Of these, by buyer and name, those that a limit of the market counts in. The others are of
+    limits that were taken away; nothing moves them, and they are counted anew with a new one."""
     settled: Mapping[tuple[str, str], int]
     """By buyer and counter."""
     open_sales: Sequence[OpenSale]
@@ -73,6 +76,7 @@ async def read_books(
     all_of_them = chain(counters(snapshot, now_us), recounting_volume.counters(snapshot, now_us))
     wanted = {(one.buyer_id, one.name): one for one in all_of_them}
     wanted = {key: one for key, one in wanted.items() if one.buyer_id in standings}
+    limited = frozenset(wanted)
     for buyer_id, standing in standings.items():
         for name in standing.settled:
             known = known_anew(name, buyer_id, snapshot)
@@ -93,6 +97,7 @@ async def read_books(
         states = {**await recount.states(held), **await recount.counted(brought_ids)}
     return Books(
         counters=by_buyer(wanted.values()),
+        limited=limited,
         settled=settled,
         open_sales=open_sales,
         states=states,

@@ -176,6 +176,30 @@ async def test_what_differs_is_shown_and_put_right(house):
         await compared(house, differs=set())
 
 
+async def test_a_limit_that_was_taken_away_is_not_compared_and_counts_anew_when_it_is_back(house):
+    """Nothing moves its counter meanwhile: that is no difference that anybody must repair."""
+    async with Fleet(bidding({"acme": "9.00"})) as fleet:
+        unlimited = market(buyer("acme", fleet.base_url), campaign())
+        await house.apply(capped(fleet, 3))
+        worker = await house.open(**UNHURRIED)
+        await house.post(person(1))
+        await house.apply(unlimited)
+        await house.post(person(2))
+        assert not [
+            one for one in (await compared(house, differs=set()))["lines"] if one["whose"] == "acme"
+        ]
+        await house.apply(capped(fleet, 3))
+
+        async def all_count():
+            return settled(await standing(house, "acme"), "leads") == 2
+
+        await until(all_count)
+        await worker._state.market.read_rooms()
+        told = [(await house.post(person(number))).body["status"] for number in (3, 4)]
+        assert told == ["sold", "unsold"]
+        await compared(house, differs=set())
+
+
 async def test_an_open_sale_is_held_again_and_an_ended_one_no_more(house):
     """A sale in doubt counts; a hold whose sale has ended does not, whatever market state says."""
     slow = bidding({"acme": "9.00"}, post_latency_ms=Fixed(4000.0))
