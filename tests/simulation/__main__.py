@@ -26,6 +26,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--mutant", default=None, help="break the exchange in this way")
     parser.add_argument("--until-caught", action="store_true", help="stop at the first violation")
     parser.add_argument("--without-losses", action="store_true", help="the market keeps its data")
+    parser.add_argument("--lua", default="luajit21", help="what runs Lua: a module of lupa")
     parser.add_argument("--json", action="store_true", help="nothing but the last line")
     return parser.parse_args()
 
@@ -33,11 +34,11 @@ def options() -> argparse.Namespace:
 def results(chosen: argparse.Namespace) -> Iterator["Result"]:
     """Yield what every seed came to, in order."""
     from tests.simulation.apart import each_apart
-    from tests.simulation.seeds import run_one
+    from tests.simulation.seeds import Task, run_one
 
     first = 1 if chosen.seed is None else chosen.seed
     tasks = [
-        (seed, chosen.leads, chosen.mutant, not chosen.without_losses)
+        Task(seed, chosen.leads, chosen.mutant, not chosen.without_losses, chosen.lua)
         for seed in range(first, first + chosen.seeds)
     ]
     if len(tasks) == 1:

@@ -2,7 +2,7 @@
 
 import gc
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -10,6 +10,16 @@ from tests.simulation import logs
 from tests.simulation.auditor import Auditor
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.simulate import Setting, same, simulate
+
+
+class Task(NamedTuple):
+    """What is to be run."""
+
+    seed: int
+    leads: int
+    mutant: str | None
+    losses: bool
+    lua: str
 
 
 class Result(msgspec.Struct):
@@ -26,14 +36,14 @@ class Result(msgspec.Struct):
     violations: list[dict[str, Any]]
 
 
-def run_one(task: tuple[int, int, str | None, bool]) -> Result:
+def run_one(task: Task) -> Result:
     """Simulate and audit one seed."""
-    seed, leads, mutant, losses = task
+    seed, leads, mutant, losses, lua = task
     logs.listen()
     gc.disable()  # when it looks would depend on what ran before
     began = time.process_time()
     alter = MUTANTS[mutant] if mutant else same
-    done = simulate(seed, Setting(leads=leads, alter=alter, losses=losses))
+    done = simulate(seed, Setting(leads=leads, alter=alter, losses=losses, lua=lua))
     found = [
         {"seed": seed, "invariant": one.invariant, "at_s": one.at_s, "what": one.what}
         for one in Auditor().read(done.history)

@@ -19,7 +19,7 @@ from tests.simulation.loop import World
 from tests.simulation.scenery import MARKS, plainly, scenery
 from tests.simulation.sellers import Habits, Sellers
 from tests.simulation.server import Server
-from tests.simulation.valkey import Valkey
+from tests.simulation.valkey import LUA, Valkey
 from tests.simulation.worker import Around
 
 QUIET_S = 10.0
@@ -64,6 +64,8 @@ class Setting(msgspec.Struct, frozen=True):
     alter: Callable[[Stations], Stations] = lambda stations: stations
     losses: bool = True
     """The market may lose its data."""
+    lua: str = LUA
+    """What runs the market's functions."""
 
 
 def same(stations: Stations) -> Stations:
@@ -99,7 +101,7 @@ def simulate(seed: int, setting: Setting) -> Simulated:
     def delay_s() -> float:
         return longest_s * delays.random()
 
-    valkey = Valkey(world, now_us, delay_s)
+    valkey = Valkey(world, now_us, delay_s, setting.lua)
     world.places["/valkey"] = valkey
     server = Server(world, Books(now_us, history.moment, history.decided), delay_s)
     confirming = Confirming(world, history, Random(f"confirming {seed}"), lambda: cluster.workers)

@@ -4,6 +4,8 @@
 -- `restore`, `dump`. Values are strings, hashes are tables of strings, sets are tables of true,
 -- sorted sets are tables of numbers. A key is looked at with its end: what is over is not there.
 
+if jit then jit.off() end
+
 local data, ends = {}, {}
 local now_ms = 0
 local published = {}

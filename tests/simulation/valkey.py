@@ -10,16 +10,22 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import hiredis
-from lupa.lua51 import LuaRuntime
 
 from tests.simulation.loop import Process, World
 
 STORE = (Path(__file__).parent / "store.lua").read_text(encoding="utf-8")
+LUA = "luajit21"
+"""Speaks Lua 5.1 as a Valkey's own does, in less time: the interpreter alone, it compiles nothing.
+
+Under `lua51`, the very code that is in a Valkey, a seed has the same history; a test says so.
+"""
+
 HELLO = b"%2\r\n$6\r\nserver\r\n$6\r\nvalkey\r\n$4\r\nrole\r\n$6\r\nmaster\r\n"
 OK = b"+OK\r\n"
 INFO = b"run_id:%d\r\nmaster_replid:one\r\n"
@@ -94,7 +100,11 @@ class Valkey:
     """One server. `now_us` gives its own clock, `delay_s` how long a packet takes."""
 
     def __init__(
-        self, world: World, now_us: Callable[[], int], delay_s: Callable[[], float]
+        self,
+        world: World,
+        now_us: Callable[[], int],
+        delay_s: Callable[[], float],
+        lua: str = LUA,
     ) -> None:
         self.world = world
         self.now_us = now_us
@@ -107,7 +117,9 @@ class Valkey:
         """So many of the next packets meet a connection that breaks, before or after they count."""
         self.life = 1
         """Counts its processes; each has a run id of its own."""
-        self.runtime = LuaRuntime(encoding=None, register_eval=False, unpack_returned_tuples=False)
+        self.runtime = import_module(f"lupa.{lua}").LuaRuntime(
+            encoding=None, register_eval=False, unpack_returned_tuples=False
+        )
         self.store = self.runtime.execute(STORE.encode())
         self._call = self.store[b"call"]
         self._command = self.store[b"command"]
