@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from functools import cache
 
 BIDS = tuple(
     b'{"bid": %d.%02d, "bid_id": "b%d"%b}'
@@ -11,7 +12,10 @@ BIDS = tuple(
 """A third names a price for being alone, too; where nobody shares it counts if it is higher."""
 
 
-def amounts(bid_id: str) -> set[int]:
+@cache
+def amounts(bid_id: str) -> frozenset[int]:
     """Return what a bid of this id named, in micros: its price, and that for being alone."""
     said = json.loads(BIDS[int(bid_id[1:])], parse_float=Decimal)
-    return {int(said[name] * 1_000_000) for name in ("bid", "exclusive_bid") if name in said}
+    return frozenset(
+        int(said[name] * 1_000_000) for name in ("bid", "exclusive_bid") if name in said
+    )

@@ -21,6 +21,9 @@ from exchange.ledger.decisions import Decision, SaleWord
 from exchange.ledger.stored import OpenLead, Part, StoredLead, StoredSale
 
 
+NUMBER = attrgetter("number")
+
+
 class Refused(Exception):  # noqa: N818 - said as people say it
     """A constraint does not let this in."""
 
@@ -167,7 +170,7 @@ class Books:
         if lead is None:
             lead = self.leads[moment.lead_id] = Lead(moments=[], awards={})
         self._check(lead, moment)
-        insort(lead.moments, moment, key=attrgetter("number"))
+        insort(lead.moments, moment, key=NUMBER)
         self._pinged += [
             (moment.lead_id, event.at_us, len(event.offers or ()))
             for event in moment.events
