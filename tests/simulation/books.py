@@ -20,7 +20,6 @@ from exchange.domain.reason import Reason
 from exchange.ledger.decisions import Decision, SaleWord
 from exchange.ledger.stored import OpenLead, Part, StoredLead, StoredSale
 
-
 NUMBER = attrgetter("number")
 
 
