@@ -21,7 +21,6 @@ from bidders.table import load as load_table
 
 DEMO = Path(__file__).with_name("demo.toml")
 COUNT = 12
-VERTICAL = Path("config/verticals/auto_insurance.toml")
 
 Port = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))]
 
@@ -110,8 +109,8 @@ def fleet(
 class Script:
     """The options that say what a scripted exchange asks for, and how it answers."""
 
-    vertical: Path = VERTICAL
-    """A market file; the fields of its first vertical are asked for."""
+    vertical: str = "auto_insurance"
+    """Whose fields are asked for: one of this project's by id, or a market file's first."""
     campaign: str = "auto-us"
     """The campaign that leads are posted into."""
     key: str | None = None

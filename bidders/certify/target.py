@@ -7,13 +7,13 @@ from typing import Any, get_args
 
 import msgspec
 
+from bidders.shelf import NotOnShelfError, file_of
 from exchange.configuration.problem import MarketFileError
 from exchange.configuration.reading import Sheet, read_sheets, read_text, sheet_of
 from exchange.configuration.snapshots import Compiler, InvalidConfigurationError, Stored
 from exchange.contract.mapping import MappingPart
 from exchange.contract.market_file import MarketFile
 from exchange.dialect.compiling import secrets_named, secrets_of_params
-from exchange.domain.nearest import hint
 from exchange.domain.offer import Offer
 from exchange.domain.snapshot import Snapshot
 from exchange.domain.vertical import Vertical
@@ -22,8 +22,6 @@ from exchange.intake.request import Request, Unparsable
 from exchange.wire.endpoint import EndpointError, Method, compile_endpoint
 
 BUYER = "certify"
-SHELF = Path(__file__).parents[2] / "config"
-"""Where this project's own verticals and mappings are, in a checkout of it."""
 SHORTEST_MS = 50
 LEAD_BYTES_MAX = 1024 * 1024
 SECRET_VARIABLE = "BUYER_SECRET"  # noqa: S105 - a variable's name
@@ -186,15 +184,11 @@ def checked(url: str) -> str:
 
 def sheet_at(name: str, shelf: str) -> Sheet:
     """Return a market file by its path, or one of this project's by its id."""
-    path = Path(name)
-    folder = SHELF / shelf
-    if not path.is_file() and (folder / f"{name}.toml").is_file():
-        path = folder / f"{name}.toml"
-    if not path.is_file():
-        ids = sorted(file.stem for file in folder.glob("*.toml"))
-        raise TargetError(f"{name} is no file, nor one of {', '.join(ids)}{hint(name, ids)}")
     try:
+        path = file_of(name, shelf)
         return sheet_of(str(path), read_text(path))
+    except NotOnShelfError as error:
+        raise TargetError(str(error)) from None
     except MarketFileError as error:
         raise TargetError("\n".join(map(str, error.findings))) from None
 

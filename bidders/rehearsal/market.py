@@ -1,9 +1,9 @@
 """The market of a rehearsal: one vertical from its file, one seller, one campaign, no buyers."""
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
+from bidders.shelf import NotOnShelfError, file_of
 from exchange.configuration.compiling.verticals import vertical_of
 from exchange.configuration.problem import MarketFileError
 from exchange.configuration.reading import read_market
@@ -58,10 +58,16 @@ def market_of(vertical: Vertical, campaign: str, key: str | None, *, always_200:
     )
 
 
-def read_vertical(path: Path) -> Vertical:
-    """Return the first vertical of a market file that asks for a ZIP code; raises `StageError`."""
+def read_vertical(name: str) -> Vertical:
+    """Return the first vertical of a market file, or of this project's, that asks for a ZIP code.
+
+    Raises `StageError`.
+    """
     try:
+        path = file_of(name, "verticals")
         parts = read_market([path]).market.vertical
+    except NotOnShelfError as error:
+        raise StageError(str(error)) from None
     except MarketFileError as error:
         raise StageError("; ".join(map(str, error.findings))) from None
     for part in parts:

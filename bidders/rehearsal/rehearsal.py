@@ -6,7 +6,6 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -86,7 +85,7 @@ Tell = Callable[[Visit, list[Note]], None]
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """What is rehearsed: which vertical, into which campaign, with which key."""
 
-    vertical: Path
+    vertical: str
     campaign: str = "auto-us"
     key: str | None = None
     """None: any key is taken, but there must be one."""

@@ -81,6 +81,7 @@ MAP = {  # who may import what of ours, besides its own package; read it from th
         *("bidders", *BASE, "exchange.configuration", "exchange.delivery", "exchange.dialect"),
         *("exchange.intake", "exchange.telemetry", "exchange.trying", "exchange.wire"),
     ],
+    "bidders.shelf": ["exchange.domain"],  # of both: what they take by an id
     "bidders": ["exchange.contract"],
     "bench": [  # what it measures by itself, apart from a whole exchange
         *("exchange.contract", "exchange.wire", "exchange.dialect", "exchange.domain"),
