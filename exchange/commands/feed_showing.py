@@ -61,11 +61,11 @@ def told(totals: FeedTotals) -> str:
 
 
 def fault(row: FeedRow) -> str:
-    """Return what is wrong with a row: where it is, which fields, never a value."""
+    """Return what is wrong with a row and what would be right: never a value."""
     problem = row.problem
     assert problem is not None, "only those with a problem are told"
-    fields = [f"{error.field} {error.code}" for error in problem.errors]
-    what = ", ".join(fields) or problem.detail or problem.title
+    fields = [f"{error.field} {error.message}" for error in problem.errors]
+    what = "; ".join(fields) or problem.detail or problem.title
     return f"row {row.row} (line {row.line}): {what}"
 
 

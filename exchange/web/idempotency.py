@@ -26,7 +26,8 @@ logger = structlog.get_logger()
 
 KEY_LENGTH_MAX = 255
 OTHER_BODY = (
-    "take another key for another lead; a repetition must be the first request, byte for byte"
+    "this key came with another body before: take another key for another lead;"
+    " a repetition is the first request, byte for byte"
 )
 BROKEN_OFF_MAX = 10_000
 OUTAGES = (LedgerUnavailable, MarketUnavailable)

@@ -73,7 +73,7 @@ async def test_bad_rows_are_told_mended_and_sold_and_the_others_only_once(house,
         status, totals, said = await fed(house, file, *options)
         assert (status, totals["sold"], totals["failed"]) == (1, 4, 2)
         assert "row 2 (line 3): the row has 9 columns, the header has 8" in said
-        assert "row 4 (line 5): lead.phone invalid_phone" in said
+        assert "row 4 (line 5): lead.phone must be a possible and valid telephone number" in said
         assert "12345" not in said
         assert sorted(line["row"] for line in results_of(results)) == [1, 2, 3, 4, 5, 6]
 

@@ -155,7 +155,7 @@ def test_bad_rows_that_were_not_told_one_by_one_are_counted(capsys, tmp_path):
             bar.ended(a_failure(number))
     show(Course(totals=bar.totals), as_json=False)
     said = capsys.readouterr().err
-    assert said.count("lead.phone required") == FAULTS_SHOWN_MAX
+    assert said.count("lead.phone must be there") == FAULTS_SHOWN_MAX
     assert "… and 3 more that failed; --results FILE has them all" in said
 
 
