@@ -231,21 +231,25 @@ def campaign_of(
     """Return the seller's campaign of this name; another seller's is as unknown as none at all."""
     if controls.campaign_id is None:
         if not any(error.field == "campaign" for error in errors.found):
-            errors.keep("campaign", REQUIRED)
+            needed = f"is required; {campaigns_of(seller, snapshot)}"
+            errors.keep("campaign", Bad(Code.REQUIRED, needed))
         return None
     campaign = snapshot.campaigns.get(controls.campaign_id)
     if campaign is None or seller.id not in campaign.sellers:
-        errors.keep("campaign", unknown_campaign(seller, snapshot))
+        unknown = f"is not a campaign of this seller; {campaigns_of(seller, snapshot)}"
+        errors.keep("campaign", Bad(Code.UNKNOWN_CAMPAIGN, unknown))
         return None
     return campaign
 
 
-def unknown_campaign(seller: Seller, snapshot: Snapshot) -> Bad:
-    """Return that this is none of the seller's campaigns, and which are."""
+def campaigns_of(seller: Seller, snapshot: Snapshot) -> str:
+    """Return in words what this seller may post into."""
     own = [one.id for one in snapshot.campaigns.values() if seller.id in one.sellers]
-    told = ", ".join(own[:CAMPAIGNS_TOLD]) + (", …" if len(own) > CAMPAIGNS_TOLD else "")
-    rest = f"; there is {told}" if own else "; it has none"
-    return Bad(Code.UNKNOWN_CAMPAIGN, f"is not a campaign of this seller{rest}")
+    if not own:
+        return "this seller has none"
+    return "there is " + ", ".join(
+        [*own[:CAMPAIGNS_TOLD], *(["…"] if own[CAMPAIGNS_TOLD:] else [])]
+    )
 
 
 def object_of(raw: object, errors: Errors) -> dict[str, object]:

@@ -198,14 +198,16 @@ def test_another_sellers_campaign_is_as_unknown_as_none_at_all():
     assert errors(a_body(), seller_id="other") == {("campaign", "unknown_campaign")}
 
 
-def test_who_names_an_unknown_campaign_hears_its_own_and_nobody_elses():
+def test_who_names_no_campaign_that_is_known_hears_its_own_and_nobody_elses():
     """The id of another platform, or a slip: what would have been right is told at once."""
     campaigns = {name: a_campaign(id=name) for name in ("auto-us", "auto-ca")}
     snapshot = a_snapshot(campaigns=campaigns)
     [error] = accept(a_body(campaign="nothing"), snapshot).errors
     assert error.message == "is not a campaign of this seller; there is auto-us, auto-ca"
     [error] = accept(a_body(), snapshot, seller_id="other").errors
-    assert error.message == "is not a campaign of this seller; it has none"
+    assert error.message == "is not a campaign of this seller; this seller has none"
+    [error] = accept({"lead": {}}, snapshot).errors
+    assert error.message == "is required; there is auto-us, auto-ca"
 
 
 def test_lead_fields_that_stand_beside_the_lead_are_told_where_they_belong():
