@@ -301,7 +301,12 @@ async def left_held(house, lead_id, sale_id=None, kind="leads"):
     """Hold one place as a worker that crashed before it wrote anything of this lead."""
     line = HoldLine(f"seller/fastquotes|{kind}|total|0", 1, 10, Reason.CAP_AT_AWARD)
     hold = Hold(
-        sale_id=sale_id or lead_id, lead_id=lead_id, buyer_id=WHOSE, held_at_us=0, lines=(line,)
+        sale_id=sale_id or lead_id,
+        lead_id=lead_id,
+        buyer_id=WHOSE,
+        held_at_us=0,
+        lines=(line,),
+        until_us=1,
     )
     assert await house.workers[0]._state.market.hold(hold) is None
 
@@ -336,7 +341,8 @@ async def test_a_quote_is_not_used_up_by_what_a_broken_post_left_held(house, mon
         parts = buyer("acme", fleet.base_url), campaign()
         limits = '{ leads = 1, per = "total" }, { pings = 10, per = "total" }'
         await house.apply(market(limits, *parts))
-        await house.open(hold_lease_s=0, **UNHURRIED)
+        # With no lease at all the ping itself would be looked into while it is asked for.
+        await house.open(hold_lease_s=1, **UNHURRIED)
         quote = await house.post(person(1), path="/v1/pings")
         await settled(house)
         lead_id = str((await house.fetch("SELECT lead_id FROM quote"))[0]["lead_id"])
