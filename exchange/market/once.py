@@ -62,7 +62,8 @@ class Once:
         self._insist = insist or any_epoch
         self._worker = worker
         self._kept_ms = kept_s * 1000
-        self._waiting: dict[bytes, set[asyncio.Future[None]]] = defaultdict(set)
+        # In the order in which they came: a set's would be that of their addresses.
+        self._waiting: dict[bytes, dict[asyncio.Future[None], None]] = defaultdict(dict)
         link.listen(CHANNEL, self._hear)
 
     async def begin(
@@ -104,7 +105,7 @@ class Once:
             woken: asyncio.Future[None] = loop.create_future()
             # Wait first, then ask: an end in between is announced to us already.
             waiting = self._waiting[name.encode()]
-            waiting.add(woken)
+            waiting[woken] = None
             try:
                 state = read(await self._link.call(AWAIT, (name,)))
                 if not isinstance(state, Running) or loop.time() >= end:
@@ -112,7 +113,7 @@ class Once:
                     return state
                 await asyncio.wait((woken,), timeout=end - loop.time())
             finally:
-                waiting.discard(woken)
+                waiting.pop(woken, None)
                 if not waiting:
                     self._waiting.pop(name.encode(), None)
 

@@ -13,7 +13,8 @@ class Waiting:
 
     def __init__(self) -> None:
         """Begin with nobody waiting."""
-        self._events: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        # In the order in which they came: a set's would be that of their addresses.
+        self._events: defaultdict[str, dict[asyncio.Event, None]] = defaultdict(dict)
 
     def moved(self, subject: str) -> None:
         """Wake all who wait for this one."""
@@ -32,7 +33,7 @@ class Waiting:
     ) -> AsyncIterator[Callable[[float], Awaitable[None]]]:
         """Yield a wait of so many seconds; a move since the last one, or since entering, counts."""
         event = asyncio.Event()
-        self._events[subject].add(event)
+        self._events[subject][event] = None
 
         async def moved(timeout_s: float) -> None:
             try:
@@ -44,6 +45,6 @@ class Waiting:
         try:
             yield moved
         finally:
-            self._events[subject].discard(event)
+            self._events[subject].pop(event, None)
             if not self._events[subject]:
                 del self._events[subject]

@@ -1,6 +1,7 @@
 """Under fifty seeds nothing is lost, sold twice or sold past a cap; a broken exchange is caught."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -68,6 +69,26 @@ def test_one_seed_makes_one_history():
     assert lines[0]["digest"] == lines[1]["digest"]
     assert lines[0]["steps"] == lines[1]["steps"]
     assert lines[0]["digest"] != simulated("--seed", 8, "--leads", 120)["digest"]
+
+
+IN_ONE_PROCESS = """
+import sys
+from tests.simulation.seeds import Task, run_one
+for seed in map(int, sys.argv[1:]):
+    print(seed, run_one(Task(seed, 1000, None, True, "luajit21")).digest)
+"""
+
+
+def test_a_seed_has_one_history_whatever_ran_before_it():
+    """Nothing is walked in the order of addresses: 14 and 18 once had another history after 5."""
+    lines = [
+        subprocess.run(
+            [sys.executable, "-c", IN_ONE_PROCESS, *seeds],
+            capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": "0"},
+        ).stdout.split("\n")
+        for seeds in (("18", "14"), ("5", "14", "18"))
+    ]  # fmt: skip
+    assert sorted(lines[0]) == sorted(line for line in lines[1] if not line.startswith("5 "))
 
 
 @pytest.mark.parametrize("seed", [1, 2, 4])
