@@ -1,7 +1,9 @@
 """The word on a sale that comes from outside its post: heard by whoever has it in doubt.
 
 The first word stands, and that nobody waits any longer is a word, too: so a buyer that was told
-that its word is taken never finds its sale void because time was up at the same moment.
+that its word is taken never finds its sale void because time was up at the same moment. Nor does it
+find it to be what its own post was answered, where that was heard later: by a worker that had stood
+still.
 """
 
 import asyncio
@@ -67,6 +69,10 @@ class Deciding:
         over = Decision(at_us=self._now_us(), by=EXCHANGE, accepted=False, note=OVER.detail)
         if await self._words.decide(sale_id, over):
             return None
+        return await self.said(sale_id)
+
+    async def said(self, sale_id: SaleId) -> Accepted | Refused | None:
+        """Return the word that came of a sale, or None. Errors: LedgerUnavailable."""
         decision = await self._words.of(sale_id)
         said = None if decision is None else answer_of(decision)
         return None if isinstance(said, InDoubt) else said
@@ -81,7 +87,7 @@ def answer_of(decision: Decision) -> Accepted | Refused | InDoubt:
     return Refused(decision.note, says_duplicate(decision.note))
 
 
-async def no_last_word(_sale_id: SaleId) -> None:
+async def no_word(_sale_id: SaleId) -> None:
     """Return: of stations where decisions come only as answers to posts."""
 
 

@@ -18,6 +18,9 @@ from exchange.story.stations import Stations
 MS = 0.001
 LEDGER_AGAIN_S = 0.5
 US_PER_MS = 1000
+AT_ONCE_S = 2.0
+"""An answer within this time comes before any word on the sale could have been taken unseen: who
+says one at the door waits longer to hear what became of it."""
 
 
 class Posting:
@@ -60,11 +63,15 @@ class Posting:
             EventName.POSTED, offer=self._parcel.offer.id, sale_id=self._parcel.sale_id
         )
         post = self._parcel.offer.post
+        sent_at = self._stations.monotonic()
         self._call(repeated=False)
         answer = await self._answer(None if post is None else post.timeout_ms * MS)
         if answer is None:
             self.ms = 0.0 if post is None else float(post.timeout_ms)
             return InDoubt("timeout")
+        took_s = self._stations.monotonic() - sent_at
+        if isinstance(answer, Accepted | Refused) and took_s >= AT_ONCE_S:
+            return await self._standing(answer)
         return answer
 
     async def resolved(self, in_doubt_max_s: float) -> Accepted | Refused | None:
@@ -127,6 +134,15 @@ class Posting:
         else:
             self._call(repeated=True)
 
+    async def _standing(self, answer: Accepted | Refused) -> Accepted | Refused:
+        """Return what counts of an answer that took long: a contrary word may have been taken.
+
+        Its buyer, or an operator, was told that it stands, while nobody heard this answer: the
+        worker stood still. Errors: LedgerUnavailable; the answer could not be written either.
+        """
+        said = await self._stations.said(self._parcel.sale_id)
+        return answer if said is None or type(said) is type(answer) else said
+
     async def late_acceptance(self) -> Accepted | None:
         """Wait for what the first call still brings, after the sale was given up."""
         result = await self._answer(None)
@@ -148,8 +164,9 @@ class Posting:
                 return None
             result = await self._answer(left_s)
             if isinstance(result, Accepted | Refused):
+                standing = await self._standing(result)
                 self.stop()
-                return result
+                return standing
             if result is OVER:
                 self._is_over = True
                 return None

@@ -22,7 +22,7 @@ from exchange.domain.quote import Quote
 from exchange.domain.reason import Reason
 from exchange.domain.turns import Turn
 from exchange.domain.vertical import Vertical
-from exchange.story.deciding import no_last_word, nobody_tells
+from exchange.story.deciding import no_word, nobody_tells
 from exchange.story.fencing import Written
 
 
@@ -197,8 +197,10 @@ class Stations:
     """Return what is decided of a sale elsewhere than in the answer to its post, once it is."""
     notice: Callable[[str, Notice], None] | None = None
     """Takes what an offer is told of its bid; returns at once."""
-    last_word: Callable[[SaleId], Coroutine[Any, Any, Accepted | Refused | None]] = no_last_word
+    last_word: Callable[[SaleId], Coroutine[Any, Any, Accepted | Refused | None]] = no_word
     """Return what was, or make sure that nothing will be: None; raise LedgerUnavailable."""
+    said: Callable[[SaleId], Coroutine[Any, Any, Accepted | Refused | None]] = no_word
+    """Return what was decided of a sale elsewhere by now, or None; raise LedgerUnavailable."""
 
     def timed(self, stage: str) -> "Timed":
         """Measure a block as a stage of a sale."""

@@ -89,6 +89,7 @@ def stations_of(base: Base, tokens: Tokens, beside: Beside) -> Stations:
         notice=beside.notice,
         word_on=deciding.word_on,
         last_word=deciding.last_word,
+        said=deciding.said,
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from bidders.fleet import BuyerSpec, Fixed, Fleet, PostFault
 from exchange import app
+from exchange.story import posting
 from tests.acceptance.audit import at_rest, audit, by_state, keys_of
 from tests.acceptance.buyers import bidding
 from tests.acceptance.house import until
@@ -103,6 +104,27 @@ async def test_a_buyer_that_says_no_frees_its_place_and_the_lead_is_unsold(house
         assert (told.status, told.body["state"]) == (200, "refused")
         assert (await seen(house, lead_id))["status"] == "unsold"
         assert by_state(await at_rest(house)) == {"refused": 1}
+
+
+async def test_a_word_stands_though_the_post_is_answered_otherwise_later(house):
+    """What its buyer was told is taken is what the sale becomes, whatever was under way."""
+    slow = {"post_latency_ms": Fixed(1000 * posting.AT_ONCE_S + 300)}
+    spec = BuyerSpec(id="acme", price=Fixed(12.0), post_faults={PostFault.REFUSING: 1.0}, **slow)
+    async with Fleet([spec], keep=9) as fleet:
+        acme = buyer("acme", fleet.base_url, post_ms=20_000)
+        await house.apply(market(acme, campaign()))
+        await house.open()
+        await house.key("buyer", "acme")
+        posted = asyncio.ensure_future(house.post())
+
+        async def came():
+            return fleet.books["acme"].posts == 1
+
+        await until(came)
+        (sale_id,) = keys_of(fleet, "acme")
+        told = await confirm(house, sale_id, accepted=True)
+        assert (told.status, told.body["state"]) == (200, "accepted")
+        assert (await posted).body["status"] == "sold"
 
 
 async def test_a_buyer_that_does_not_know_a_repetition_may_still_confirm(house):

@@ -36,8 +36,13 @@ class OpenVault:
         return name.encode().ljust(32, b".")
 
 
-async def asked(process: Process, server: Server, do: Any, timeout_s: float) -> Any:
-    """Return what the server answers to one statement; raise LedgerUnavailable."""
+async def asked(
+    process: Process, server: Server, do: Any, timeout_s: float, locked: str | None = None
+) -> Any:
+    """Return what the server answers to one statement; raise LedgerUnavailable.
+
+    `locked`: it waits while another one holds this worker's row.
+    """
     answer: asyncio.Future[Any] = process.create_future()
 
     def answered(value: Any) -> None:
@@ -51,7 +56,7 @@ async def asked(process: Process, server: Server, do: Any, timeout_s: float) -> 
         if not answer.done():
             answer.set_exception(LedgerUnavailable())
 
-    server.ask(process, do, answered, broken)
+    server.ask(process, do, answered, broken, locked=locked)
     timer = process.call_later(timeout_s, broken)
     try:
         return await answer
@@ -119,7 +124,9 @@ class Connection:
         self.server.world.call_later(self.server.delay_s(), self.server.unlock, self)
 
     async def execute(self, statement: str, *arguments: Any) -> Any:
-        return await self.ask(partial(self._do, statement, arguments))
+        # Changing a row waits for whoever holds it.
+        locked = arguments[0] if STATEMENTS.get(statement) == "answer_for" else None
+        return await self.ask(partial(self._do, statement, arguments), locked)
 
     async def fetchval(self, statement: str, *arguments: Any) -> Any:
         return await self.execute(statement, *arguments)
@@ -127,11 +134,11 @@ class Connection:
     async def fetch(self, statement: str, *arguments: Any) -> list[dict[str, Any]]:
         return await self.execute(statement, *arguments)
 
-    async def ask(self, do: Any) -> Any:
+    async def ask(self, do: Any, locked: str | None = None) -> Any:
         if self.is_ended or self._life != self.server.life:
             raise LedgerUnavailable  # it broke when the server died
         self.asked_at = self.process.time()
-        return await asked(self.process, self.server, do, self._until - self.process.time())
+        return await asked(self.process, self.server, do, self._until - self.process.time(), locked)
 
     def _do(self, statement: str, arguments: tuple[Any, ...]) -> Any:
         if statement == OPEN_LEADS:
@@ -213,8 +220,9 @@ class Connection:
 
     def _answer_for(self, worker_id, since_us):
         known = self.server.books.workers.get(worker_id)
-        if known is None:
+        if known is None or self._is_over or self.process.is_dead:
             return None
+        self.server.kept[worker_id] = self
 
         def lower():
             known.open_since_us = min(known.open_since_us, since_us)

@@ -34,7 +34,9 @@ class Server:
         """It does what it is asked, and answers nothing."""
         self.cuts = 0
         self.locks: dict[str, Any] = {}
-        """Which transaction holds a worker's row."""
+        """Which transaction holds a worker's row against everybody."""
+        self.kept: dict[str, Any] = {}
+        """Which has changed one: nobody takes it over, but who writes under it goes on."""
         self.listeners: list[Listener] = []
         self._blocked: list[tuple[Any, ...]] = []
         self._held: list[tuple[Any, ...]] = []
@@ -91,8 +93,8 @@ class Server:
     # Locks of a worker's row
 
     def lock(self, worker_id: str, holder: object) -> bool:
-        """Take it, unless somebody has it: no waiting."""
-        if worker_id in self.locks:
+        """Take it, unless somebody has it, or keeps it: no waiting."""
+        if worker_id in self.locks or worker_id in self.kept:
             return False
         self.locks[worker_id] = holder
         return True
@@ -100,6 +102,7 @@ class Server:
     def unlock(self, holder: object) -> None:
         """Give all of these back; who waited goes on."""
         self.locks = {one: by for one, by in self.locks.items() if by is not holder}
+        self.kept = {one: by for one, by in self.kept.items() if by is not holder}
         blocked, self._blocked = self._blocked, []
         for asked in blocked:
             self._arrive(*asked)
@@ -115,7 +118,8 @@ class Server:
 
     def hang_up(self, process: Process) -> None:
         """Take it that a process is gone: its sockets are closed, its locks are given back."""
-        for holder in [one for one in self.locks.values() if one.process is process]:
+        holders = (*self.locks.values(), *self.kept.values())
+        for holder in {id(one): one for one in holders if one.process is process}.values():
             self.world.call_later(self.delay_s(), self.unlock, holder)
 
     # What is announced
@@ -163,6 +167,7 @@ class Server:
         self.is_up = False
         self.life += 1
         self.locks.clear()
+        self.kept.clear()
         blocked, self._blocked, self._held = self._blocked + self._held, [], []
         for process, _, _, broken, _, _ in blocked:
             process.call_later(self.delay_s(), broken)

@@ -89,6 +89,7 @@ class Simulated:
         self.process = process
         self.servers = {"": server(), "wire": server()}
         self.servers["wire"].locks = self.servers[""].locks
+        self.servers["wire"].kept = self.servers[""].kept
         self._ledger = None
 
     def __call__(self, name):

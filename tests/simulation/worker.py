@@ -233,6 +233,7 @@ class Worker:
             limits=Limits(repeat_longest_s=8.0),
             word_on=deciding.word_on,
             last_word=deciding.last_word,
+            said=deciding.said,
         )
 
     def _listen(self, work: Any) -> asyncio.Task[Any]:

@@ -87,6 +87,26 @@ async def test_open_since_follows_the_oldest_open_lead(make_leases, story):
     assert leases.open_since_us == idle_us
 
 
+async def test_who_is_taking_over_is_not_taken_over_meanwhile(make_leases, dead):
+    """Its own lease ran out, too, but what it answers for by now nobody else can see yet."""
+    lost, _, awarded, bare = dead
+    taker, other = await make_leases(lease_s=OUT), await make_leases()
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def held_up(*_):
+        begun.set()
+        await go_on.wait()
+
+    taker._tell = held_up
+    taking = asyncio.ensure_future(taker.take_over(lost.worker_id, lambda *_: None))
+    await begun.wait()
+    assert await other.take_over(taker.worker_id) is None
+    assert await other.take_over(lost.worker_id) is None
+    go_on.set()
+    assert {lead.lead_id for lead in await taking} == {awarded, bare}
+    assert {lead.lead_id for lead in await other.take_over(taker.worker_id)} == {awarded, bare}
+
+
 async def test_a_dead_workers_leads_come_with_all_that_is_needed(make_leases, dead, story):
     """In doubt where an award was written, without one where not; what ended stays out."""
     lost, _, awarded, bare = dead
