@@ -88,7 +88,8 @@ class Chain:
     def sale_ended(self, end: SaleEnd, then: Then) -> None:
         """Let the next moment say how this sale ended, and do this once it is durable.
 
-        Each moment ends one sale; of several that ended, the next ones say it, the lead's end last.
+        Each moment ends one sale; of several that ended, the next ones say it: all of them no later
+        than another award, or the lead's end.
         """
         self._ended_sales.append((end, then))
 
@@ -140,7 +141,7 @@ class Chain:
         """
         due: list[Then] = []
         async with self._order:
-            if "lead_end" in rows:
+            if kind is MomentKind.AWARD or "lead_end" in rows:
                 while len(self._ended_sales) > ("sale_end" not in rows):
                     due += await self._write(MomentKind.OUTCOME, {})
             self._events += noting

@@ -82,6 +82,24 @@ async def test_the_end_of_a_sale_is_written_with_the_next_award():
     assert given_back == [1]
 
 
+async def test_all_ends_of_sales_are_written_before_another_buyer_can_have_the_lead():
+    """Two that shared it refused at once: neither is open still once a third one is awarded it."""
+    ledger = Written()
+    chain = a_chain(ledger)
+    ends = [SaleEnd(sale_id=name, state=SaleState.REFUSED) for name in ("s", "t", "u")]
+
+    async def nothing():
+        return
+
+    for end in ends:
+        chain.sale_ended(end, nothing)
+    await chain.write(MomentKind.AWARD)
+    kinds = [MomentKind.OUTCOME, MomentKind.OUTCOME, MomentKind.AWARD]
+    assert [(one.kind, one.sale_end) for one in ledger.moments] == list(
+        zip(kinds, ends, strict=True)
+    )
+
+
 @pytest.mark.parametrize("answer", [False, OSError("away")])
 async def test_nothing_is_given_back_for_an_end_that_was_not_written(answer):
     """Another worker may find the sale open, and its buyer may accept: the hold stands."""
